@@ -1,0 +1,115 @@
+//! Many small extents in one segment, so that ten thousand tensors need few descriptors.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::backing::Backing;
+use super::budget::ShmExhausted;
+use super::extent::{Extent, Tenure};
+use super::pool;
+
+/// Extents begin at multiples of this many bytes: a cache line, and enough for every element type.
+pub(crate) const ALIGNMENT: usize = 64;
+
+/// A segment that is given out piece by piece.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    backing: Arc<Backing>,
+    /// The free ranges: start to end, neither empty nor adjacent to one another.
+    free: Mutex<BTreeMap<usize, usize>>,
+}
+
+impl Arena {
+    /// Makes an arena of `len` bytes.
+    pub(crate) fn create(len: usize) -> Result<Arc<Self>, ShmExhausted> {
+        let backing = Arc::new(Backing::create(len)?);
+        Ok(Arc::new(Self {
+            backing,
+            free: Mutex::new(BTreeMap::from([(0, len)])),
+        }))
+    }
+
+    /// Takes the first free range of `len` bytes (a multiple of [`ALIGNMENT`]), if there is one.
+    pub(crate) fn take(self: &Arc<Self>, len: usize) -> Option<Extent> {
+        let mut free = self.free();
+        let (start, end) = free.iter().find(|(start, end)| **end - **start >= len)?;
+        let (start, end) = (*start, *end);
+        free.remove(&start);
+        if start + len < end {
+            free.insert(start + len, end);
+        }
+        let tenure = InArena {
+            arena: Arc::downgrade(self),
+        };
+        Some(Extent::new(
+            Arc::clone(&self.backing),
+            start..start + len,
+            tenure,
+        ))
+    }
+
+    /// Tells whether no extent is taken.
+    pub(crate) fn is_free(&self) -> bool {
+        let free = self.free();
+        free.len() == 1 && free.get(&0) == Some(&self.backing.mapping().len())
+    }
+
+    fn give_back(&self, range: &Range<usize>) {
+        let mut free = self.free();
+        let (mut start, mut end) = (range.start, range.end);
+        if let Some((&before, &before_end)) = free.range(..start).next_back()
+            && before_end == start
+        {
+            free.remove(&before);
+            start = before;
+        }
+        if let Some(after_end) = free.remove(&end) {
+            end = after_end;
+        }
+        free.insert(start, end);
+    }
+
+    fn free(&self) -> MutexGuard<'_, BTreeMap<usize, usize>> {
+        // No critical section can panic half way: the map is whole.
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The tenure of an extent in an arena.
+struct InArena {
+    arena: Weak<Arena>,
+}
+
+impl Tenure for InArena {
+    fn end(&self, _: &Arc<Backing>, range: &Range<usize>) {
+        // The pool may have let the arena go; its memory lives on in the extents alone.
+        if let Some(arena) = self.arena.upgrade() {
+            arena.give_back(range);
+            if arena.is_free() {
+                drop(arena);
+                pool::discard_free_arenas();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn freed_neighbours_become_one_range_again() {
+        let arena = Arena::create(4096).unwrap();
+        let mut extents: Vec<_> = (0..4).map(|_| arena.take(1024)).collect();
+        assert!(extents.iter().all(Option::is_some));
+        assert!(arena.take(64).is_none());
+        let ranges: Vec<_> = extents.iter().flatten().map(Extent::range).collect();
+        assert_eq!(ranges, [0..1024, 1024..2048, 2048..3072, 3072..4096]);
+        for index in [1, 3, 2, 0] {
+            extents[index] = None;
+        }
+        assert!(arena.is_free());
+        assert!(arena.take(4096).is_some());
+    }
+}

@@ -1,0 +1,159 @@
+//! A segment: a descriptor, its length, and its pages mapped here.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::budget::{Reservation, ShmExhausted, Shortage};
+use super::mapping::{Access, Mapping};
+use super::memfd::{self, CreateError};
+
+/// Descriptors of segments that this process keeps open.
+static DESCRIPTORS: AtomicUsize = AtomicUsize::new(0);
+/// The source of [`Backing::uid`].
+static NEXT_UID: AtomicU64 = AtomicU64::new(1);
+
+/// The device and inode of a segment: equal identities are the same memory, in any process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SegmentIdentity {
+    /// The device, as `fstat` reports it.
+    pub device: u64,
+    /// The inode on that device.
+    pub inode: u64,
+}
+
+/// What to do when a segment is no more.
+type Farewell = Box<dyn FnOnce() + Send>;
+
+/// A segment, made here or received from a peer.
+pub(crate) struct Backing {
+    uid: u64,
+    identity: SegmentIdentity,
+    fd: Option<CountedFd>,
+    mapping: Mapping,
+    farewells: Mutex<Vec<Farewell>>,
+    /// Counted only where the segment was made.
+    _reservation: Option<Reservation>,
+}
+
+impl Backing {
+    /// Makes a segment of `len` bytes, all zero, reserved, sealed and mapped.
+    pub(crate) fn create(len: usize) -> Result<Self, ShmExhausted> {
+        let reservation = Reservation::new(len)?;
+        let exhausted = |shortage| ShmExhausted::new(len, shortage);
+        let fd = memfd::create(len).map_err(|error| match error {
+            CreateError::Descriptor(error) => exhausted(Shortage::Descriptors(error)),
+            CreateError::Pages(error) => exhausted(Shortage::Reservation(error)),
+        })?;
+        let mapping = Mapping::new(fd.as_fd(), len, Access::ReadWrite)
+            .map_err(|error| exhausted(Shortage::Mapping(error)))?;
+        let (device, inode) =
+            memfd::identity(&fd).map_err(|error| exhausted(Shortage::Reservation(error)))?;
+        Ok(Self {
+            uid: NEXT_UID.fetch_add(1, Ordering::Relaxed),
+            identity: SegmentIdentity { device, inode },
+            fd: Some(CountedFd::new(fd)),
+            mapping,
+            farewells: Mutex::default(),
+            _reservation: Some(reservation),
+        })
+    }
+
+    /// Wraps a peer's descriptor that passed [`memfd::check`], keeping it open if `keep_fd`.
+    ///
+    /// # Errors
+    /// The kernel's, where the pages can't be mapped.
+    pub(crate) fn import(
+        fd: OwnedFd,
+        len: usize,
+        access: Access,
+        keep_fd: bool,
+    ) -> std::io::Result<Self> {
+        let mapping = Mapping::new(fd.as_fd(), len, access)?;
+        let (device, inode) = memfd::identity(&fd)?;
+        Ok(Self {
+            uid: NEXT_UID.fetch_add(1, Ordering::Relaxed),
+            identity: SegmentIdentity { device, inode },
+            fd: keep_fd.then(|| CountedFd::new(fd)),
+            mapping,
+            farewells: Mutex::default(),
+            _reservation: None,
+        })
+    }
+
+    /// A number that no other segment of this process ever has.
+    pub(crate) fn uid(&self) -> u64 {
+        self.uid
+    }
+
+    /// The segment's device and inode.
+    pub(crate) fn identity(&self) -> SegmentIdentity {
+        self.identity
+    }
+
+    /// The segment's pages.
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// The descriptor, unless it was closed to save room in the table.
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.fd.as_ref().map(|counted| counted.fd.as_fd())
+    }
+
+    /// Has `farewell` run when the segment is unmapped here, to tell whoever else maps it.
+    pub(crate) fn on_drop(&self, farewell: impl FnOnce() + Send + 'static) {
+        self.farewells
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Box::new(farewell));
+    }
+}
+
+impl Drop for Backing {
+    fn drop(&mut self) {
+        let farewells = self
+            .farewells
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        for farewell in farewells.drain(..) {
+            farewell();
+        }
+    }
+}
+
+impl fmt::Debug for Backing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backing")
+            .field("uid", &self.uid)
+            .field("identity", &self.identity)
+            .field("len", &self.mapping.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A descriptor that is counted while it is open.
+struct CountedFd {
+    fd: OwnedFd,
+}
+
+impl CountedFd {
+    fn new(fd: OwnedFd) -> Self {
+        DESCRIPTORS.fetch_add(1, Ordering::Relaxed);
+        Self { fd }
+    }
+}
+
+impl Drop for CountedFd {
+    fn drop(&mut self) {
+        DESCRIPTORS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Tells whether segments hold so many of the process's descriptors (a quarter of RLIMIT_NOFILE)
+/// that new tensors had better share one.
+pub(crate) fn descriptors_are_scarce() -> bool {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.is_some_and(|limit| DESCRIPTORS.load(Ordering::Relaxed) as u64 >= limit / 4)
+}

@@ -1,0 +1,106 @@
+//! A range of a segment's bytes with exactly one tenant.
+
+use std::fmt;
+use std::ops::Range;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::backing::Backing;
+use super::lease::Leases;
+
+/// What happens to the bytes when their tenant is gone.
+pub(crate) trait Tenure: Send + Sync {
+    /// Takes the bytes back. Runs once, when neither the tenant nor a lease is left.
+    fn end(&self, backing: &Arc<Backing>, range: &Range<usize>);
+
+    /// The channel over which a peer moved the bytes here, and the number of that transfer.
+    fn transfer(&self) -> Option<(u64, u64)> {
+        None
+    }
+
+    /// Prepares for giving the bytes back to that peer: `end` has nothing left to do.
+    fn give_back(&self) {}
+}
+
+/// The bytes of one tensor (or one bare segment): a range of a segment that no other tenant uses.
+///
+/// It is shared between the tensor, which owns it, and the leases on it, which may outlive the
+/// tensor; the last of them gives it back.
+pub(crate) struct Extent {
+    backing: Arc<Backing>,
+    range: Range<usize>,
+    leases: Leases,
+    tenure: Box<dyn Tenure>,
+}
+
+impl Extent {
+    /// Makes the tenant of `range`, which the caller found free and inside the segment.
+    pub(crate) fn new(
+        backing: Arc<Backing>,
+        range: Range<usize>,
+        tenure: impl Tenure + 'static,
+    ) -> Self {
+        debug_assert!(range.start <= range.end && range.end <= backing.mapping().len());
+        Self {
+            backing,
+            range,
+            leases: Leases::default(),
+            tenure: Box::new(tenure),
+        }
+    }
+
+    /// The segment that holds the bytes.
+    pub(crate) fn backing(&self) -> &Arc<Backing> {
+        &self.backing
+    }
+
+    /// Where in the segment the bytes are.
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// The number of bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// The first byte.
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        // Inside the mapping by construction; a dangling pointer would only ever be for no bytes.
+        self.backing
+            .mapping()
+            .at(self.range.start)
+            .unwrap_or(NonNull::dangling())
+    }
+
+    /// What happens to the bytes when their tenant is gone.
+    pub(crate) fn tenure(&self) -> &dyn Tenure {
+        self.tenure.as_ref()
+    }
+
+    /// What calls hold on the bytes.
+    pub(crate) fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// Where, from the start of the extent, the address `address` is.
+    pub(crate) fn offset_of(&self, address: usize) -> usize {
+        address.wrapping_sub(self.base().as_ptr().addr())
+    }
+}
+
+impl Drop for Extent {
+    fn drop(&mut self) {
+        self.tenure.end(&self.backing, &self.range);
+    }
+}
+
+impl fmt::Debug for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extent")
+            .field("backing", &self.backing)
+            .field("range", &self.range)
+            .field("leases", &self.leases)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,252 @@
+//! Leases: what calls in flight hold on a tensor's bytes.
+//!
+//! Views *inside* a process need only the borrow checker. A lease outlives the borrow that began
+//! it, because the other process may go on reading or writing after the caller's future was
+//! dropped or forgotten. So leases are kept here, as bounding byte ranges, until the peer has
+//! acknowledged that it is done or is known dead.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::extent::Extent;
+use super::mapping::Access;
+
+/// Why a tensor's elements can't be reached now. Nothing was changed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccessError {
+    /// A call still holds the bytes.
+    #[error(
+        "bytes {wanted:?} of the tensor are leased: {holder} holds bytes {held:?} for {purpose}; \
+         await the call, or `released()` if its future is gone"
+    )]
+    Leased {
+        /// The bytes that were asked for, from the start of the tensor's extent.
+        wanted: Range<usize>,
+        /// The bytes that the call holds.
+        held: Range<usize>,
+        /// What the call does with them.
+        purpose: &'static str,
+        /// Which call: worker, module and function.
+        holder: Arc<str>,
+    },
+    /// A call that could write the bytes ended without an answer, so they may be half written.
+    #[error(
+        "the tensor is poisoned: {by} could write it and ended without an answer, so its contents \
+         may be half written; overwrite it, then call `recover()`"
+    )]
+    Poisoned {
+        /// Which call: worker, module and function, and how it ended.
+        by: Arc<str>,
+    },
+}
+
+/// The leases on one extent, and whether it is poisoned.
+#[derive(Debug, Default)]
+pub(crate) struct Leases {
+    /// The number of entries in `state`, so that a free tensor is recognised without the lock.
+    live: AtomicUsize,
+    is_poisoned: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: Vec<Entry>,
+    next_key: u64,
+    poisoned_by: Option<Arc<str>>,
+    waiting: Vec<Waker>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: u64,
+    range: Range<usize>,
+    access: Access,
+    holder: Arc<str>,
+}
+
+impl Leases {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every critical section leaves the state whole, so a panic elsewhere doesn't matter.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Checks that this process may reach `range` for `access` now.
+    ///
+    /// With `Access::ReadWrite` the caller holds the tensor by `&mut`, so no lease can begin behind
+    /// its back; with `Access::Read`, none that writes can.
+    pub(crate) fn check(&self, range: &Range<usize>, access: Access) -> Result<(), AccessError> {
+        // Acquire: pairs with the Release in `end`, so that what the peer wrote before it let go
+        // happens before what we read now.
+        if self.live.load(Ordering::Acquire) == 0 && !self.is_poisoned.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.lock().check(range, access)
+    }
+
+    /// Begins a lease, if no other one is in its way.
+    pub(crate) fn begin(
+        &self,
+        range: &Range<usize>,
+        access: Access,
+        holder: &Arc<str>,
+    ) -> Result<u64, AccessError> {
+        let mut state = self.lock();
+        state.check(range, access)?;
+        let key = state.next_key;
+        state.next_key += 1;
+        let (range, holder) = (range.clone(), Arc::clone(holder));
+        state.entries.push(Entry {
+            key,
+            range,
+            access,
+            holder,
+        });
+        self.live.fetch_add(1, Ordering::Relaxed);
+        Ok(key)
+    }
+
+    /// Ends the lease that [`begin`](Self::begin) returned this key for.
+    pub(crate) fn end(&self, key: u64) {
+        let mut state = self.lock();
+        state.entries.retain(|entry| entry.key != key);
+        // Release: see `check`.
+        self.live.fetch_sub(1, Ordering::Release);
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Marks the contents as possibly half written.
+    pub(crate) fn poison(&self, by: Arc<str>) {
+        self.lock().poisoned_by = Some(by);
+        self.is_poisoned.store(true, Ordering::Release);
+    }
+
+    /// Takes the mark away. The caller has validated the contents.
+    pub(crate) fn recover(&self) {
+        self.lock().poisoned_by = None;
+        self.is_poisoned.store(false, Ordering::Release);
+    }
+
+    /// Tells whether the contents are marked as possibly half written.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.is_poisoned.load(Ordering::Acquire)
+    }
+
+    /// Checks for leases alone, whether poisoned or not.
+    pub(crate) fn check_leases(
+        &self,
+        range: &Range<usize>,
+        access: Access,
+    ) -> Result<(), AccessError> {
+        self.lock().check_leases(range, access)
+    }
+
+    /// Completes once no lease is left.
+    pub(crate) fn poll_released(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.entries.is_empty() {
+            return Poll::Ready(());
+        }
+        if !state
+            .waiting
+            .iter()
+            .any(|waker| waker.will_wake(cx.waker()))
+        {
+            state.waiting.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl State {
+    fn check(&self, range: &Range<usize>, access: Access) -> Result<(), AccessError> {
+        self.check_leases(range, access)?;
+        match &self.poisoned_by {
+            Some(by) => Err(AccessError::Poisoned { by: Arc::clone(by) }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_leases(&self, range: &Range<usize>, access: Access) -> Result<(), AccessError> {
+        let in_the_way = |entry: &&Entry| {
+            let overlaps = entry.range.start < range.end && range.start < entry.range.end;
+            overlaps && (access == Access::ReadWrite || entry.access == Access::ReadWrite)
+        };
+        match self.entries.iter().find(in_the_way) {
+            Some(entry) => Err(AccessError::Leased {
+                wanted: range.clone(),
+                held: entry.range.clone(),
+                purpose: match entry.access {
+                    Access::Read => "reading",
+                    Access::ReadWrite => "writing",
+                },
+                holder: Arc::clone(&entry.holder),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A lease of a call on some bytes of an extent. It ends when it is dropped.
+///
+/// It keeps the extent alive, so a tensor that is dropped while it is leased leaves its memory to
+/// the lease.
+pub(crate) struct Lease {
+    extent: Arc<Extent>,
+    key: u64,
+    access: Access,
+    holder: Arc<str>,
+}
+
+impl Lease {
+    /// Begins a lease of `holder` on `range` of `extent`.
+    pub(crate) fn begin(
+        extent: &Arc<Extent>,
+        range: &Range<usize>,
+        access: Access,
+        holder: &Arc<str>,
+    ) -> Result<Self, AccessError> {
+        let key = extent.leases().begin(range, access, holder)?;
+        Ok(Self {
+            extent: Arc::clone(extent),
+            key,
+            access,
+            holder: Arc::clone(holder),
+        })
+    }
+
+    /// The extent that is lent.
+    pub(crate) fn extent(&self) -> &Arc<Extent> {
+        &self.extent
+    }
+
+    /// Ends the lease of a peer that stopped without an answer: what it could write is poisoned.
+    pub(crate) fn end_without_answer(self, how: &str) {
+        if self.access == Access::ReadWrite {
+            self.extent
+                .leases()
+                .poison(format!("{}, {how},", self.holder).into());
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.extent.leases().end(self.key);
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("access", &self.access)
+            .field("holder", &self.holder)
+            .finish_non_exhaustive()
+    }
+}

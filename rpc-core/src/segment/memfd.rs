@@ -1,0 +1,166 @@
+//! Descriptors of shared memory: how they are made, and what is checked before one is trusted.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use memfd::{FileSeal, MemfdOptions};
+use rustix::fs::{FallocateFlags, Mode, OFlags, SealFlags};
+
+/// The name under which `/proc` lists the descriptors (it identifies nothing).
+const NAME: &str = "reedbed";
+/// What `statfs` says of the kernel's own tmpfs, where memfds live (`TMPFS_MAGIC`, `man 2 statfs`).
+const TMPFS_MAGIC: i64 = 0x0102_1994;
+/// The size of an ordinary page of tmpfs; a memfd of huge pages reports theirs.
+const LARGEST_BLOCK_BYTES: i64 = 64 * 1024;
+
+/// The seals that every segment of ours carries: its length never changes, and nobody adds seals.
+const SEALS: SealFlags = SealFlags::SHRINK
+    .union(SealFlags::GROW)
+    .union(SealFlags::SEAL);
+
+/// Why a descriptor that a peer sent is not mapped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unfit {
+    /// It is no memfd, or its length may still change.
+    #[error("it isn't a memfd sealed against shrinking and growing")]
+    NotSealed,
+    /// It lies in another file system, or in huge pages.
+    #[error(
+        "it isn't ordinary shared memory (file system type {kind:#x}, blocks of {block} bytes)"
+    )]
+    NotShmem {
+        /// The type that `fstatfs` reports.
+        kind: i64,
+        /// The block size that `fstatfs` reports.
+        block: i64,
+    },
+    /// It has another length than announced.
+    #[error("it has {actual} bytes where {announced} were announced")]
+    Length {
+        /// The length that `fstat` reports.
+        actual: i64,
+        /// The length that the peer announced.
+        announced: usize,
+    },
+    /// The kernel would not say.
+    #[error("it can't be examined")]
+    Io(#[from] io::Error),
+}
+
+/// Creates a memfd of `len` bytes whose pages are reserved and whose length is sealed.
+///
+/// The caller has checked `len` against the budget and RLIMIT_FSIZE.
+pub(crate) fn create(len: usize) -> Result<OwnedFd, CreateError> {
+    let memfd = MemfdOptions::default()
+        .allow_sealing(true)
+        .close_on_exec(true)
+        .create(NAME)
+        .map_err(|error| CreateError::Descriptor(flatten(error)))?;
+    let file = memfd.as_file();
+    let len = u64::try_from(len).map_err(|error| CreateError::Pages(io::Error::other(error)))?;
+    file.set_len(len).map_err(CreateError::Pages)?;
+    if len > 0 {
+        rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len)
+            .map_err(|error| CreateError::Pages(error.into()))?;
+    }
+    memfd
+        .add_seals(&[FileSeal::SealShrink, FileSeal::SealGrow, FileSeal::SealSeal])
+        .map_err(|error| CreateError::Descriptor(flatten(error)))?;
+    Ok(OwnedFd::from(memfd.into_file()))
+}
+
+/// Which step of [`create`] failed.
+#[derive(Debug)]
+pub(crate) enum CreateError {
+    /// There is no descriptor to be had.
+    Descriptor(io::Error),
+    /// The pages can't be reserved.
+    Pages(io::Error),
+}
+
+/// The operating system's error behind the memfd crate's.
+fn flatten(error: memfd::Error) -> io::Error {
+    match error {
+        memfd::Error::Create(error)
+        | memfd::Error::AddSeals(error)
+        | memfd::Error::GetSeals(error) => error,
+    }
+}
+
+/// Checks that a peer's descriptor is ordinary shared memory of exactly `announced` bytes whose
+/// length can't change any more, so that no access of its pages can fault.
+pub(crate) fn check(fd: BorrowedFd<'_>, announced: usize) -> Result<(), Unfit> {
+    // Files in /dev/shm answer F_GET_SEALS too, with F_SEAL_SEAL alone: ask for the bits.
+    let seals = rustix::fs::fcntl_get_seals(fd).map_err(|_| Unfit::NotSealed)?;
+    if !seals.contains(SealFlags::SHRINK | SealFlags::GROW) {
+        return Err(Unfit::NotSealed);
+    }
+    let stat = rustix::fs::fstatfs(fd).map_err(io::Error::from)?;
+    let (kind, block) = (i64::from(stat.f_type), i64::from(stat.f_bsize));
+    if kind != TMPFS_MAGIC || block > LARGEST_BLOCK_BYTES {
+        return Err(Unfit::NotShmem { kind, block });
+    }
+    let actual = rustix::fs::fstat(fd).map_err(io::Error::from)?.st_size;
+    if usize::try_from(actual) != Ok(announced) {
+        return Err(Unfit::Length { actual, announced });
+    }
+    Ok(())
+}
+
+/// Returns the seals of `fd` that every segment must carry and this one lacks.
+#[cfg(test)]
+pub(crate) fn missing_seals(fd: BorrowedFd<'_>) -> io::Result<SealFlags> {
+    Ok(SEALS.difference(rustix::fs::fcntl_get_seals(fd)?))
+}
+
+/// Opens the segment behind `fd` again, for reading only.
+///
+/// A process that is given the result can't map it writable by mistake. It can still open it for
+/// writing on purpose, through `/proc`, as long as it runs as the same user.
+pub(crate) fn reopen_read_only(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let path = PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()));
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+/// Returns the device and inode of the segment behind `fd`: equal numbers are the same memory.
+pub(crate) fn identity(fd: impl AsFd) -> io::Result<(u64, u64)> {
+    let stat = rustix::fs::fstat(fd)?;
+    Ok((stat.st_dev, stat.st_ino))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_segment_is_sealed_and_fit() {
+        let fd = create(8192).unwrap();
+        assert!(missing_seals(fd.as_fd()).unwrap().is_empty());
+        check(fd.as_fd(), 8192).unwrap();
+        let error = check(fd.as_fd(), 4096).unwrap_err().to_string();
+        assert_eq!(error, "it has 8192 bytes where 4096 were announced");
+    }
+
+    #[test]
+    fn a_file_a_pipe_and_an_unsealed_memfd_are_unfit() {
+        let file = OwnedFd::from(tempfile::tempfile().unwrap());
+        let (pipe, _writer) = rustix::pipe::pipe().unwrap();
+        let unsealed = MemfdOptions::default()
+            .allow_sealing(true)
+            .create("unsealed")
+            .unwrap();
+        for fd in [file, pipe, OwnedFd::from(unsealed.into_file())] {
+            assert!(matches!(check(fd.as_fd(), 0), Err(Unfit::NotSealed)));
+        }
+    }
+
+    #[test]
+    fn a_read_only_descriptor_refuses_writing() {
+        let fd = create(4096).unwrap();
+        let reader = reopen_read_only(fd.as_fd()).unwrap();
+        assert_eq!(identity(&fd).unwrap(), identity(&reader).unwrap());
+        assert!(rustix::io::write(&reader, b"x").is_err());
+    }
+}

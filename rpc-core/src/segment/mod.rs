@@ -1,0 +1,24 @@
+//! Shareable memory: memfds, their mappings, and who may use which bytes.
+//!
+//! - [`budget`] decides whether memory may be reserved at all;
+//! - [`memfd`] makes and checks descriptors, [`mapping`] maps their pages (the home of `mmap`);
+//! - [`backing`] joins a descriptor and its mapping into a segment;
+//! - [`extent`] is a range of a segment with one tenant; [`lease`] lends parts of it;
+//! - [`pool`] hands out extents and recycles them, [`arena`] packs small ones into one segment;
+//! - [`raw`] is the public [`Segment`]: bare bytes, without shape or element type.
+
+pub(crate) mod arena;
+pub(crate) mod backing;
+pub(crate) mod budget;
+pub(crate) mod extent;
+pub(crate) mod lease;
+pub(crate) mod mapping;
+pub(crate) mod memfd;
+pub(crate) mod pool;
+mod raw;
+
+pub use backing::SegmentIdentity;
+pub use budget::{ShmExhausted, Shortage, memory_budget, set_memory_budget};
+pub use lease::AccessError;
+pub use pool::{PoolUsage, pool_usage, set_pool_capacity, trim_pool};
+pub use raw::{NotAligned, Segment, SegmentView, SegmentViewMut};

@@ -1,0 +1,259 @@
+//! Hands out extents and recycles them.
+//!
+//! First touch of fresh pages costs about ten times a copy into pages that are already there, so a
+//! large segment that is no longer used is kept for the next tenant, with its pages, its mapping
+//! and the mappings of peers that know it.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::arena::{ALIGNMENT, Arena};
+use super::backing::{Backing, descriptors_are_scarce};
+use super::budget::{ShmExhausted, Shortage};
+use super::extent::{Extent, Tenure};
+
+/// Extents up to this length share an arena; longer ones have a segment of their own.
+const SMALL_BYTES: usize = 64 * 1024;
+/// The length of an arena of small extents.
+const ARENA_BYTES: usize = 1024 * 1024;
+/// How many extents of a kind an arena has room for where descriptors are scarce.
+const PACKED_EXTENTS: usize = 16;
+/// How long an idle segment is kept.
+const KEEP_IDLE: Duration = Duration::from_secs(30);
+/// Bytes of idle segments that are kept at most, unless [`set_pool_capacity`] says otherwise.
+const DEFAULT_CAPACITY_BYTES: usize = 256 * 1024 * 1024;
+
+static CAPACITY: AtomicUsize = AtomicUsize::new(DEFAULT_CAPACITY_BYTES);
+static POOL: Mutex<Pool> = Mutex::new(Pool {
+    idle: Vec::new(),
+    arenas: Vec::new(),
+});
+
+struct Pool {
+    /// Segments without a tenant, oldest first.
+    idle: Vec<Idle>,
+    /// Segments shared by small tenants.
+    arenas: Vec<Arc<Arena>>,
+}
+
+struct Idle {
+    backing: Arc<Backing>,
+    since: Instant,
+}
+
+/// How much memory the pool keeps for the next tenants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolUsage {
+    /// Large segments without a tenant.
+    pub n_idle_segments: usize,
+    /// Their bytes.
+    pub idle_bytes: usize,
+    /// Segments that small tensors share.
+    pub n_arenas: usize,
+}
+
+/// Returns how much memory the pool of this process keeps.
+#[must_use]
+pub fn pool_usage() -> PoolUsage {
+    let pool = lock();
+    PoolUsage {
+        n_idle_segments: pool.idle.len(),
+        idle_bytes: pool.idle_bytes(),
+        n_arenas: pool.arenas.len(),
+    }
+}
+
+/// Sets how many bytes of idle segments the pool keeps at most, and gives the surplus back.
+pub fn set_pool_capacity(bytes: usize) {
+    CAPACITY.store(bytes, Ordering::Relaxed);
+    let surplus = lock().take_surplus();
+    // Unmapped here, without the lock: farewells send messages.
+    drop(surplus);
+}
+
+/// Gives all idle memory back to the system.
+pub fn trim_pool() {
+    let (idle, arenas) = {
+        let mut pool = lock();
+        let free: Vec<_> = pool
+            .arenas
+            .extract_if(.., |arena| arena.is_free())
+            .collect();
+        (std::mem::take(&mut pool.idle), free)
+    };
+    drop((idle, arenas));
+}
+
+/// An extent, and whether its bytes are known to be zero.
+pub(crate) struct Allocation {
+    pub(crate) extent: Arc<Extent>,
+    pub(crate) is_zeroed: bool,
+}
+
+/// Finds `len` bytes for a new tenant.
+///
+/// # Errors
+/// [`ShmExhausted`] when neither the pool nor the system has them.
+pub(crate) fn allocate(len: usize) -> Result<Allocation, ShmExhausted> {
+    if len <= SMALL_BYTES {
+        return allocate_packed(len, ARENA_BYTES);
+    }
+    let capacity = size_class(len).ok_or_else(|| ShmExhausted::new(len, Shortage::Budget))?;
+    if let Some(backing) = take_idle(capacity) {
+        return Ok(own_segment(backing, len, false));
+    }
+    if descriptors_are_scarce() {
+        return allocate_packed(len, capacity.saturating_mul(PACKED_EXTENTS))
+            .or_else(|_| allocate_packed(len, capacity));
+    }
+    let backing = Backing::create(capacity).or_else(|_| {
+        // Idle memory must not be the reason why a tenant finds none.
+        trim_pool();
+        Backing::create(capacity)
+    })?;
+    Ok(own_segment(Arc::new(backing), len, true))
+}
+
+fn own_segment(backing: Arc<Backing>, len: usize, is_zeroed: bool) -> Allocation {
+    let extent = Extent::new(backing, 0..len, Pooled);
+    Allocation {
+        extent: Arc::new(extent),
+        is_zeroed,
+    }
+}
+
+/// Finds `len` bytes in an arena, making one of `arena_bytes` where none has room.
+fn allocate_packed(len: usize, arena_bytes: usize) -> Result<Allocation, ShmExhausted> {
+    // An extent of no elements still gets a line, so that every extent has an address.
+    let len = len.max(1).next_multiple_of(ALIGNMENT);
+    let mut pool = lock();
+    let taken = pool.arenas.iter().find_map(|arena| arena.take(len));
+    let extent = match taken {
+        Some(extent) => extent,
+        None => {
+            let arena = Arena::create(arena_bytes)?;
+            let extent = arena
+                .take(len)
+                .ok_or_else(|| ShmExhausted::new(len, Shortage::Budget))?;
+            pool.arenas.push(arena);
+            extent
+        }
+    };
+    Ok(Allocation {
+        extent: Arc::new(extent),
+        is_zeroed: false,
+    })
+}
+
+/// Rounds a length up to one of eight per power of two, so that similar tenants fit each other's
+/// segments and at most an eighth is wasted.
+fn size_class(len: usize) -> Option<usize> {
+    let step = (len.checked_next_power_of_two()? / 16).max(4096);
+    len.checked_next_multiple_of(step)
+}
+
+fn take_idle(capacity: usize) -> Option<Arc<Backing>> {
+    let mut pool = lock();
+    let index = pool
+        .idle
+        .iter()
+        .rposition(|idle| idle.backing.mapping().len() == capacity)?;
+    Some(pool.idle.remove(index).backing)
+}
+
+/// Lets arenas go in which nothing is taken, but for one.
+pub(crate) fn discard_free_arenas() {
+    let mut discarded: Vec<_> = {
+        let mut pool = lock();
+        if pool.arenas.len() <= 1 {
+            return;
+        }
+        pool.arenas
+            .extract_if(.., |arena| arena.is_free())
+            .collect()
+    };
+    let kept = discarded.pop();
+    drop(discarded);
+    lock().arenas.extend(kept);
+}
+
+fn lock() -> MutexGuard<'static, Pool> {
+    // No critical section leaves the pool half changed.
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    fn idle_bytes(&self) -> usize {
+        self.idle
+            .iter()
+            .map(|idle| idle.backing.mapping().len())
+            .sum()
+    }
+
+    /// Takes out what is over the capacity or too old, oldest first.
+    fn take_surplus(&mut self) -> Vec<Idle> {
+        let capacity = CAPACITY.load(Ordering::Relaxed);
+        let mut excess = self.idle_bytes().saturating_sub(capacity);
+        let mut surplus = 0;
+        for idle in &self.idle {
+            let is_old = idle.since.elapsed() > KEEP_IDLE;
+            if excess == 0 && !is_old {
+                break;
+            }
+            excess = excess.saturating_sub(idle.backing.mapping().len());
+            surplus += 1;
+        }
+        self.idle.drain(..surplus).collect()
+    }
+}
+
+/// The tenure of an extent that has a segment of its own.
+struct Pooled;
+
+impl Tenure for Pooled {
+    fn end(&self, backing: &Arc<Backing>, _: &Range<usize>) {
+        let surplus = {
+            let mut pool = lock();
+            pool.idle.push(Idle {
+                backing: Arc::clone(backing),
+                since: Instant::now(),
+            });
+            pool.take_surplus()
+        };
+        drop(surplus);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn size_classes_waste_an_eighth_at_most_and_are_pages() {
+        for len in [
+            65_537,
+            100_000,
+            1 << 20,
+            (1 << 20) + 1,
+            67_108_864,
+            999_999_999,
+        ] {
+            let class = size_class(len).unwrap();
+            assert!(class >= len && class % 4096 == 0, "{len} became {class}");
+            assert!(class - len <= len / 8 + 4096, "{len} became {class}");
+        }
+        assert_eq!(size_class(usize::MAX), None);
+    }
+
+    #[test]
+    fn small_extents_share_a_segment_and_never_bytes() {
+        let first = allocate(100).unwrap().extent;
+        let second = allocate(100).unwrap().extent;
+        if first.backing().uid() == second.backing().uid() {
+            let (first, second) = (first.range(), second.range());
+            assert!(first.end <= second.start || second.end <= first.start);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! How tensors come to be.
+
+use std::sync::Arc;
+
+use ndarray::{Array, ArrayBase, ArrayRef, ArrayView, Data, Dimension, IntoDimension};
+
+use super::element::Element;
+use super::layout::{CheckedLayout, Layout};
+use super::owned::Tensor;
+use super::pointer::Located;
+use crate::segment::extent::Extent;
+use crate::segment::{ShmExhausted, Shortage, pool};
+
+impl<A: Element, D: Dimension> Tensor<A, D> {
+    /// Makes a tensor of zeros (`false` for `bool`).
+    ///
+    /// The shape is one of ndarray's: `5`, `(3, 4)`, `[2, 3, 4]`, `IxDyn(&[..])`. The elements lie in
+    /// row-major order; for column-major, make the reversed shape and take
+    /// [`reversed_axes`](Self::reversed_axes).
+    ///
+    /// # Errors
+    /// [`ShmExhausted`] if the memory can't be had.
+    pub fn zeros<S: IntoDimension<Dim = D>>(shape: S) -> Result<Self, ShmExhausted> {
+        let (mut tensor, is_zeroed) = allocate(shape)?;
+        if !is_zeroed {
+            tensor.located_mut().zero();
+        }
+        Ok(tensor)
+    }
+
+    /// Makes a tensor whose contents are unspecified: zeros, or whatever an earlier tensor of this
+    /// process left there. It saves [`zeros`](Self::zeros) a pass over recycled memory.
+    ///
+    /// Every element is a valid value of its type all the same, so nothing here is undefined:
+    /// `bool`s are `false`.
+    ///
+    /// # Errors
+    /// [`ShmExhausted`] if the memory can't be had.
+    pub fn uninit<S: IntoDimension<Dim = D>>(shape: S) -> Result<Self, ShmExhausted> {
+        if A::DTYPE == super::DType::Bool {
+            return Self::zeros(shape);
+        }
+        Ok(allocate(shape)?.0)
+    }
+
+    /// Makes a tensor with `element` everywhere.
+    ///
+    /// # Errors
+    /// [`ShmExhausted`] if the memory can't be had.
+    pub fn from_elem<S: IntoDimension<Dim = D>>(
+        shape: S,
+        element: A,
+    ) -> Result<Self, ShmExhausted> {
+        let mut tensor = Self::uninit(shape)?;
+        tensor.fill_with(|mut elements| elements.fill(element));
+        Ok(tensor)
+    }
+
+    /// Makes a tensor whose element at each index is `element(index)`.
+    ///
+    /// # Errors
+    /// [`ShmExhausted`] if the memory can't be had.
+    pub fn from_shape_fn<S: IntoDimension<Dim = D>>(
+        shape: S,
+        mut element: impl FnMut(D::Pattern) -> A,
+    ) -> Result<Self, ShmExhausted> {
+        let mut tensor = Self::uninit(shape)?;
+        tensor.fill_with(|mut elements| {
+            for (index, place) in elements.indexed_iter_mut() {
+                *place = element(index);
+            }
+        });
+        Ok(tensor)
+    }
+
+    /// Copies an array or a view into a tensor, in row-major order.
+    ///
+    /// # Errors
+    /// [`ShmExhausted`] if the memory can't be had.
+    pub fn copy_of(array: &ArrayRef<A, D>) -> Result<Self, ShmExhausted> {
+        let mut tensor = Self::uninit(array.raw_dim())?;
+        tensor.fill_with(|mut elements| elements.assign(array));
+        Ok(tensor)
+    }
+
+    /// Writes the elements of a tensor that nobody else has seen yet.
+    fn fill_with(&mut self, write: impl FnOnce(ndarray::ArrayViewMut<'_, A, D>)) {
+        match self.view_mut() {
+            Ok(elements) => write(elements),
+            Err(error) => unreachable!("a new tensor is neither leased nor poisoned: {error}"),
+        }
+    }
+}
+
+/// Takes memory for an array of `shape`; also tells whether it is zero already.
+fn allocate<A: Element, D: Dimension, S: IntoDimension<Dim = D>>(
+    shape: S,
+) -> Result<(Tensor<A, D>, bool), ShmExhausted> {
+    let shape = shape.into_dimension();
+    let too_large = || ShmExhausted::new(usize::MAX, Shortage::Budget);
+    let len = shape
+        .size_checked()
+        .and_then(|n_elements| n_elements.checked_mul(size_of::<A>()))
+        .ok_or_else(too_large)?;
+    let allocation = pool::allocate(len)?;
+    let located = locate(allocation.extent, 0, shape).ok_or_else(too_large)?;
+    Ok((Tensor::from_located(located), allocation.is_zeroed))
+}
+
+/// Locates a row-major array of `shape` at `offset` bytes into `extent`, if it fits.
+pub(crate) fn locate<A: Element, D: Dimension>(
+    extent: Arc<Extent>,
+    offset: usize,
+    shape: D,
+) -> Option<Located<A, D>> {
+    let mut strides = vec![0i64; shape.ndim()];
+    let mut step = 1i64;
+    for (stride, n) in strides.iter_mut().zip(shape.slice()).rev() {
+        *stride = step;
+        step = step.checked_mul(i64::try_from((*n).max(1)).ok()?)?;
+    }
+    let shape = shape.slice().iter().map(|n| *n as u64).collect();
+    let layout = Layout {
+        offset_bytes: offset as u64,
+        shape,
+        strides,
+    };
+    let checked = CheckedLayout::new(&layout, A::DTYPE, extent.len(), true).ok()?;
+    Located::new(extent, &checked)
+}
+
+/// # Panics
+/// If the memory can't be had; [`Tensor::copy_of`] returns an error instead.
+impl<A: Element, D: Dimension> From<Array<A, D>> for Tensor<A, D> {
+    #[track_caller]
+    fn from(array: Array<A, D>) -> Self {
+        Self::from(&array)
+    }
+}
+
+/// # Panics
+/// If the memory can't be had; [`Tensor::copy_of`] returns an error instead.
+impl<A: Element, D: Dimension> From<ArrayView<'_, A, D>> for Tensor<A, D> {
+    #[track_caller]
+    fn from(view: ArrayView<'_, A, D>) -> Self {
+        Self::from(&view)
+    }
+}
+
+/// # Panics
+/// If the memory can't be had; [`Tensor::copy_of`] returns an error instead.
+impl<A: Element, D: Dimension, S: Data<Elem = A>> From<&ArrayBase<S, D>> for Tensor<A, D> {
+    #[track_caller]
+    fn from(array: &ArrayBase<S, D>) -> Self {
+        match Self::copy_of(array) {
+            Ok(tensor) => tensor,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
