@@ -1,0 +1,359 @@
+//! From handles to memory: what a call or a reply brought.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use super::{Channel, Violation};
+use crate::segment::backing::Backing;
+use crate::segment::extent::{Extent, Tenure};
+use crate::segment::lease::Leases;
+use crate::segment::mapping::Access;
+use crate::tensor::DType;
+use crate::tensor::layout::{CheckedLayout, Layout};
+use crate::tensor::pointer::Lent;
+use crate::wire::frame::Frame;
+use crate::wire::handle::{Handle, Origin, Terms};
+
+/// Extents of received tensors begin at a multiple of this many bytes, which every element type
+/// is content with.
+const BASE_ALIGNMENT: usize = 16;
+
+/// An array that a frame brought.
+#[derive(Debug)]
+pub(crate) enum Bound {
+    /// Lent until the reply.
+    Lent(Lent),
+    /// Given.
+    Given {
+        /// Its bytes.
+        extent: Arc<Extent>,
+        /// Where in them its elements are.
+        layout: CheckedLayout,
+    },
+}
+
+/// Marks bytes of the peer's segment as in use.
+struct BorrowedTheirs {
+    leases: Arc<Leases>,
+    key: u64,
+}
+
+impl Drop for BorrowedTheirs {
+    fn drop(&mut self) {
+        self.leases.end(self.key);
+    }
+}
+
+/// Marks bytes of a tensor that was moved to the peer, and lent back, as in use.
+struct BorrowedOurs {
+    extent: Arc<Extent>,
+    key: u64,
+}
+
+impl Drop for BorrowedOurs {
+    fn drop(&mut self) {
+        self.extent.leases().end(self.key);
+    }
+}
+
+/// Why a frame's arrays can't be used.
+#[derive(Debug)]
+pub(crate) enum BindError {
+    /// The peer broke the protocol.
+    Violation(Violation),
+    /// A segment was refused before, for lack of descriptors or memory.
+    Refused(String),
+}
+
+impl From<Violation> for BindError {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(violation)
+    }
+}
+
+/// Where in a segment the elements of a handle are, checked.
+struct Place {
+    dtype: DType,
+    claimed: Layout,
+    layout: CheckedLayout,
+    bytes: Range<usize>,
+}
+
+impl Channel {
+    /// Finds the memory of all arrays of a frame.
+    pub(crate) fn bind_all(&self, handles: &[Handle]) -> Result<Vec<Bound>, BindError> {
+        let n_handles = self.limits().n_handles as usize;
+        if handles.len() > n_handles {
+            let n = handles.len();
+            return Err(
+                Violation(format!("sent {n} arrays at once, more than {n_handles}")).into(),
+            );
+        }
+        handles.iter().map(|handle| self.bind(handle)).collect()
+    }
+
+    fn bind(&self, handle: &Handle) -> Result<Bound, BindError> {
+        match (handle.origin, handle.terms) {
+            (Origin::Sender, Terms::Read) => self.borrow_theirs(handle, Access::Read),
+            (Origin::Sender, Terms::ReadWrite) => self.borrow_theirs(handle, Access::ReadWrite),
+            (Origin::Sender, Terms::Moved { transfer }) => self.receive_theirs(handle, transfer),
+            (Origin::Receiver, Terms::Read) => self.borrow_ours(handle, Access::Read),
+            (Origin::Receiver, Terms::ReadWrite) => self.borrow_ours(handle, Access::ReadWrite),
+            (Origin::Receiver, Terms::Returned { transfer }) => self.take_back(handle, transfer),
+            (Origin::Sender, Terms::Returned { .. }) | (Origin::Receiver, Terms::Moved { .. }) => {
+                Err(refuse(
+                    handle,
+                    "is moved on terms that don't fit its origin",
+                ))
+            }
+        }
+    }
+
+    /// Finds the pages of a segment that the peer announced.
+    fn find_theirs(
+        &self,
+        handle: &Handle,
+        access: Access,
+    ) -> Result<(Arc<Backing>, Arc<Leases>), BindError> {
+        let imports = self.imports();
+        if imports.is_refused(handle.segment) {
+            return Err(BindError::Refused(format!(
+                "segment {} could not be mapped, for lack of descriptors or memory",
+                handle.segment
+            )));
+        }
+        let import = imports
+            .find(handle.segment)
+            .ok_or_else(|| refuse(handle, "was never announced"))?;
+        let backing = import
+            .backing(access)
+            .ok_or_else(|| refuse(handle, "wasn't announced for writing"))?;
+        Ok((Arc::clone(backing), Arc::clone(&import.leases)))
+    }
+
+    fn borrow_theirs(&self, handle: &Handle, access: Access) -> Result<Bound, BindError> {
+        let (backing, leases) = self.find_theirs(handle, access)?;
+        let place = place(handle, backing.mapping().len(), access)?;
+        let key = leases
+            .begin(&place.bytes, access, &self.borrower())
+            .map_err(overlap(handle))?;
+        lent(
+            handle,
+            backing,
+            &place,
+            access,
+            BorrowedTheirs { leases, key },
+        )
+    }
+
+    fn borrow_ours(&self, handle: &Handle, access: Access) -> Result<Bound, BindError> {
+        let backing = self.find_ours(handle)?;
+        let place = place(handle, backing.mapping().len(), access)?;
+        let extent = self
+            .transfers()
+            .holding(&backing, &place.bytes)
+            .ok_or_else(|| refuse(handle, "lends what was never given"))?;
+        let start = extent.range().start;
+        let range = place.bytes.start - start..place.bytes.end - start;
+        let key = extent
+            .leases()
+            .begin(&range, access, &self.borrower())
+            .map_err(overlap(handle))?;
+        lent(
+            handle,
+            backing,
+            &place,
+            access,
+            BorrowedOurs { extent, key },
+        )
+    }
+
+    fn receive_theirs(&self, handle: &Handle, transfer: u64) -> Result<Bound, BindError> {
+        let found = self.find_theirs(handle, Access::ReadWrite);
+        if let Err(BindError::Refused(_)) = found {
+            // It can't be used here, so it goes back at once.
+            self.send_or_close(&Frame::Ended { transfer });
+        }
+        let (backing, leases) = found?;
+        let place = place(handle, backing.mapping().len(), Access::ReadWrite)?;
+        let key = leases
+            .begin(&place.bytes, Access::ReadWrite, &self.borrower())
+            .map_err(overlap(handle))?;
+        let tenure = FromPeer {
+            channel: Weak::clone(&self.this),
+            channel_uid: self.uid(),
+            transfer,
+            leases,
+            key,
+            is_given_back: AtomicBool::new(false),
+        };
+        let start = place.bytes.start / BASE_ALIGNMENT * BASE_ALIGNMENT;
+        let extent = Extent::new(backing, start..place.bytes.end, tenure);
+        given(handle, extent, &place)
+    }
+
+    fn take_back(&self, handle: &Handle, transfer: u64) -> Result<Bound, BindError> {
+        let backing = self.find_ours(handle)?;
+        let place = place(handle, backing.mapping().len(), Access::ReadWrite)?;
+        let extent = self.transfers().remove(transfer);
+        let extent = extent.ok_or_else(|| refuse(handle, "returns what was never given"))?;
+        let range = extent.range();
+        let is_inside = extent.backing().uid() == backing.uid()
+            && range.start <= place.bytes.start
+            && place.bytes.end <= range.end;
+        let all = 0..extent.len();
+        if !is_inside
+            || extent
+                .leases()
+                .check_leases(&all, Access::ReadWrite)
+                .is_err()
+        {
+            return Err(refuse(handle, "returns something else than was given"));
+        }
+        given_arc(handle, extent, &place)
+    }
+
+    fn find_ours(&self, handle: &Handle) -> Result<Arc<Backing>, BindError> {
+        self.exports()
+            .find(handle.segment)
+            .ok_or_else(|| refuse(handle, "was never announced by this side"))
+    }
+
+    /// Copies a frame out of the segment it lies in.
+    pub(super) fn take_long_frame(&self, handle: &Handle) -> Result<Vec<u8>, Violation> {
+        let violation = |error| match error {
+            BindError::Violation(violation) => violation,
+            BindError::Refused(reason) => Violation(reason),
+        };
+        let Terms::Moved { transfer } = handle.terms else {
+            return Err(Violation("sent a long frame that isn't moved".to_owned()));
+        };
+        let is_run = handle.dtype == DType::U8 as u8 && handle.strides == [1];
+        if handle.origin != Origin::Sender || !is_run {
+            return Err(Violation(
+                "sent a long frame that isn't a run of bytes".to_owned(),
+            ));
+        }
+        let limit = self.limits().frame_bytes;
+        if handle.shape.first().is_none_or(|len| *len > limit) {
+            return Err(Violation(format!("sent a frame longer than {limit} bytes")));
+        }
+        let bound = self
+            .borrow_theirs(handle, Access::Read)
+            .map_err(violation)?;
+        let Bound::Lent(array) = &bound else {
+            return Err(Violation(
+                "sent a long frame that isn't readable".to_owned(),
+            ));
+        };
+        // The sender gave the bytes away and writes them no more.
+        let bytes = array.view::<u8, ndarray::Ix1>().map(|view| view.to_vec());
+        drop(bound);
+        self.send_or_close(&Frame::Ended { transfer });
+        bytes.ok_or_else(|| Violation("sent a long frame that isn't bytes".to_owned()))
+    }
+
+    fn borrower(&self) -> Arc<str> {
+        "the peer".into()
+    }
+}
+
+/// The tenure of a tensor that a peer moved here.
+struct FromPeer {
+    channel: Weak<Channel>,
+    channel_uid: u64,
+    transfer: u64,
+    leases: Arc<Leases>,
+    key: u64,
+    is_given_back: AtomicBool,
+}
+
+impl Tenure for FromPeer {
+    fn end(&self, _: &Arc<Backing>, _: &Range<usize>) {
+        if self.is_given_back.load(Ordering::Acquire) {
+            return;
+        }
+        self.leases.end(self.key);
+        if let Some(channel) = self.channel.upgrade() {
+            // A peer that is gone has no use for it.
+            let _ = channel.send(&Frame::Ended {
+                transfer: self.transfer,
+            });
+        }
+    }
+
+    fn transfer(&self) -> Option<(u64, u64)> {
+        Some((self.channel_uid, self.transfer))
+    }
+
+    fn give_back(&self) {
+        if !self.is_given_back.swap(true, Ordering::AcqRel) {
+            self.leases.end(self.key);
+        }
+    }
+}
+
+fn refuse(handle: &Handle, what: &str) -> BindError {
+    BindError::Violation(Violation(format!(
+        "sent an array in segment {}, which {what}",
+        handle.segment
+    )))
+}
+
+fn overlap(handle: &Handle) -> impl Fn(crate::AccessError) -> BindError {
+    let segment = handle.segment;
+    move |_| {
+        BindError::Violation(Violation(format!(
+            "sent an array in segment {segment} that overlaps another one in use"
+        )))
+    }
+}
+
+/// Checks a handle's numbers against the length of its segment.
+fn place(handle: &Handle, len: usize, access: Access) -> Result<Place, BindError> {
+    let dtype = DType::from_number(handle.dtype)
+        .ok_or_else(|| refuse(handle, &format!("has no element type {}", handle.dtype)))?;
+    let claimed = Layout {
+        offset_bytes: handle.offset_bytes,
+        shape: handle.shape.clone(),
+        strides: handle.strides.clone(),
+    };
+    let layout = CheckedLayout::new(&claimed, dtype, len, access == Access::ReadWrite)
+        .map_err(|error| refuse(handle, &format!("can't hold it: {error}")))?;
+    let bytes = layout.bytes();
+    Ok(Place {
+        dtype,
+        claimed,
+        layout,
+        bytes,
+    })
+}
+
+fn lent(
+    handle: &Handle,
+    backing: Arc<Backing>,
+    place: &Place,
+    access: Access,
+    loan: impl Send + Sync + 'static,
+) -> Result<Bound, BindError> {
+    Lent::new(backing, place.layout.clone(), access, loan)
+        .map(Bound::Lent)
+        .ok_or_else(|| refuse(handle, "has a bool that is neither 0 nor 1"))
+}
+
+fn given(handle: &Handle, extent: Extent, place: &Place) -> Result<Bound, BindError> {
+    given_arc(handle, Arc::new(extent), place)
+}
+
+/// Locates a given array in its extent.
+fn given_arc(handle: &Handle, extent: Arc<Extent>, place: &Place) -> Result<Bound, BindError> {
+    let offset_bytes = place.claimed.offset_bytes - extent.range().start as u64;
+    let layout = Layout {
+        offset_bytes,
+        ..place.claimed.clone()
+    };
+    let layout = CheckedLayout::new(&layout, place.dtype, extent.len(), true)
+        .map_err(|error| refuse(handle, &error.to_string()))?;
+    Ok(Bound::Given { extent, layout })
+}

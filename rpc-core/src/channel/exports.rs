@@ -1,0 +1,159 @@
+//! Segments that this process has announced to the peer, and tensors it has moved there.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::{Arc, Weak};
+
+use crate::segment::backing::Backing;
+use crate::segment::extent::Extent;
+use crate::segment::mapping::Access;
+
+/// Segments that the peer knows.
+#[derive(Debug, Default)]
+pub(crate) struct Exports {
+    by_uid: HashMap<u64, Export>,
+    uid_of: HashMap<u64, u64>,
+    n_announced: u64,
+}
+
+#[derive(Debug)]
+struct Export {
+    segment: u64,
+    backing: Weak<Backing>,
+    is_readable: bool,
+    is_writable: bool,
+}
+
+/// How a segment is to be named to the peer.
+pub(crate) struct Named {
+    /// Its number on the channel.
+    pub(crate) segment: u64,
+    /// Whether it must be announced for the access first.
+    pub(crate) is_new: bool,
+    /// Whether this is its first announcement at all.
+    pub(crate) is_first: bool,
+}
+
+impl Exports {
+    /// The number of segments that the peer knows.
+    pub(crate) fn len(&self) -> usize {
+        self.by_uid.len()
+    }
+
+    /// Tells whether the peer knows the segment.
+    pub(crate) fn contains(&self, backing: &Backing) -> bool {
+        self.by_uid.contains_key(&backing.uid())
+    }
+
+    /// Names a segment for `access`, and notes that it is announced from now on.
+    pub(crate) fn name(&mut self, backing: &Arc<Backing>, access: Access) -> Named {
+        let is_first = !self.by_uid.contains_key(&backing.uid());
+        let n_announced = &mut self.n_announced;
+        let export = self.by_uid.entry(backing.uid()).or_insert_with(|| {
+            *n_announced += 1;
+            Export {
+                segment: *n_announced,
+                backing: Arc::downgrade(backing),
+                is_readable: false,
+                is_writable: false,
+            }
+        });
+        self.uid_of.insert(export.segment, backing.uid());
+        let flag = match access {
+            Access::Read => &mut export.is_readable,
+            Access::ReadWrite => &mut export.is_writable,
+        };
+        let is_new = !std::mem::replace(flag, true);
+        Named {
+            segment: export.segment,
+            is_new,
+            is_first,
+        }
+    }
+
+    /// Notes that the announcement for `access` did not take place after all.
+    pub(crate) fn unname(&mut self, backing: &Backing, access: Access) {
+        if let Some(export) = self.by_uid.get_mut(&backing.uid()) {
+            match access {
+                Access::Read => export.is_readable = false,
+                Access::ReadWrite => export.is_writable = false,
+            }
+        }
+    }
+
+    /// Notes that the peer could not use the segment; tells whether it was one of ours.
+    pub(crate) fn refused(&mut self, segment: u64) -> bool {
+        let Some(uid) = self.uid_of.get(&segment) else {
+            // It may have been forgotten while the refusal was under way.
+            return segment <= self.n_announced;
+        };
+        if let Some(export) = self.by_uid.get_mut(uid) {
+            export.is_readable = false;
+            export.is_writable = false;
+        }
+        true
+    }
+
+    /// Strikes a segment that is no more off the list; returns its number.
+    pub(crate) fn forget(&mut self, uid: u64) -> Option<u64> {
+        let export = self.by_uid.remove(&uid)?;
+        self.uid_of.remove(&export.segment);
+        Some(export.segment)
+    }
+
+    /// Finds a segment of ours by its number.
+    pub(crate) fn find(&self, segment: u64) -> Option<Arc<Backing>> {
+        self.by_uid
+            .get(self.uid_of.get(&segment)?)?
+            .backing
+            .upgrade()
+    }
+}
+
+/// Tensors that were moved to the peer and have not come back.
+#[derive(Debug, Default)]
+pub(crate) struct Transfers {
+    extents: HashMap<u64, Arc<Extent>>,
+    /// The same, by segment and first byte.
+    by_place: BTreeSet<(u64, usize, u64)>,
+    n_transfers: u64,
+}
+
+impl Transfers {
+    /// Notes that `extent` is moved to the peer; returns the number of the transfer.
+    pub(crate) fn add(&mut self, extent: &Arc<Extent>) -> u64 {
+        self.n_transfers += 1;
+        self.extents.insert(self.n_transfers, Arc::clone(extent));
+        self.by_place.insert(place(extent, self.n_transfers));
+        self.n_transfers
+    }
+
+    /// Ends a transfer. The caller drops the result when it holds no lock.
+    pub(crate) fn remove(&mut self, transfer: u64) -> Option<Arc<Extent>> {
+        let extent = self.extents.remove(&transfer)?;
+        self.by_place.remove(&place(&extent, transfer));
+        Some(extent)
+    }
+
+    /// Finds the moved tensor that holds `bytes` of a segment.
+    pub(crate) fn holding(&self, backing: &Backing, bytes: &Range<usize>) -> Option<Arc<Extent>> {
+        let until = (backing.uid(), bytes.start, u64::MAX);
+        let (_, _, transfer) = self
+            .by_place
+            .range((backing.uid(), 0, 0)..=until)
+            .next_back()?;
+        let extent = self.extents.get(transfer)?;
+        (extent.range().start <= bytes.start && bytes.end <= extent.range().end)
+            .then(|| Arc::clone(extent))
+    }
+
+    /// Ends all transfers: the peer is gone.
+    pub(crate) fn take_all(&mut self) -> HashMap<u64, Arc<Extent>> {
+        self.by_place.clear();
+        std::mem::take(&mut self.extents)
+    }
+}
+
+fn place(extent: &Extent, transfer: u64) -> (u64, usize, u64) {
+    (extent.backing().uid(), extent.range().start, transfer)
+}

@@ -1,0 +1,138 @@
+//! Segments that the peer has announced to this process.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use crate::segment::backing::{Backing, descriptors_are_scarce};
+use crate::segment::lease::Leases;
+use crate::segment::mapping::Access;
+use crate::segment::memfd::{self, Unfit};
+
+/// Segments of the peer that are mapped here.
+#[derive(Debug, Default)]
+pub(crate) struct Imports {
+    segments: HashMap<u64, Import>,
+    /// Announced, and refused for lack of descriptors or memory.
+    refused: HashSet<u64>,
+    /// The number of each imported segment, by the uid of its mappings.
+    number_of: HashMap<u64, u64>,
+}
+
+/// A segment of the peer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Import {
+    reading: Option<Arc<Backing>>,
+    writing: Option<Arc<Backing>>,
+    /// Which of its bytes are lent or moved to this process now, to notice overlaps.
+    pub(crate) leases: Arc<Leases>,
+}
+
+impl Import {
+    /// The pages, mapped for at least `access`.
+    pub(crate) fn backing(&self, access: Access) -> Option<&Arc<Backing>> {
+        match access {
+            Access::Read => self.reading.as_ref().or(self.writing.as_ref()),
+            Access::ReadWrite => self.writing.as_ref(),
+        }
+    }
+}
+
+/// Why a segment wasn't taken in.
+#[derive(Debug)]
+pub(crate) enum ImportError {
+    /// The peer broke the protocol.
+    Violation(String),
+    /// There is no descriptor or no room to map it here; the peer is told.
+    Refused(String),
+}
+
+/// Maps a segment that the peer announced. Runs without any lock.
+pub(crate) fn map(
+    fd: OwnedFd,
+    len_bytes: u64,
+    access: Access,
+    keep_descriptor: bool,
+) -> Result<Arc<Backing>, ImportError> {
+    let unfit = |unfit: Unfit| ImportError::Violation(format!("announced a segment, but {unfit}"));
+    let len = usize::try_from(len_bytes)
+        .map_err(|_| ImportError::Violation(format!("announced a segment of {len_bytes} bytes")))?;
+    memfd::check(fd.as_fd(), len).map_err(unfit)?;
+    let keep_fd = keep_descriptor && access == Access::ReadWrite && !descriptors_are_scarce();
+    match Backing::import(fd, len, access, keep_fd) {
+        Ok(backing) => Ok(Arc::new(backing)),
+        Err(error) => Err(ImportError::Refused(format!(
+            "{len} bytes can't be mapped: {error}"
+        ))),
+    }
+}
+
+impl Imports {
+    /// The number of segments that are mapped or were refused.
+    pub(crate) fn len(&self) -> usize {
+        self.segments.len() + self.refused.len()
+    }
+
+    /// Notes a segment that was mapped for `access`. Returns what it replaces, for the caller to
+    /// drop without a lock; `Err` if it was announced for that access already.
+    pub(crate) fn insert(
+        &mut self,
+        segment: u64,
+        access: Access,
+        backing: Arc<Backing>,
+    ) -> Result<(), Arc<Backing>> {
+        let import = self.segments.entry(segment).or_default();
+        let place = match access {
+            Access::Read => &mut import.reading,
+            Access::ReadWrite => &mut import.writing,
+        };
+        if place.is_some() {
+            return Err(backing);
+        }
+        self.refused.remove(&segment);
+        self.number_of.insert(backing.uid(), segment);
+        *place = Some(backing);
+        Ok(())
+    }
+
+    /// Notes a segment that can't be used here. Returns what was known of it.
+    pub(crate) fn refuse(&mut self, segment: u64) -> Option<Import> {
+        self.refused.insert(segment);
+        self.remove(segment)
+    }
+
+    /// Tells whether the segment was announced and refused.
+    pub(crate) fn is_refused(&self, segment: u64) -> bool {
+        self.refused.contains(&segment)
+    }
+
+    /// Takes a segment off the list; tells whether it was known at all.
+    pub(crate) fn forget(&mut self, segment: u64) -> (bool, Option<Import>) {
+        let was_refused = self.refused.remove(&segment);
+        let import = self.remove(segment);
+        (was_refused || import.is_some(), import)
+    }
+
+    fn remove(&mut self, segment: u64) -> Option<Import> {
+        let import = self.segments.remove(&segment)?;
+        for backing in import.reading.iter().chain(&import.writing) {
+            self.number_of.remove(&backing.uid());
+        }
+        Some(import)
+    }
+
+    /// Finds a segment of the peer by its number.
+    pub(crate) fn find(&self, segment: u64) -> Option<&Import> {
+        self.segments.get(&segment)
+    }
+
+    /// The peer's number for a segment, if it is one of the peer's.
+    pub(crate) fn number_of(&self, backing: &Backing) -> Option<u64> {
+        self.number_of.get(&backing.uid()).copied()
+    }
+
+    /// Forgets all segments: the peer is gone.
+    pub(crate) fn take_all(&mut self) -> Self {
+        std::mem::take(self)
+    }
+}

@@ -1,0 +1,440 @@
+//! The connection of a host and a worker.
+//!
+//! - [`socket`] moves messages and descriptors, [`outbox`] queues what finds no room;
+//! - [`exports`] and [`imports`] remember which segments each side knows, so that a descriptor
+//!   travels once for each segment and access;
+//! - [`loan`] turns tensors into handles, [`bind`] turns handles back into memory;
+//! - [`handshake`] is what both sides say first.
+//!
+//! A [`Channel`] is one end. It sends from any thread, without blocking; what arrives is read by
+//! one thread of its own, the *driver* (see [`crate::call`]), which hands the frames that concern
+//! segments to [`Channel::accept`] and deals with calls itself.
+
+pub(crate) mod bind;
+mod exports;
+pub(crate) mod handshake;
+mod imports;
+pub(crate) mod loan;
+mod outbox;
+pub(crate) mod socket;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use exports::{Exports, Transfers};
+use imports::{ImportError, Imports};
+use outbox::{Closed, Descriptor, Outbox};
+use socket::{Attachment, Received, Socket};
+
+use crate::segment::backing::Backing;
+use crate::segment::mapping::Access;
+use crate::segment::{ShmExhausted, memfd, pool};
+use crate::wire::codec::{self, CodecError};
+use crate::wire::frame::Frame;
+use crate::wire::handshake::{Limits, MESSAGE_BYTES};
+
+/// The source of [`Channel::uid`].
+static NEXT_UID: AtomicU64 = AtomicU64::new(1);
+
+/// One end of the connection of a host and a worker.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    this: Weak<Self>,
+    uid: u64,
+    limits: Limits,
+    socket: Arc<Socket>,
+    outbox: Outbox,
+    exports: Mutex<Exports>,
+    imports: Mutex<Imports>,
+    transfers: Mutex<Transfers>,
+    /// Whether descriptors of the peer's segments are kept, to forward tensors to third parties.
+    keeps_descriptors: bool,
+    received_bytes: AtomicU64,
+}
+
+/// The peer did what the protocol forbids. The channel is closed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Violation(pub(crate) String);
+
+/// Why something could not be sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    /// The channel is closed.
+    #[error("the channel is closed")]
+    Closed,
+    /// The frame is longer than what was negotiated.
+    #[error(
+        "{len_bytes} bytes of serde arguments are more than the limit of {limit_bytes} bytes; mark arrays `#[ndarray]`, so that they travel by handle"
+    )]
+    TooLong {
+        /// The length of the frame.
+        len_bytes: u64,
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// A value can't be encoded.
+    #[error("a value can't be encoded: {0}")]
+    Encode(#[from] CodecError),
+    /// There is no memory for a long frame, or for a copy.
+    #[error(transparent)]
+    Exhausted(#[from] ShmExhausted),
+    /// A descriptor that would be needed can't be had.
+    #[error(
+        "no file descriptor is left to hand a segment over ({0}); drop tensors, or raise `ulimit -n`"
+    )]
+    NoDescriptor(io::Error),
+    /// The descriptor of a received tensor was closed because descriptors were scarce.
+    #[error(
+        "the tensor came from another worker while file descriptors were scarce, so it can't be forwarded; copy it with `try_clone`"
+    )]
+    NotForwardable,
+    /// The peer maps as many segments as it takes.
+    #[error(
+        "the worker maps {n_segments} segments already, its limit; drop tensors that were sent to it"
+    )]
+    TooManySegments {
+        /// The limit.
+        n_segments: u32,
+    },
+}
+
+impl From<Closed> for SendError {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+/// What a driver read from the channel.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// A frame that concerns calls.
+    Frame(Frame),
+    /// Nothing more for now.
+    Nothing,
+    /// The peer closed its end.
+    EndOfFile,
+}
+
+impl Channel {
+    /// Wraps one end of a pair, after the handshake.
+    pub(crate) fn new(
+        socket: Socket,
+        limits: Limits,
+        keeps_descriptors: bool,
+    ) -> io::Result<Arc<Self>> {
+        let socket = Arc::new(socket);
+        let outbox = Outbox::new(Arc::clone(&socket))?;
+        Ok(Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
+            uid: NEXT_UID.fetch_add(1, Ordering::Relaxed),
+            limits,
+            socket,
+            outbox,
+            exports: Mutex::default(),
+            imports: Mutex::default(),
+            transfers: Mutex::default(),
+            keeps_descriptors,
+            received_bytes: AtomicU64::new(0),
+        }))
+    }
+
+    /// A number that no other channel of this process ever has.
+    pub(crate) fn uid(&self) -> u64 {
+        self.uid
+    }
+
+    /// What was negotiated.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The bytes of all messages so far: sent, received. Descriptors are not bytes.
+    pub(crate) fn traffic(&self) -> (u64, u64) {
+        (
+            self.outbox.sent_bytes(),
+            self.received_bytes.load(Ordering::Relaxed),
+        )
+    }
+
+    /// Sends a frame, in a segment if it is long.
+    pub(crate) fn send(&self, frame: &Frame) -> Result<(), SendError> {
+        let bytes = codec::encode(frame)?;
+        if bytes.len() <= MESSAGE_BYTES {
+            return Ok(self.outbox.push(bytes, None)?);
+        }
+        let limit_bytes = self.limits.frame_bytes;
+        if bytes.len() as u64 > limit_bytes {
+            return Err(SendError::TooLong {
+                len_bytes: bytes.len() as u64,
+                limit_bytes,
+            });
+        }
+        let frame = self.place_long_frame(&bytes)?;
+        let transfer = frame.transfer();
+        let sent = self
+            .outbox
+            .push(codec::encode(&Frame::Oversize { frame })?, None);
+        if sent.is_err() {
+            drop(self.transfers().remove(transfer));
+        }
+        Ok(sent?)
+    }
+
+    /// Sends a frame that may be lost with the channel.
+    pub(crate) fn send_or_close(&self, frame: &Frame) {
+        if self.send(frame).is_err() {
+            self.close();
+        }
+    }
+
+    /// Reads what has arrived, dealing with all that concerns segments, up to the first frame that
+    /// concerns calls. Only the driver calls it.
+    pub(crate) fn receive(&self, buffer: &mut [u8]) -> Result<Arrival, Violation> {
+        loop {
+            let received = self.socket.try_receive(buffer);
+            let (len, attachment) = match received {
+                Ok(Received::Message { len, attachment }) => (len, attachment),
+                Ok(Received::Nothing) => return Ok(Arrival::Nothing),
+                Ok(Received::EndOfFile) => return Ok(Arrival::EndOfFile),
+                Err(error) => {
+                    return Err(Violation(format!("sent what can't be received: {error}")));
+                }
+            };
+            self.received_bytes.fetch_add(len as u64, Ordering::Relaxed);
+            let malformed = |error| Violation(format!("sent a malformed frame: {error}"));
+            let frame = codec::decode(&buffer[..len]).map_err(malformed)?;
+            match self.accept(frame, attachment)? {
+                Some(Frame::Oversize { .. }) => {
+                    return Err(Violation(
+                        "sent a long frame inside a long frame".to_owned(),
+                    ));
+                }
+                Some(frame) => return Ok(Arrival::Frame(frame)),
+                None => {}
+            }
+        }
+    }
+
+    /// Deals with a frame that concerns segments; returns one that concerns calls.
+    fn accept(&self, frame: Frame, attachment: Attachment) -> Result<Option<Frame>, Violation> {
+        let is_announcement = matches!(frame, Frame::Segment { .. });
+        if !is_announcement && !matches!(attachment, Attachment::None) {
+            return Err(Violation(
+                "sent a descriptor beside a frame that takes none".to_owned(),
+            ));
+        }
+        match frame {
+            Frame::Segment {
+                segment,
+                len_bytes,
+                is_writable,
+            } => {
+                let access = if is_writable {
+                    Access::ReadWrite
+                } else {
+                    Access::Read
+                };
+                self.import(segment, len_bytes, access, attachment)?;
+            }
+            Frame::Forget { segment } => {
+                let (was_known, import) = self.imports().forget(segment);
+                drop(import);
+                if !was_known {
+                    return Err(Violation(format!(
+                        "took back segment {segment}, which it never announced"
+                    )));
+                }
+            }
+            Frame::Refused { segment, reason } => {
+                tracing::debug!(segment, reason, "the peer can't use a segment");
+                if !self.exports().refused(segment) {
+                    return Err(Violation(format!(
+                        "refused segment {segment}, which it never got"
+                    )));
+                }
+            }
+            Frame::Ended { transfer } => {
+                let extent = self.transfers().remove(transfer);
+                if extent.is_none() {
+                    return Err(Violation(format!(
+                        "ended transfer {transfer}, which isn't under way"
+                    )));
+                }
+            }
+            Frame::Oversize { frame } => {
+                let bytes = self.take_long_frame(&frame)?;
+                let malformed = |error| Violation(format!("sent a malformed long frame: {error}"));
+                return Ok(Some(codec::decode(&bytes).map_err(malformed)?));
+            }
+            frame => return Ok(Some(frame)),
+        }
+        Ok(None)
+    }
+
+    fn import(
+        &self,
+        segment: u64,
+        len_bytes: u64,
+        access: Access,
+        attachment: Attachment,
+    ) -> Result<(), Violation> {
+        let n_segments = self.limits.n_segments as usize;
+        if self.imports().len() > n_segments {
+            return Err(Violation(format!(
+                "announced more than {n_segments} segments"
+            )));
+        }
+        let mapped = match attachment {
+            Attachment::Some(fd) => imports::map(fd, len_bytes, access, self.keeps_descriptors),
+            Attachment::Lost => Err(ImportError::Refused(
+                "the table of file descriptors is full (RLIMIT_NOFILE)".to_owned(),
+            )),
+            Attachment::None => {
+                return Err(Violation(format!(
+                    "announced segment {segment} without a descriptor"
+                )));
+            }
+        };
+        match mapped {
+            Ok(backing) => {
+                let inserted = self.imports().insert(segment, access, backing);
+                inserted.map_err(|_| Violation(format!("announced segment {segment} twice")))
+            }
+            Err(ImportError::Violation(what)) => Err(Violation(what)),
+            Err(ImportError::Refused(reason)) => {
+                let known = self.imports().refuse(segment);
+                drop(known);
+                self.send_or_close(&Frame::Refused { segment, reason });
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes sure that the peer knows `backing` for `access`; returns its number there.
+    fn announce(&self, backing: &Arc<Backing>, access: Access) -> Result<u64, SendError> {
+        let n_segments = self.limits.n_segments;
+        {
+            let exports = self.exports();
+            if exports.len() >= n_segments as usize && !exports.contains(backing) {
+                drop(exports);
+                // Idle segments that the peer still knows may be all that is in the way.
+                pool::trim_pool();
+                if self.exports().len() >= n_segments as usize {
+                    return Err(SendError::TooManySegments { n_segments });
+                }
+            }
+        }
+        // The list stays locked until the announcement is on its way, so that whoever finds the
+        // segment named sends its handle behind it.
+        let mut exports = self.exports();
+        let named = exports.name(backing, access);
+        if named.is_first {
+            let (channel, uid) = (Weak::clone(&self.this), backing.uid());
+            backing.on_drop(move || {
+                if let Some(channel) = channel.upgrade() {
+                    channel.forget(uid);
+                }
+            });
+        }
+        if !named.is_new {
+            return Ok(named.segment);
+        }
+        let announced = self.push_announcement(backing, access, named.segment);
+        if announced.is_err() {
+            exports.unname(backing, access);
+        }
+        announced.map(|()| named.segment)
+    }
+
+    fn push_announcement(
+        &self,
+        backing: &Arc<Backing>,
+        access: Access,
+        segment: u64,
+    ) -> Result<(), SendError> {
+        let fd = backing.fd().ok_or(SendError::NotForwardable)?;
+        let descriptor = match access {
+            Access::ReadWrite => Descriptor::Segment(Arc::clone(backing)),
+            Access::Read => {
+                let fd = memfd::reopen_read_only(fd).map_err(SendError::NoDescriptor)?;
+                Descriptor::Own(fd)
+            }
+        };
+        let frame = Frame::Segment {
+            segment,
+            len_bytes: backing.mapping().len() as u64,
+            is_writable: access == Access::ReadWrite,
+        };
+        Ok(self.outbox.push(codec::encode(&frame)?, Some(descriptor))?)
+    }
+
+    /// Tells the peer that a segment is no more.
+    fn forget(&self, uid: u64) {
+        let segment = self.exports().forget(uid);
+        if let Some(segment) = segment {
+            // A peer that is gone has forgotten it already.
+            let _ = self.send(&Frame::Forget { segment });
+        }
+    }
+
+    /// Closes the channel for both sides. What waits to be sent is forgotten.
+    pub(crate) fn close(&self) {
+        self.outbox.close();
+        self.socket.shut_down();
+        self.outbox.wake_driver();
+    }
+
+    /// Lets go of all memory that is shared with the peer, which is known to be dead or to have
+    /// let go of it.
+    pub(crate) fn release_all(&self) {
+        let transfers = self.transfers().take_all();
+        let imports = self.imports().take_all();
+        drop((transfers, imports));
+    }
+
+    /// Sends what is queued as far as there is room; returns whether anything is left.
+    pub(crate) fn flush(&self) -> bool {
+        self.outbox.flush().unwrap_or(false)
+    }
+
+    /// Makes the driver look around.
+    pub(crate) fn wake_driver(&self) {
+        self.outbox.wake_driver();
+    }
+
+    /// What the driver polls besides the socket.
+    pub(crate) fn wake_fd(&self) -> BorrowedFd<'_> {
+        self.outbox.wake_fd()
+    }
+
+    /// Takes the wake-ups that are pending.
+    pub(crate) fn clear_wake(&self) {
+        self.outbox.clear_wake();
+    }
+
+    fn exports(&self) -> MutexGuard<'_, Exports> {
+        lock(&self.exports)
+    }
+
+    fn imports(&self) -> MutexGuard<'_, Imports> {
+        lock(&self.imports)
+    }
+
+    fn transfers(&self) -> MutexGuard<'_, Transfers> {
+        lock(&self.transfers)
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Locks a table. No critical section here can panic half way through a change.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,50 @@
+//! How a tensor is named on the wire.
+
+use serde::{Deserialize, Serialize};
+
+/// The wire form of a tensor, or of a view of one: where its elements are, and on what terms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Handle {
+    /// Who announced the segment.
+    pub(crate) origin: Origin,
+    /// The segment's number, given by whoever announced it; never used twice on a channel.
+    pub(crate) segment: u64,
+    /// On what terms the elements are handed over.
+    pub(crate) terms: Terms,
+    /// The number of the element type (see [`DType`](crate::DType)).
+    pub(crate) dtype: u8,
+    /// Where the first element is, in bytes from the start of the segment.
+    pub(crate) offset_bytes: u64,
+    /// The number of elements along each dimension.
+    pub(crate) shape: Vec<u64>,
+    /// The steps between neighbours along each dimension, in elements.
+    pub(crate) strides: Vec<i64>,
+}
+
+/// Who announced a segment, as seen by whoever sends the handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) enum Origin {
+    /// The sender of the handle.
+    Sender,
+    /// Its receiver.
+    Receiver,
+}
+
+/// On what terms elements are handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Terms {
+    /// Lent for reading until the reply.
+    Read,
+    /// Lent for reading and writing until the reply.
+    ReadWrite,
+    /// Given away. The new owner sends `Ended` with this number when it is done with them.
+    Moved {
+        /// A number that the sender uses once on the channel.
+        transfer: u64,
+    },
+    /// Given back to the receiver, which once gave them away under this number.
+    Returned {
+        /// The number under which they came.
+        transfer: u64,
+    },
+}

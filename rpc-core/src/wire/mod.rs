@@ -1,0 +1,14 @@
+//! What travels: pure descriptions of frames, without any input or output.
+//!
+//! - [`frame`] lists the frames, [`handshake`] the two messages that come before them,
+//!   [`handle`] how a tensor is named;
+//! - [`codec`] turns them into bytes and back (the one file that names bincode);
+//! - [`schema`] describes modules, so that both sides know they mean the same functions.
+//!
+//! `docs/wire.md` specifies all of it byte by byte, for programs in other languages.
+
+pub(crate) mod codec;
+pub(crate) mod frame;
+pub(crate) mod handle;
+pub(crate) mod handshake;
+pub mod schema;

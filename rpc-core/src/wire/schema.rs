@@ -1,0 +1,430 @@
+//! What both sides must agree on before a call: names, arguments, types.
+//!
+//! The bytes of a call carry no names and no types, so a changed field would be misread in
+//! silence. Every type that travels therefore describes itself as text ([`Schema`]), the texts of
+//! a function make its signature, and the hash of all signatures is compared when a module is
+//! imported. Where it differs, the texts say how.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::call::argument::HandleArg;
+use crate::call::returned::Return;
+
+/// A type that says what its bytes mean. Derive it with `#[derive(Schema)]`.
+///
+/// For types whose bytes are made by hand, `#[schema(opaque = "version")]` on the derive names a
+/// version that is changed by hand as well.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't travel between processes: it has no schema",
+    label = "has no schema",
+    note = "derive all three: `#[derive(serde::Serialize, serde::Deserialize, reedbed::Schema)]`; \
+            an array argument is marked `#[ndarray]` instead"
+)]
+pub trait Schema {
+    /// Writes what the bytes of the type mean.
+    fn describe(writer: &mut SchemaWriter);
+}
+
+/// Collects the text of a schema.
+#[derive(Debug, Default)]
+pub struct SchemaWriter {
+    text: String,
+    /// The types being described, outermost first: a type inside itself is only named.
+    open: Vec<String>,
+    needs_comma: bool,
+}
+
+impl SchemaWriter {
+    /// Writes a type that has no parts.
+    pub fn leaf(&mut self, name: &str) {
+        self.text.push_str(name);
+    }
+
+    /// Writes a struct; `fields` writes its fields in order. A tuple's fields are `0`, `1`, ...
+    pub fn structure(&mut self, name: &str, fields: impl FnOnce(&mut Self)) {
+        self.nested("struct", name, fields);
+    }
+
+    /// Writes an enum; `variants` writes its variants in order.
+    pub fn enumeration(&mut self, name: &str, variants: impl FnOnce(&mut Self)) {
+        self.nested("enum", name, variants);
+    }
+
+    /// Writes a variant; `fields` writes its fields in order.
+    pub fn variant(&mut self, name: &str, fields: impl FnOnce(&mut Self)) {
+        self.comma();
+        self.text.push_str(name);
+        self.braces(fields);
+    }
+
+    /// Writes a field.
+    pub fn field<T: Schema + ?Sized>(&mut self, name: &str) {
+        self.comma();
+        self.text.push_str(name);
+        self.text.push_str(": ");
+        T::describe(self);
+        self.needs_comma = true;
+    }
+
+    /// Writes a type whose bytes only its version tells apart.
+    pub fn opaque(&mut self, name: &str, version: &str) {
+        let _ = write!(self.text, "opaque {name} {version:?}");
+    }
+
+    /// Writes a type with parameters: `name<A, B>`.
+    pub(crate) fn generic(&mut self, name: &str, parts: &[fn(&mut Self)]) {
+        self.text.push_str(name);
+        self.text.push('<');
+        for (index, part) in parts.iter().enumerate() {
+            if index > 0 {
+                self.text.push_str(", ");
+            }
+            part(self);
+        }
+        self.text.push('>');
+    }
+
+    fn nested(&mut self, keyword: &str, name: &str, parts: impl FnOnce(&mut Self)) {
+        let _ = write!(self.text, "{keyword} {name}");
+        if self.open.iter().any(|open| open == name) {
+            return;
+        }
+        self.open.push(name.to_owned());
+        self.braces(parts);
+        self.open.pop();
+    }
+
+    fn braces(&mut self, parts: impl FnOnce(&mut Self)) {
+        self.text.push_str(" { ");
+        self.needs_comma = false;
+        parts(self);
+        self.text.push_str(" }");
+        self.needs_comma = true;
+    }
+
+    fn comma(&mut self) {
+        if self.needs_comma {
+            self.text.push_str(", ");
+        }
+    }
+}
+
+/// What a module consists of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleSchema {
+    /// Its name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: String,
+    /// Its functions, sorted by name.
+    pub functions: Vec<FunctionSchema>,
+}
+
+/// What a function takes and returns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionSchema {
+    /// Its name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: String,
+    /// Its arguments, in order.
+    pub arguments: Vec<ArgumentSchema>,
+    /// The text of the type that it returns.
+    pub returns: String,
+}
+
+/// What an argument is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArgumentSchema {
+    /// Its name.
+    pub name: String,
+    /// The text of its type, such as `read ndarray<u16, 2>`.
+    pub ty: String,
+}
+
+impl ModuleSchema {
+    /// Describes a module.
+    #[must_use]
+    pub fn new(name: &str, docs: &str, mut functions: Vec<FunctionSchema>) -> Self {
+        functions.sort_by(|a, b| a.name.cmp(&b.name));
+        Self {
+            name: name.to_owned(),
+            docs: docs.to_owned(),
+            functions,
+        }
+    }
+
+    /// Returns the number that two modules share if their functions have equal signatures, but for
+    /// a chance of one in 2^64. Documentation doesn't count.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        let signatures = self
+            .functions
+            .iter()
+            .map(FunctionSchema::signature)
+            .collect::<Vec<_>>()
+            .join("\n");
+        fnv1a(
+            signatures.as_bytes(),
+            fnv1a(self.name.as_bytes(), FNV_OFFSET),
+        )
+    }
+
+    /// Returns what keeps a caller that knows `self` from calling a worker that serves `served`,
+    /// one line for each function; nothing, if it can. More functions than needed do no harm.
+    #[must_use]
+    pub fn differences(&self, served: &Self) -> Vec<String> {
+        let line = |function: &FunctionSchema| {
+            let theirs = served
+                .functions
+                .iter()
+                .find(|other| other.name == function.name);
+            match theirs.map(FunctionSchema::signature) {
+                None => Some(format!("function `{}` isn't served", function.name)),
+                Some(theirs) if theirs == function.signature() => None,
+                Some(theirs) => Some(format!(
+                    "this program calls `{}`, the worker serves `{theirs}`",
+                    function.signature()
+                )),
+            }
+        };
+        self.functions.iter().filter_map(line).collect()
+    }
+}
+
+impl FunctionSchema {
+    /// Describes a function without arguments that returns nothing.
+    #[must_use]
+    pub fn new(name: &str, docs: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            docs: docs.to_owned(),
+            arguments: Vec::new(),
+            returns: "()".to_owned(),
+        }
+    }
+
+    /// Adds an argument that travels by handle.
+    #[must_use]
+    pub fn handle<T: HandleArg<'static>>(self, argument: &str) -> Self {
+        self.argument(argument, T::describe)
+    }
+
+    /// Adds an argument that travels as serde writes it.
+    #[must_use]
+    pub fn value<T: Schema + ?Sized>(self, argument: &str) -> Self {
+        self.argument(argument, T::describe)
+    }
+
+    /// Says what the function returns.
+    #[must_use]
+    pub fn returns<R: Return<K>, K>(mut self) -> Self {
+        self.returns = text(R::describe);
+        self
+    }
+
+    fn argument(mut self, name: &str, describe: fn(&mut SchemaWriter)) -> Self {
+        self.arguments.push(ArgumentSchema {
+            name: name.to_owned(),
+            ty: text(describe),
+        });
+        self
+    }
+
+    /// Returns the name, the arguments and what is returned, as one line.
+    #[must_use]
+    pub fn signature(&self) -> String {
+        let arguments: Vec<_> = self
+            .arguments
+            .iter()
+            .map(|argument| format!("{}: {}", argument.name, argument.ty))
+            .collect();
+        format!(
+            "{}({}) -> {}",
+            self.name,
+            arguments.join(", "),
+            self.returns
+        )
+    }
+}
+
+fn text(describe: impl FnOnce(&mut SchemaWriter)) -> String {
+    let mut writer = SchemaWriter::default();
+    describe(&mut writer);
+    writer.text
+}
+
+/// Returns the number by which calls name a function: the FNV-1a hash (64 bits) of
+/// `module.function`.
+#[must_use]
+pub const fn method_id(module: &str, function: &str) -> u64 {
+    let hash = fnv1a(module.as_bytes(), FNV_OFFSET);
+    fnv1a(function.as_bytes(), fnv1a(b".", hash))
+}
+
+/// The start of an FNV-1a hash (Fowler, Noll and Vo; draft-eastlake-fnv).
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+
+/// Continues an FNV-1a hash.
+const fn fnv1a(bytes: &[u8], mut hash: u64) -> u64 {
+    let mut index = 0;
+    while index < bytes.len() {
+        hash = (hash ^ bytes[index] as u64).wrapping_mul(FNV_PRIME);
+        index += 1;
+    }
+    hash
+}
+
+macro_rules! leaves {
+    ($($type:ty => $name:literal),* $(,)?) => {$(
+        impl Schema for $type {
+            fn describe(writer: &mut SchemaWriter) {
+                writer.leaf($name);
+            }
+        }
+    )*};
+}
+
+leaves! {
+    () => "()", bool => "bool", char => "char", str => "string", String => "string",
+    u8 => "u8", u16 => "u16", u32 => "u32", u64 => "u64", u128 => "u128", usize => "u64",
+    i8 => "i8", i16 => "i16", i32 => "i32", i64 => "i64", i128 => "i128", isize => "i64",
+    f32 => "f32", f64 => "f64",
+    PathBuf => "path", std::path::Path => "path", OsString => "os string",
+    Duration => "duration", std::time::SystemTime => "time",
+    std::num::NonZeroU32 => "u32", std::num::NonZeroU64 => "u64", std::num::NonZeroUsize => "u64",
+    std::net::IpAddr => "ip address", std::net::SocketAddr => "socket address",
+}
+
+macro_rules! containers {
+    ($($($name:ident)::+ <$($parameter:ident),+> => $text:literal),* $(,)?) => {$(
+        impl<$($parameter: Schema),+> Schema for $($name)::+<$($parameter),+> {
+            fn describe(writer: &mut SchemaWriter) {
+                writer.generic($text, &[$($parameter::describe),+]);
+            }
+        }
+    )*};
+}
+
+containers! {
+    Option<T> => "option", Vec<T> => "list", VecDeque<T> => "list",
+    BTreeSet<T> => "list", std::ops::Range<T> => "range",
+    BTreeMap<K, V> => "map", Result<T, E> => "result",
+}
+
+impl<T: Schema, S> Schema for HashSet<T, S> {
+    fn describe(writer: &mut SchemaWriter) {
+        writer.generic("list", &[T::describe]);
+    }
+}
+
+impl<K: Schema, V: Schema, S> Schema for HashMap<K, V, S> {
+    fn describe(writer: &mut SchemaWriter) {
+        writer.generic("map", &[K::describe, V::describe]);
+    }
+}
+
+impl<T: Schema> Schema for [T] {
+    fn describe(writer: &mut SchemaWriter) {
+        writer.generic("list", &[T::describe]);
+    }
+}
+
+impl<T: Schema, const N: usize> Schema for [T; N] {
+    fn describe(writer: &mut SchemaWriter) {
+        writer.generic(&format!("array {N}"), &[T::describe]);
+    }
+}
+
+impl<T: Schema + ?Sized> Schema for Box<T> {
+    fn describe(writer: &mut SchemaWriter) {
+        T::describe(writer);
+    }
+}
+
+macro_rules! tuples {
+    ($(($($part:ident),+)),* $(,)?) => {$(
+        impl<$($part: Schema),+> Schema for ($($part,)+) {
+            fn describe(writer: &mut SchemaWriter) {
+                writer.generic("tuple", &[$($part::describe),+]);
+            }
+        }
+    )*};
+}
+
+tuples! {
+    (A), (A, B), (A, B, C), (A, B, C, D), (A, B, C, D, E), (A, B, C, D, E, F),
+    (A, B, C, D, E, F, G), (A, B, C, D, E, F, G, H),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A type inside itself.
+    struct Tree;
+    impl Schema for Tree {
+        fn describe(writer: &mut SchemaWriter) {
+            writer.structure("Tree", |writer| {
+                writer.field::<u8>("value");
+                writer.field::<Vec<Tree>>("children");
+            });
+        }
+    }
+
+    #[test]
+    fn texts_are_readable_and_recursion_ends() {
+        assert_eq!(
+            text(Tree::describe),
+            "struct Tree { value: u8, children: list<struct Tree> }"
+        );
+        assert_eq!(
+            text(<(Option<String>, HashMap<u8, [f32; 3]>)>::describe),
+            "tuple<option<string>, map<u8, array 3<f32>>>"
+        );
+    }
+
+    #[test]
+    fn differences_name_function_and_both_signatures() {
+        let ours = ModuleSchema::new(
+            "m",
+            "",
+            vec![
+                FunctionSchema::new("f", "docs").value::<u8>("x"),
+                FunctionSchema::new("g", ""),
+                FunctionSchema::new("h", ""),
+            ],
+        );
+        let theirs = ModuleSchema::new(
+            "m",
+            "",
+            vec![
+                FunctionSchema::new("h", "other docs"),
+                FunctionSchema::new("f", "").value::<u16>("x"),
+            ],
+        );
+        assert_ne!(ours.hash(), theirs.hash());
+        assert_eq!(
+            ours.differences(&theirs),
+            [
+                "this program calls `f(x: u8) -> ()`, the worker serves `f(x: u16) -> ()`",
+                "function `g` isn't served",
+            ]
+        );
+        assert!(ours.differences(&ours.clone()).is_empty());
+    }
+
+    #[test]
+    fn method_numbers_are_the_published_hash() {
+        // The test vector "foobar" of the FNV draft.
+        assert_eq!(fnv1a(b"foobar", FNV_OFFSET), 0x8594_4171_f739_67e8);
+        assert_ne!(method_id("a", "b.c"), method_id("b", "c"));
+    }
+}
