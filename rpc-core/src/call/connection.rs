@@ -1,0 +1,327 @@
+//! The caller's end of a channel: calls in flight, and who matches them with their answers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::error::FailureCause;
+use super::incoming::Parcel;
+use super::module::Method;
+use super::outgoing::Outgoing;
+use super::pending::{Answer, Calls, Held, Slot};
+use crate::channel::bind::BindError;
+use crate::channel::{Arrival, Channel, SendError, Violation};
+use crate::process::WorkerEnd;
+use crate::wire::codec::Bytes;
+use crate::wire::frame::{CallFrame, Frame, Outcome, ReplyFrame};
+use crate::wire::handshake::ServedModule;
+
+/// Who matches calls with answers: ours or tarpc's dispatcher.
+pub(crate) trait Dispatch: Send + Sync {
+    /// Sends a call.
+    fn send(&self, call: CallFrame) -> Result<(), SendError>;
+
+    /// Asks the worker to stop a call whose caller is gone.
+    fn cancel(&self, call: u64);
+
+    /// Takes a frame of the dispatcher's own; `Err` if there is no such frame.
+    fn accept(&self, frame: Frame) -> Result<(), Violation>;
+}
+
+/// Reedbed's own dispatcher: every frame is what it says.
+pub(crate) struct OwnDispatch {
+    pub(crate) channel: Arc<Channel>,
+}
+
+impl Dispatch for OwnDispatch {
+    fn send(&self, call: CallFrame) -> Result<(), SendError> {
+        self.channel.send(&Frame::Call(call))
+    }
+
+    fn cancel(&self, call: u64) {
+        self.channel.send_or_close(&Frame::Cancel { call });
+    }
+
+    fn accept(&self, _: Frame) -> Result<(), Violation> {
+        Err(Violation(
+            "sent a frame that a worker doesn't send".to_owned(),
+        ))
+    }
+}
+
+/// Calls and answers on one channel: what a host's stubs and its driver share.
+pub(crate) struct Exchange {
+    channel: Arc<Channel>,
+    calls: Arc<Calls>,
+    dispatch: Box<dyn Dispatch>,
+}
+
+/// A worker, as its host calls it.
+pub(crate) struct Connection {
+    name: Arc<str>,
+    exchange: Arc<Exchange>,
+    modules: Vec<ServedModule>,
+    /// Stops the worker when the last user of the connection is gone.
+    _on_drop: Box<dyn Send + Sync>,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        name: Arc<str>,
+        exchange: Arc<Exchange>,
+        modules: Vec<ServedModule>,
+        on_drop: impl Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name,
+            exchange,
+            modules,
+            _on_drop: Box::new(on_drop),
+        }
+    }
+
+    /// The worker's name.
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// What the driver shares.
+    pub(crate) fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    /// The calls in flight.
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.exchange.calls
+    }
+
+    /// The modules that the worker said it serves.
+    pub(crate) fn modules(&self) -> &[ServedModule] {
+        &self.modules
+    }
+
+    /// Whom the leases of a call are held by.
+    pub(crate) fn holder(&self, method: &Method) -> Arc<str> {
+        format!(
+            "call of `{}::{}` in worker `{}`",
+            method.module, method.function, self.name
+        )
+        .into()
+    }
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        channel: Arc<Channel>,
+        calls: Arc<Calls>,
+        dispatch: Box<dyn Dispatch>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            channel,
+            calls,
+            dispatch,
+        })
+    }
+
+    /// The channel.
+    pub(crate) fn channel(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
+    /// The calls in flight.
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// Sends a call whose arguments are prepared.
+    pub(crate) fn send(
+        &self,
+        method: &Method,
+        outgoing: &mut Outgoing<'_>,
+        deadline: Option<(Instant, Duration)>,
+    ) -> Result<Arc<Slot>, FailureCause> {
+        let gone = |end| FailureCause::WorkerGone { end };
+        let n_handles = self.channel.limits().n_handles;
+        if outgoing.loans.len() > n_handles as usize {
+            let n = outgoing.loans.len();
+            let reason = format!("{n} arrays are more than the limit of {n_handles}");
+            return Err(FailureCause::NotSent { reason });
+        }
+        let mut named = self.channel.name_all(&outgoing.loans)?;
+        let slot = self.calls.begin(deadline).map_err(gone)?;
+        if deadline.is_some() {
+            // The driver sleeps until the deadline that it knows.
+            self.channel.wake_driver();
+        }
+        let bools = outgoing
+            .loans
+            .iter()
+            .filter_map(|loan| loan.lent_bools())
+            .collect();
+        let leases = outgoing
+            .loans
+            .iter_mut()
+            .filter_map(|loan| loan.take_lease())
+            .collect();
+        self.calls
+            .hold(&slot, Held { leases, bools })
+            .map_err(|(end, _)| gone(end))?;
+        let time_left = deadline.map(|(at, _)| at.saturating_duration_since(Instant::now()));
+        let sent = self.dispatch.send(CallFrame {
+            call: slot.id(),
+            function: method.id,
+            time_left_ns: time_left.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
+            handles: named.take_handles(),
+            body: Bytes(std::mem::take(&mut outgoing.body)),
+        });
+        named.settle(&sent);
+        if let Err(error) = sent {
+            self.calls.withdraw(&slot);
+            return Err(match (error, self.calls.end()) {
+                (SendError::Closed, Some(end)) => gone(end),
+                (error, _) => error.into(),
+            });
+        }
+        // From here on it belongs to the worker; an error no longer hands it back.
+        outgoing.given.clear();
+        outgoing.loans.clear();
+        Ok(slot)
+    }
+
+    /// Asks the worker to stop a call whose caller is gone.
+    pub(crate) fn cancel(&self, call: u64) {
+        if self.calls.contains(call) {
+            self.dispatch.cancel(call);
+        }
+    }
+
+    /// Asks the worker what a module consists of.
+    pub(crate) fn describe(&self, module: &str) -> Result<Arc<Slot>, WorkerEnd> {
+        let slot = self.calls.begin(None)?;
+        let frame = Frame::Describe {
+            call: slot.id(),
+            module: module.to_owned(),
+        };
+        self.channel.send_or_close(&frame);
+        Ok(slot)
+    }
+
+    /// Takes a frame that concerns calls. Only the driver calls it.
+    pub(crate) fn accept(&self, frame: Frame) -> Result<(), Violation> {
+        let unknown = |call| Violation(format!("answered call {call}, which isn't in flight"));
+        let known = |is_known: bool, call: u64| is_known.then_some(()).ok_or_else(|| unknown(call));
+        match frame {
+            Frame::Reply(reply) => settle(&self.channel, &self.calls, reply),
+            Frame::Released { call, has_begun } => known(self.calls.release(call, has_begun), call),
+            Frame::Description { call, module } => {
+                let answered = self.calls.answer(call, Answer::Described(module));
+                known(answered == Ok(true), call)
+            }
+            frame => self.dispatch.accept(frame),
+        }
+    }
+
+    /// Reads all frames that are left of a worker that is gone.
+    pub(crate) fn drain(&self, buffer: &mut [u8]) -> Result<(), Violation> {
+        while let Arrival::Frame(frame) = self.channel.receive(buffer)? {
+            self.accept(frame)?;
+        }
+        Ok(())
+    }
+
+    /// Fails the calls whose deadline has passed; returns the next deadline.
+    pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
+        let (expired, next) = self.calls.expire(now);
+        for call in expired {
+            self.dispatch.cancel(call);
+        }
+        next
+    }
+}
+
+/// Ends a call with the worker's reply.
+pub(crate) fn settle(
+    channel: &Channel,
+    calls: &Calls,
+    ReplyFrame { call, outcome }: ReplyFrame,
+) -> Result<(), Violation> {
+    let unknown = || Violation(format!("answered call {call}, which isn't in flight"));
+    let (handles, body, copied_bytes) = match outcome {
+        Outcome::Returned {
+            handles,
+            body,
+            copied_bytes,
+        } => (handles, body, copied_bytes),
+        Outcome::Failed(failure) => {
+            return calls
+                .refuse(call, failure)
+                .then_some(())
+                .ok_or_else(unknown);
+        }
+    };
+    match channel.bind_all(&handles) {
+        Ok(bound) => {
+            let parcel = Parcel::new(bound, body.0);
+            match calls.answer(
+                call,
+                Answer::Returned {
+                    parcel,
+                    copied_bytes,
+                },
+            ) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(unknown()),
+                Err(what) => Err(Violation(what.to_owned())),
+            }
+        }
+        Err(BindError::Violation(violation)) => Err(violation),
+        Err(BindError::Refused(reason)) => {
+            let failure = crate::wire::frame::Failure::NotReturned { reason };
+            calls
+                .refuse(call, failure)
+                .then_some(())
+                .ok_or_else(unknown)
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A module of a worker, ready to be called. Generated clients hold one.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    connection: Arc<Connection>,
+    forbids_copies: bool,
+}
+
+impl Caller {
+    pub(crate) fn new(connection: Arc<Connection>) -> Self {
+        Self {
+            connection,
+            forbids_copies: false,
+        }
+    }
+
+    /// Makes all calls fail, before anything is sent, that would have to copy an array argument.
+    #[must_use]
+    pub fn forbid_copies(self) -> Self {
+        Self {
+            forbids_copies: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(crate) fn forbids_copies(&self) -> bool {
+        self.forbids_copies
+    }
+}

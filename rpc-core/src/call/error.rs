@@ -1,0 +1,291 @@
+//! How a call can fail.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::channel;
+use crate::process::WorkerEnd;
+use crate::segment::{AccessError, ShmExhausted};
+use crate::wire::frame::Failure;
+
+/// Why a call has no result: the function returned its own error, or the call failed.
+///
+/// `E` is the error type of a function that returns `Result<_, E>`, and [`Infallible`] for others.
+#[derive(Debug)]
+pub enum CallError<E = Infallible> {
+    /// The function ran and returned this error of its own.
+    Returned(E),
+    /// The call failed.
+    Failed(Box<CallFailure>),
+}
+
+impl<E> CallError<E> {
+    /// Tells whether the function has certainly not begun, so that repeating the call can't do
+    /// anything twice.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Returned(_) => false,
+            Self::Failed(failure) => failure.is_retryable(),
+        }
+    }
+
+    /// Returns the failure of the call, if it isn't the function's own error.
+    #[must_use]
+    pub fn failure(&self) -> Option<&CallFailure> {
+        match self {
+            Self::Returned(_) => None,
+            Self::Failed(failure) => Some(failure),
+        }
+    }
+
+    /// Returns the function's own error, if it is one.
+    pub fn into_returned(self) -> Result<E, Box<CallFailure>> {
+        match self {
+            Self::Returned(error) => Ok(error),
+            Self::Failed(failure) => Err(failure),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Returned(error) => error.fmt(f),
+            Self::Failed(failure) => failure.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Returned(_) => None,
+            Self::Failed(failure) => std::error::Error::source(failure),
+        }
+    }
+}
+
+/// A call that failed: which one, and why.
+#[derive(Debug)]
+pub struct CallFailure {
+    pub(crate) worker: Arc<str>,
+    pub(crate) module: &'static str,
+    pub(crate) function: &'static str,
+    pub(crate) cause: FailureCause,
+    pub(crate) unsent: Vec<(&'static str, Box<dyn Any + Send>)>,
+}
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FailureCause {
+    /// An argument can't be reached now: it is leased or poisoned. Nothing was sent.
+    #[error("argument `{argument}` can't be lent")]
+    Access {
+        /// The argument.
+        argument: &'static str,
+        /// Why.
+        #[source]
+        source: AccessError,
+    },
+    /// There is no shared memory for a copy of an argument. Nothing was sent.
+    #[error("argument `{argument}` finds no room")]
+    Exhausted {
+        /// The argument.
+        argument: &'static str,
+        /// Why.
+        #[source]
+        source: ShmExhausted,
+    },
+    /// An argument would have been copied, and copies were forbidden. Nothing was sent.
+    #[error("argument `{argument}` would be copied ({size_bytes} bytes): {reason}")]
+    CopyForbidden {
+        /// The argument.
+        argument: &'static str,
+        /// Its bytes.
+        size_bytes: u64,
+        /// Why it would be copied.
+        reason: super::report::CopyReason,
+    },
+    /// A serde argument can't be encoded. Nothing was sent.
+    #[error("argument `{argument}` can't be encoded: {reason}")]
+    Encode {
+        /// The argument.
+        argument: &'static str,
+        /// What serde says.
+        reason: String,
+    },
+    /// The call could not be handed to the channel. Nothing was sent.
+    #[error("it could not be sent: {reason}")]
+    NotSent {
+        /// Why.
+        reason: String,
+    },
+    /// The worker was gone before the call was sent.
+    #[error("it was not sent: the worker is gone: {end}")]
+    WorkerGone {
+        /// How the worker ended.
+        end: WorkerEnd,
+    },
+    /// The worker ended while the call was in flight. Whether the function ran is unknown.
+    #[error("the worker ended with the call in flight: {end}")]
+    WorkerDied {
+        /// How the worker ended.
+        end: WorkerEnd,
+    },
+    /// The worker did not begin the function, or the function did not return.
+    #[error("{}", .0)]
+    Remote(Refusal),
+    /// No answer came in time. The function may still be running; its leases last until it ends.
+    #[error("no answer came within {limit:?}; the function may still be running")]
+    DeadlineExceeded {
+        /// The deadline that was set.
+        limit: Duration,
+    },
+    /// The worker's answer can't be understood.
+    #[error("the answer can't be understood: {reason}; the worker was stopped")]
+    Protocol {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// What the worker says of a call that it did not complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(pub(crate) Failure);
+
+impl Refusal {
+    /// Returns the worker's words in a form to match on.
+    #[must_use]
+    pub fn reason(&self) -> &Failure {
+        &self.0
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Failure::UnknownFunction => f.write_str("the worker serves no such function"),
+            Failure::BadArgument { argument, reason } => {
+                write!(
+                    f,
+                    "argument `{argument}` isn't what the function takes: {reason}"
+                )
+            }
+            Failure::SegmentRefused { reason } => write!(
+                f,
+                "the worker could not map an argument: {reason}; raise its `ulimit -n` or `ulimit -v`, \
+                 or drop tensors that were sent to it, and call again"
+            ),
+            Failure::ShuttingDown => f.write_str("the worker is shutting down"),
+            Failure::Panicked { message, location } => {
+                write!(f, "it panicked: {message}")?;
+                location
+                    .as_ref()
+                    .map_or(Ok(()), |location| write!(f, " (at {location})"))
+            }
+            Failure::NotReturned { reason } => {
+                write!(f, "it returned, but the result could not be sent: {reason}")
+            }
+        }
+    }
+}
+
+impl CallFailure {
+    /// Returns why the call failed.
+    #[must_use]
+    pub fn cause(&self) -> &FailureCause {
+        &self.cause
+    }
+
+    /// Returns the worker's name.
+    #[must_use]
+    pub fn worker(&self) -> &str {
+        &self.worker
+    }
+
+    /// Returns the module and the function that were called.
+    #[must_use]
+    pub fn function(&self) -> (&'static str, &'static str) {
+        (self.module, self.function)
+    }
+
+    /// Tells whether the function has certainly not begun.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match &self.cause {
+            FailureCause::Access { .. }
+            | FailureCause::Exhausted { .. }
+            | FailureCause::CopyForbidden { .. }
+            | FailureCause::Encode { .. }
+            | FailureCause::NotSent { .. }
+            | FailureCause::WorkerGone { .. } => true,
+            FailureCause::Remote(refusal) => refusal.0.is_before_begin(),
+            FailureCause::WorkerDied { .. }
+            | FailureCause::DeadlineExceeded { .. }
+            | FailureCause::Protocol { .. } => false,
+        }
+    }
+
+    /// Takes back a value of type `T` (a [`Tensor`](crate::Tensor) or a
+    /// [`Segment`](crate::Segment)) that was passed by value as `argument`. It comes back when
+    /// nothing was sent, and is gone once the outcome is unknown.
+    pub fn reclaim<T: 'static>(&mut self, argument: &str) -> Option<T> {
+        let is_wanted =
+            |(name, value): &(&str, Box<dyn Any + Send>)| *name == argument && value.is::<T>();
+        let index = self.unsent.iter().position(is_wanted)?;
+        let (_, value) = self.unsent.swap_remove(index);
+        value.downcast().ok().map(|value| *value)
+    }
+}
+
+impl fmt::Display for CallFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            worker,
+            module,
+            function,
+            cause,
+            ..
+        } = self;
+        write!(
+            f,
+            "calling `{module}::{function}` in worker `{worker}` failed: {cause}"
+        )
+    }
+}
+
+impl std::error::Error for CallFailure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.source()
+    }
+}
+
+impl Failure {
+    /// Tells whether the function has not begun, so that nothing was written.
+    pub(crate) fn is_before_begin(&self) -> bool {
+        match self {
+            Self::UnknownFunction
+            | Self::BadArgument { .. }
+            | Self::SegmentRefused { .. }
+            | Self::ShuttingDown => true,
+            Self::Panicked { .. } | Self::NotReturned { .. } => false,
+        }
+    }
+}
+
+/// Why an argument can't be sent. What the macro's code passes on with `?`.
+#[derive(Debug)]
+pub struct SendError(pub(crate) FailureCause);
+
+impl From<channel::SendError> for FailureCause {
+    fn from(error: channel::SendError) -> Self {
+        Self::NotSent {
+            reason: error.to_string(),
+        }
+    }
+}

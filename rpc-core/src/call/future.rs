@@ -1,0 +1,292 @@
+//! A call, as its caller holds it.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use super::connection::Caller;
+use super::error::{CallError, CallFailure, FailureCause, SendError};
+use super::incoming::Incoming;
+use super::module::Method;
+use super::outgoing::{CopyBack, Outgoing};
+use super::pending::{Answer, Slot};
+use super::report::{CopyReason, Report};
+use super::returned::Return;
+use crate::wire::frame::Failure;
+
+/// A call of a worker's function: a future of what the function returns.
+///
+/// Like any future it does nothing until it is polled (or [waited](Self::wait) for): then it takes
+/// leases on its array arguments and is sent.
+///
+/// # Cancel safety
+/// Dropping it before it was polled undoes it. Dropping it later asks the worker to stop; its
+/// leases last until the worker has acknowledged that, so an argument may be found
+/// [leased](crate::AccessError::Leased) for a moment, and an argument that was lent for writing is
+/// then [poisoned](crate::AccessError::Poisoned) if the function had begun. Forgetting it
+/// (`mem::forget`) leaves the call running to its end.
+#[must_use = "a call does nothing until it is awaited or waited for"]
+pub struct Call<'a, T, E> {
+    caller: Caller,
+    method: &'static Method,
+    state: State<'a>,
+    limit: Option<Duration>,
+    forbids_copies: bool,
+    receive: fn(&mut Incoming<'_>) -> Result<Result<T, E>, Failure>,
+    result: PhantomData<fn() -> Result<T, E>>,
+}
+
+type Send_<'a> = Box<dyn FnOnce(&mut Outgoing<'a>) -> Result<(), SendError> + Send + 'a>;
+
+enum State<'a> {
+    Unsent(Send_<'a>),
+    InFlight(InFlight<'a>),
+    Done,
+}
+
+struct InFlight<'a> {
+    slot: Arc<Slot>,
+    report: Report,
+    copies_back: Vec<Box<dyn CopyBack + Send + 'a>>,
+}
+
+/// Calls `method` with the arguments that `send` adds.
+pub fn call<'a, R: Return<K>, K>(
+    caller: &Caller,
+    method: &'static Method,
+    send: impl FnOnce(&mut Outgoing<'a>) -> Result<(), SendError> + Send + 'a,
+) -> Call<'a, R::Value, R::Error> {
+    Call {
+        caller: caller.clone(),
+        method,
+        state: State::Unsent(Box::new(send)),
+        limit: None,
+        forbids_copies: caller.forbids_copies(),
+        receive: R::receive,
+        result: PhantomData,
+    }
+}
+
+impl<T, E> Call<'_, T, E> {
+    /// Gives up after `limit`, counted from the first poll: the call fails with
+    /// [`DeadlineExceeded`](FailureCause::DeadlineExceeded) and the worker is asked to stop. There
+    /// is no deadline by default.
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Fails with [`CopyForbidden`](FailureCause::CopyForbidden), before anything is sent, where
+    /// an array argument would have to be copied.
+    pub fn forbid_copies(mut self) -> Self {
+        self.forbids_copies = true;
+        self
+    }
+
+    /// Also tells how many bytes of arrays were shared and how many copied.
+    pub fn reported(self) -> Reported<Self> {
+        Reported { call: self }
+    }
+
+    /// Blocks the thread until the function has returned.
+    ///
+    /// # Errors
+    /// As awaiting it.
+    ///
+    /// # Panics
+    /// Inside an executor's `block_on`, as [`futures::executor::block_on`] does.
+    pub fn wait(self) -> Result<T, CallError<E>> {
+        futures::executor::block_on(self)
+    }
+
+    fn poll_reported(&mut self, cx: &mut Context<'_>) -> Poll<Result<(T, Report), CallError<E>>> {
+        if matches!(self.state, State::Unsent(_)) {
+            if let Err(end) = ready!(self.caller.connection().calls().poll_room(cx)) {
+                let cause = FailureCause::WorkerGone { end };
+                // The arguments are prepared all the same, so that what was passed by value is
+                // handed back with the error.
+                return Poll::Ready(Err(self.prepare_in_vain(cause)));
+            }
+            self.send()
+                .map_err(|failure| CallError::Failed(Box::new(failure)))?;
+        }
+        let State::InFlight(in_flight) = &mut self.state else {
+            panic!("a call was polled after it had completed");
+        };
+        let answer = ready!(in_flight.slot.poll(cx));
+        let State::InFlight(in_flight) = std::mem::replace(&mut self.state, State::Done) else {
+            unreachable!("the state was just matched");
+        };
+        Poll::Ready(self.receive(answer, in_flight))
+    }
+
+    fn receive(
+        &self,
+        answer: Result<Answer, FailureCause>,
+        mut in_flight: InFlight<'_>,
+    ) -> Result<(T, Report), CallError<E>> {
+        let (parcel, copied_bytes) = match answer {
+            Ok(Answer::Returned {
+                parcel,
+                copied_bytes,
+            }) => (parcel, copied_bytes),
+            Ok(Answer::Described(_)) => {
+                let reason = "a description where a reply belongs".to_owned();
+                return Err(self.failure(FailureCause::Protocol { reason }, Vec::new()));
+            }
+            Err(cause) => return Err(self.failure(cause, Vec::new())),
+        };
+        in_flight
+            .copies_back
+            .iter_mut()
+            .for_each(|array| array.copy_back());
+        let mut report = in_flight.report;
+        if copied_bytes > 0 {
+            report.copied(None, copied_bytes, CopyReason::HeapReturned);
+        }
+        report.shared_bytes += parcel.size_bytes().saturating_sub(copied_bytes);
+        let mut incoming = parcel.open();
+        let malformed = |failure: Failure| {
+            let reason = super::error::Refusal(failure).to_string();
+            self.failure(FailureCause::Protocol { reason }, Vec::new())
+        };
+        let returned = (self.receive)(&mut incoming).map_err(malformed)?;
+        incoming.finish().map_err(malformed)?;
+        returned
+            .map(|value| (value, report))
+            .map_err(CallError::Returned)
+    }
+}
+
+impl<'a, T, E> Call<'a, T, E> {
+    fn send(&mut self) -> Result<(), CallFailure> {
+        let State::Unsent(prepare) = std::mem::replace(&mut self.state, State::Done) else {
+            unreachable!("only an unsent call is sent");
+        };
+        let connection = self.caller.connection();
+        let holder = connection.holder(self.method);
+        let mut outgoing = Outgoing::new(holder, self.forbids_copies);
+        let sent = prepare(&mut outgoing)
+            .map_err(|SendError(cause)| cause)
+            .and_then(|()| {
+                let exchange = connection.exchange();
+                exchange.send(self.method, &mut outgoing, self.deadline_from_now())
+            });
+        match sent {
+            Ok(slot) => {
+                let Outgoing {
+                    report,
+                    copies_back,
+                    ..
+                } = outgoing;
+                self.state = State::InFlight(InFlight {
+                    slot,
+                    report,
+                    copies_back,
+                });
+                Ok(())
+            }
+            Err(cause) => Err(self.call_failure(cause, outgoing.given)),
+        }
+    }
+
+    fn prepare_in_vain(&mut self, cause: FailureCause) -> CallError<E> {
+        let State::Unsent(prepare) = std::mem::replace(&mut self.state, State::Done) else {
+            unreachable!("only an unsent call is prepared");
+        };
+        let holder = self.caller.connection().holder(self.method);
+        let mut outgoing = Outgoing::new(holder, self.forbids_copies);
+        // Its own error matters less than the worker's end.
+        let _ = prepare(&mut outgoing);
+        CallError::Failed(Box::new(self.call_failure(cause, outgoing.given)))
+    }
+
+    fn deadline_from_now(&self) -> Option<(Instant, Duration)> {
+        let limit = self.limit?;
+        // A deadline beyond the clock's range is none.
+        Instant::now().checked_add(limit).map(|at| (at, limit))
+    }
+}
+
+type Unsent = Vec<(&'static str, Box<dyn std::any::Any + Send>)>;
+
+impl<T, E> Call<'_, T, E> {
+    fn failure(&self, cause: FailureCause, unsent: Unsent) -> CallError<E> {
+        CallError::Failed(Box::new(self.call_failure(cause, unsent)))
+    }
+
+    fn call_failure(&self, cause: FailureCause, unsent: Unsent) -> CallFailure {
+        CallFailure {
+            worker: Arc::clone(self.caller.connection().name()),
+            module: self.method.module,
+            function: self.method.function,
+            cause,
+            unsent,
+        }
+    }
+}
+
+impl<T, E> Future for Call<'_, T, E> {
+    type Output = Result<T, CallError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_reported(cx).map_ok(|(value, _)| value)
+    }
+}
+
+impl<T, E> Drop for Call<'_, T, E> {
+    fn drop(&mut self) {
+        if let State::InFlight(in_flight) = &self.state {
+            self.caller
+                .connection()
+                .exchange()
+                .cancel(in_flight.slot.id());
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for Call<'_, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Unsent(_) => "unsent",
+            State::InFlight(_) => "in flight",
+            State::Done => "done",
+        };
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .field("state", &state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call that also tells what was shared and what was copied (see [`Call::reported`]).
+#[derive(Debug)]
+#[must_use = "a call does nothing until it is awaited or waited for"]
+pub struct Reported<C> {
+    call: C,
+}
+
+impl<T, E> Reported<Call<'_, T, E>> {
+    /// Blocks the thread until the function has returned.
+    ///
+    /// # Errors
+    /// As awaiting it.
+    ///
+    /// # Panics
+    /// As [`Call::wait`].
+    pub fn wait(self) -> Result<(T, Report), CallError<E>> {
+        futures::executor::block_on(self)
+    }
+}
+
+impl<T, E> Future for Reported<Call<'_, T, E>> {
+    type Output = Result<(T, Report), CallError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.call.poll_reported(cx)
+    }
+}

@@ -1,0 +1,280 @@
+//! What a frame brought, taken apart: the arguments of a call, or what a call returned.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use ndarray::{ArrayView, ArrayViewMut, Dimension};
+use serde::de::DeserializeOwned;
+
+use super::argument::HandleArg;
+use super::returned::Return;
+use crate::channel::bind::Bound;
+use crate::channel::loan::Loan;
+use crate::segment::mapping::Access;
+use crate::tensor::pointer::{Lent, Located};
+use crate::tensor::{Element, Tensor};
+use crate::wire::codec;
+use crate::wire::frame::Failure;
+
+/// The arrays and the bytes of one frame.
+pub(crate) struct Parcel {
+    arrays: Vec<Mutex<Option<Bound>>>,
+    lent: Vec<Option<Lent>>,
+    body: Vec<u8>,
+}
+
+impl Parcel {
+    pub(crate) fn new(bound: Vec<Bound>, body: Vec<u8>) -> Self {
+        let mut parcel = Self {
+            arrays: Vec::new(),
+            lent: Vec::new(),
+            body,
+        };
+        for bound in bound {
+            let (array, lent) = match bound {
+                Bound::Lent(lent) => (None, Some(lent)),
+                given @ Bound::Given { .. } => (Some(given), None),
+            };
+            parcel.arrays.push(Mutex::new(array));
+            parcel.lent.push(lent);
+        }
+        parcel
+    }
+
+    /// The bytes of all arrays that were given.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        let size = |array: &Mutex<Option<Bound>>| match &*array
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
+            Some(Bound::Given { layout, .. }) => layout.size_bytes() as u64,
+            _ => 0,
+        };
+        self.arrays.iter().map(size).sum()
+    }
+
+    /// Begins to read it.
+    pub(crate) fn open(&self) -> Incoming<'_> {
+        Incoming {
+            parcel: self,
+            offset: 0,
+            has_begun: None,
+        }
+    }
+}
+
+/// Reads the arguments of a call (or the parts of what was returned), one after another.
+pub struct Incoming<'a> {
+    parcel: &'a Parcel,
+    offset: usize,
+    has_begun: Option<&'a AtomicBool>,
+}
+
+impl<'a> Incoming<'a> {
+    /// Reads an argument that travels by handle.
+    ///
+    /// # Errors
+    /// If the caller sent something else.
+    pub fn handle<T: HandleArg<'a>>(&mut self, argument: &'static str) -> Result<T, Failure> {
+        T::bind(argument, self)
+    }
+
+    /// Reads an argument that travels as serde writes it.
+    ///
+    /// # Errors
+    /// If the bytes don't spell one.
+    pub fn value<T: DeserializeOwned>(&mut self, argument: &'static str) -> Result<T, Failure> {
+        let (value, used) = codec::decode_prefix(&self.parcel.body[self.offset..])
+            .map_err(|error| bad(argument, &error.to_string()))?;
+        self.offset += used;
+        Ok(value)
+    }
+
+    /// Checks that nothing is left; from here on the function counts as begun.
+    ///
+    /// # Errors
+    /// If bytes are left over.
+    pub fn finish(self) -> Result<(), Failure> {
+        let rest = self.parcel.body.len() - self.offset;
+        if rest > 0 {
+            return Err(bad(
+                "after the last",
+                &format!("{rest} bytes are left over"),
+            ));
+        }
+        if let Some(has_begun) = self.has_begun {
+            has_begun.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn index(&mut self, argument: &'static str) -> Result<usize, Failure> {
+        let index: u32 = self.value(argument)?;
+        let n_arrays = self.parcel.arrays.len();
+        usize::try_from(index)
+            .ok()
+            .filter(|index| *index < n_arrays)
+            .ok_or_else(|| bad(argument, &format!("it names array {index} of {n_arrays}")))
+    }
+
+    pub(crate) fn view<A: Element, D: Dimension>(
+        &mut self,
+        argument: &'static str,
+    ) -> Result<ArrayView<'a, A, D>, Failure> {
+        let lent = self.lent(argument, Access::Read)?;
+        lent.view().ok_or_else(|| mismatch::<A, D>(argument, lent))
+    }
+
+    pub(crate) fn view_mut<A: Element, D: Dimension>(
+        &mut self,
+        argument: &'static str,
+    ) -> Result<ArrayViewMut<'a, A, D>, Failure> {
+        let lent = self.lent(argument, Access::ReadWrite)?;
+        lent.view_mut()
+            .ok_or_else(|| mismatch::<A, D>(argument, lent))
+    }
+
+    fn lent(&mut self, argument: &'static str, access: Access) -> Result<&'a Lent, Failure> {
+        let index = self.index(argument)?;
+        let wanted = match access {
+            Access::Read => "the array must be lent for reading",
+            Access::ReadWrite => "the array must be lent for writing",
+        };
+        let lent = self.parcel.lent[index]
+            .as_ref()
+            .filter(|lent| lent.access() == access);
+        lent.ok_or_else(|| bad(argument, wanted))
+    }
+
+    pub(crate) fn tensor<A: Element, D: Dimension>(
+        &mut self,
+        argument: &'static str,
+    ) -> Result<Tensor<A, D>, Failure> {
+        let index = self.index(argument)?;
+        let mut place = self.parcel.arrays[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(Bound::Given { extent, layout }) = place.take() else {
+            return Err(bad(argument, "the array must be given, once, and not lent"));
+        };
+        drop(place);
+        let found = format!("{} of shape {:?}", layout.dtype(), layout.shape());
+        let located = Located::new(extent, &layout)
+            .ok_or_else(|| bad(argument, &expected::<A, D>(&found)))?;
+        match located.are_elements_valid() {
+            Ok(true) => Ok(Tensor::from_located(located)),
+            _ => Err(bad(argument, "a bool is neither 0 nor 1")),
+        }
+    }
+}
+
+impl fmt::Debug for Incoming<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming")
+            .field("offset", &self.offset)
+            .finish_non_exhaustive()
+    }
+}
+
+fn bad(argument: &str, reason: &str) -> Failure {
+    Failure::BadArgument {
+        argument: argument.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+fn expected<A: Element, D: Dimension>(found: &str) -> String {
+    let rank = D::NDIM.map_or_else(String::new, |rank| format!(" with {rank} dimensions"));
+    format!(
+        "an array of {}{rank} is expected, not one of {found}",
+        A::DTYPE
+    )
+}
+
+fn mismatch<A: Element, D: Dimension>(argument: &str, lent: &Lent) -> Failure {
+    let layout = lent.layout();
+    let found = format!("{} of shape {:?}", layout.dtype(), layout.shape());
+    if layout.dtype() == A::DTYPE && D::NDIM.is_none_or(|rank| rank == layout.shape().len()) {
+        return bad(argument, "the array was taken by another argument already");
+    }
+    bad(argument, &expected::<A, D>(&found))
+}
+
+/// A call, as the worker's side of the macro's code sees it.
+pub struct ServerCall {
+    parcel: Parcel,
+    has_begun: std::sync::Arc<AtomicBool>,
+}
+
+impl ServerCall {
+    pub(crate) fn new(parcel: Parcel, has_begun: std::sync::Arc<AtomicBool>) -> Self {
+        Self { parcel, has_begun }
+    }
+
+    /// Begins to read the arguments.
+    #[must_use]
+    pub fn arguments(&self) -> Incoming<'_> {
+        Incoming {
+            has_begun: Some(&self.has_begun),
+            ..self.parcel.open()
+        }
+    }
+
+    /// Turns what the function returned into a reply.
+    ///
+    /// # Errors
+    /// If it can't be encoded or finds no memory.
+    pub fn reply<R: Return<K>, K>(&self, returned: R) -> Result<Reply, Failure> {
+        let mut reply = Reply::default();
+        returned.send(&mut reply)?;
+        Ok(reply)
+    }
+}
+
+impl fmt::Debug for ServerCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerCall")
+            .field("has_begun", &self.has_begun)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a function returned, ready to be sent.
+#[derive(Default)]
+pub struct Reply {
+    pub(crate) body: Vec<u8>,
+    pub(crate) loans: Vec<Loan>,
+    pub(crate) copied_bytes: u64,
+}
+
+impl Reply {
+    /// Adds a value that travels as serde writes it.
+    pub(crate) fn value<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        codec::encode_into(value, &mut self.body).map_err(|error| Failure::NotReturned {
+            reason: error.to_string(),
+        })
+    }
+
+    /// Adds a tensor.
+    pub(crate) fn give<A: Element, D: Dimension>(
+        &mut self,
+        located: &Located<A, D>,
+    ) -> Result<(), Failure> {
+        let loan = Loan::give(located).map_err(|error| Failure::NotReturned {
+            reason: error.to_string(),
+        })?;
+        let index = u32::try_from(self.loans.len()).unwrap_or(u32::MAX);
+        self.loans.push(loan);
+        self.value(&index)
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("body", &self.body.len())
+            .field("loans", &self.loans.len())
+            .finish_non_exhaustive()
+    }
+}

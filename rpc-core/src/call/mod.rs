@@ -1,0 +1,24 @@
+//! A call, from the stub's method to the worker's function and back.
+//!
+//! The caller's side: [`argument`] says what may be passed, [`outgoing`] turns it into a frame,
+//! [`future`] is the call as its caller holds it, [`pending`] keeps what every call in flight holds
+//! until its end, [`connection`] joins them with a channel and a dispatcher.
+//!
+//! The worker's side: [`server`] runs the functions, [`incoming`] turns frames into arguments,
+//! [`returned`] turns what they return into replies, [`current`] tells a function about its call.
+//!
+//! [`module`] is what the macro's code names, [`tarpc`] lets tarpc's dispatchers stand in for ours.
+
+pub(crate) mod argument;
+pub(crate) mod connection;
+pub(crate) mod current;
+pub(crate) mod error;
+pub(crate) mod future;
+pub(crate) mod incoming;
+pub(crate) mod module;
+pub(crate) mod outgoing;
+pub(crate) mod pending;
+pub(crate) mod report;
+pub(crate) mod returned;
+pub(crate) mod server;
+pub(crate) mod tarpc;

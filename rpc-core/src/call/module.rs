@@ -1,0 +1,116 @@
+//! What `#[remote_module]` makes of a module: a stub to call it, and a table to serve it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use super::connection::Caller;
+use super::incoming::{Reply, ServerCall};
+use crate::wire::frame::Failure;
+use crate::wire::schema::{ModuleSchema, method_id};
+
+/// A generated client of a module: `Client` of a module marked `#[remote_module]`.
+pub trait Stub: Sized {
+    /// The module's name.
+    const MODULE: &'static str;
+
+    /// Describes the module as this program knows it.
+    fn schema() -> ModuleSchema;
+
+    /// Makes the client of a worker that serves the module.
+    fn from_caller(caller: Caller) -> Self;
+}
+
+/// A generated blocking client of a module: `BlockingClient` of a module marked
+/// `#[remote_module]`.
+pub trait BlockingStub: Sized {
+    /// The asynchronous client.
+    type Async: Stub;
+
+    /// Makes the blocking twin of `client`.
+    fn from_async(client: Self::Async) -> Self;
+}
+
+/// A function that is called by its number.
+#[derive(Debug)]
+pub struct Method {
+    /// The module's name.
+    pub module: &'static str,
+    /// The function's name.
+    pub function: &'static str,
+    /// The number.
+    pub id: u64,
+}
+
+impl Method {
+    /// Names a function.
+    #[must_use]
+    pub const fn new(module: &'static str, function: &'static str) -> Self {
+        Self {
+            module,
+            function,
+            id: method_id(module, function),
+        }
+    }
+}
+
+/// What an asynchronous function becomes.
+pub type BoxFuture = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>>;
+
+/// How a function is run.
+#[derive(Clone, Copy, Debug)]
+pub enum Handler {
+    /// On a thread of its own.
+    Sync(fn(&ServerCall) -> Result<Reply, Failure>),
+    /// As a task.
+    Async(fn(ServerCall) -> BoxFuture),
+}
+
+/// A function that a worker serves.
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
+    pub(crate) method: &'static Method,
+    pub(crate) handler: Handler,
+}
+
+impl Function {
+    /// Serves `method` by `handler`.
+    #[must_use]
+    pub const fn new(method: &'static Method, handler: Handler) -> Self {
+        Self { method, handler }
+    }
+}
+
+/// A module that can be served.
+pub trait Served: Stub {
+    /// Its functions.
+    fn functions() -> Vec<Function>;
+}
+
+/// A module for a worker to serve: `MODULE` of a module marked `#[remote_module]`.
+#[derive(Clone, Copy)]
+pub struct Module {
+    pub(crate) name: &'static str,
+    pub(crate) schema: fn() -> ModuleSchema,
+    pub(crate) functions: fn() -> Vec<Function>,
+}
+
+impl Module {
+    /// Names the module that `S` calls.
+    #[must_use]
+    pub const fn of<S: Served>() -> Self {
+        Self {
+            name: S::MODULE,
+            schema: S::schema,
+            functions: S::functions,
+        }
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

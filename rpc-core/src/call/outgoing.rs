@@ -1,0 +1,201 @@
+//! A call that is about to be sent: its arguments become bytes and loans.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use ndarray::{ArrayRef, ArrayViewMut, Dimension};
+use serde::Serialize;
+
+use super::argument::SendArg;
+use super::error::{FailureCause, SendError};
+use super::report::{CopyReason, Report};
+use crate::channel::loan::{self, Loan};
+use crate::segment::mapping::Access;
+use crate::tensor::pointer::Located;
+use crate::tensor::{Element, Tensor};
+use crate::wire::codec;
+
+/// Collects the arguments of a call.
+pub struct Outgoing<'a> {
+    /// Whom leases are held by: worker, module and function.
+    holder: Arc<str>,
+    forbids_copies: bool,
+    pub(crate) body: Vec<u8>,
+    pub(crate) loans: Vec<Loan>,
+    pub(crate) report: Report,
+    /// What is copied back into the caller's arrays when the function has returned.
+    pub(crate) copies_back: Vec<Box<dyn CopyBack + Send + 'a>>,
+    /// What was passed by value, until it is sent.
+    pub(crate) given: Vec<(&'static str, Box<dyn Any + Send>)>,
+}
+
+impl<'a> Outgoing<'a> {
+    pub(crate) fn new(holder: Arc<str>, forbids_copies: bool) -> Self {
+        Self {
+            holder,
+            forbids_copies,
+            body: Vec::new(),
+            loans: Vec::new(),
+            report: Report::default(),
+            copies_back: Vec::new(),
+            given: Vec::new(),
+        }
+    }
+
+    /// Adds an argument that travels by handle.
+    ///
+    /// # Errors
+    /// If it is leased, poisoned, or finds no memory.
+    pub fn handle<T: SendArg<'a>>(
+        &mut self,
+        argument: &'static str,
+        value: T,
+    ) -> Result<(), SendError> {
+        value.send(argument, self)
+    }
+
+    /// Adds an argument that travels as serde writes it.
+    ///
+    /// # Errors
+    /// If it can't be encoded.
+    pub fn value<T: Serialize + ?Sized>(
+        &mut self,
+        argument: &'static str,
+        value: &T,
+    ) -> Result<(), SendError> {
+        codec::encode_into(value, &mut self.body).map_err(|error| {
+            SendError(FailureCause::Encode {
+                argument,
+                reason: error.to_string(),
+            })
+        })
+    }
+
+    pub(crate) fn lend<A: Element, D: Dimension>(
+        &mut self,
+        argument: &'static str,
+        located: &Located<A, D>,
+    ) -> Result<(), SendError> {
+        self.lend_for(argument, located, Access::Read)
+    }
+
+    pub(crate) fn lend_mut<A: Element, D: Dimension>(
+        &mut self,
+        argument: &'static str,
+        located: &Located<A, D>,
+    ) -> Result<(), SendError> {
+        self.lend_for(argument, located, Access::ReadWrite)
+    }
+
+    fn lend_for<A: Element, D: Dimension>(
+        &mut self,
+        argument: &'static str,
+        located: &Located<A, D>,
+        access: Access,
+    ) -> Result<(), SendError> {
+        let loan = Loan::lend(located, access, &self.holder)
+            .map_err(|source| SendError(FailureCause::Access { argument, source }))?;
+        self.report.shared_bytes += loan.size_bytes();
+        self.add(argument, loan)
+    }
+
+    pub(crate) fn give<T: Any + Send, A: Element, D: Dimension>(
+        &mut self,
+        argument: &'static str,
+        value: T,
+        located: impl FnOnce(&T) -> &Located<A, D>,
+    ) -> Result<(), SendError> {
+        let loan = Loan::give(located(&value));
+        // Kept in either case, so that an error hands it back.
+        self.given.push((argument, Box::new(value)));
+        let loan = loan.map_err(|source| SendError(FailureCause::Access { argument, source }))?;
+        self.report.shared_bytes += loan.size_bytes();
+        self.add(argument, loan)
+    }
+
+    pub(crate) fn copy_in<A: Element, D: Dimension>(
+        &mut self,
+        argument: &'static str,
+        array: &ArrayRef<A, D>,
+    ) -> Result<(), SendError> {
+        self.stage(argument, array, Access::Read).map(drop)
+    }
+
+    pub(crate) fn copy_in_and_back<A: Element, D: Dimension + 'a>(
+        &mut self,
+        argument: &'static str,
+        array: ArrayViewMut<'a, A, D>,
+    ) -> Result<(), SendError> {
+        let staged = self.stage(argument, &array, Access::ReadWrite)?;
+        self.report
+            .copied(Some(argument), size_bytes(&array), CopyReason::HeapResult);
+        self.copies_back.push(Box::new(Staged { staged, array }));
+        Ok(())
+    }
+
+    /// Copies an array into a segment and lends it from there.
+    fn stage<A: Element, D: Dimension>(
+        &mut self,
+        argument: &'static str,
+        array: &ArrayRef<A, D>,
+        access: Access,
+    ) -> Result<Tensor<A, D>, SendError> {
+        let (size_bytes, reason) = (size_bytes(array), CopyReason::HeapArgument);
+        if self.forbids_copies {
+            return Err(SendError(FailureCause::CopyForbidden {
+                argument,
+                size_bytes,
+                reason,
+            }));
+        }
+        let staged = loan::stage(array)
+            .map_err(|source| SendError(FailureCause::Exhausted { argument, source }))?;
+        let loan = Loan::lend(staged.located(), access, &self.holder)
+            .map_err(|source| SendError(FailureCause::Access { argument, source }))?;
+        self.report.copied(Some(argument), size_bytes, reason);
+        self.add(argument, loan)?;
+        Ok(staged)
+    }
+
+    /// Writes the index of an array into the body.
+    fn add(&mut self, argument: &'static str, loan: Loan) -> Result<(), SendError> {
+        let index = u32::try_from(self.loans.len()).unwrap_or(u32::MAX);
+        self.loans.push(loan);
+        self.value(argument, &index)
+    }
+}
+
+impl fmt::Debug for Outgoing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("holder", &self.holder)
+            .field("body", &self.body.len())
+            .field("loans", &self.loans.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn size_bytes<A, D: Dimension>(array: &ArrayRef<A, D>) -> u64 {
+    (array.len() * size_of::<A>()) as u64
+}
+
+/// An array of the caller's that gets its contents when the function has returned.
+pub(crate) trait CopyBack {
+    /// Copies the contents.
+    fn copy_back(&mut self);
+}
+
+struct Staged<'a, A, D> {
+    staged: Tensor<A, D>,
+    array: ArrayViewMut<'a, A, D>,
+}
+
+impl<A: Element, D: Dimension> CopyBack for Staged<'_, A, D> {
+    fn copy_back(&mut self) {
+        // Poisoned or leased, its contents are nobody's result.
+        if let Ok(view) = self.staged.view() {
+            self.array.assign(&view);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What of a call was shared, and what was copied, and why.
+
+/// The arrays of one call: how many bytes crossed by handle, and how many were copied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Bytes of arrays that both processes used in place.
+    pub shared_bytes: u64,
+    /// Bytes that were copied, there and back, on either side.
+    pub copied_bytes: u64,
+    /// Each copy, with its reason.
+    pub copies: Vec<Copy>,
+}
+
+/// A copy that a call made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copy {
+    /// The argument; `None` for what was returned.
+    pub argument: Option<&'static str>,
+    /// The bytes.
+    pub size_bytes: u64,
+    /// Why they were copied.
+    pub reason: CopyReason,
+}
+
+/// Why bytes of an array were copied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CopyReason {
+    /// An ordinary array was passed: copied into a segment.
+    #[error("an array of the heap was passed; make it a `Tensor` to share it")]
+    HeapArgument,
+    /// An ordinary array was passed for writing: copied back out of a segment.
+    #[error("an array of the heap was passed for writing; make it a `Tensor` to share it")]
+    HeapResult,
+    /// The function returned an ordinary array: copied into a segment by the worker.
+    #[error("the function returned an array of the heap; have it return a `Tensor` to share it")]
+    HeapReturned,
+}
+
+impl Report {
+    pub(crate) fn copied(
+        &mut self,
+        argument: Option<&'static str>,
+        size_bytes: u64,
+        reason: CopyReason,
+    ) {
+        self.copied_bytes += size_bytes;
+        self.copies.push(Copy {
+            argument,
+            size_bytes,
+            reason,
+        });
+    }
+}

@@ -1,0 +1,259 @@
+//! What a function may return, and what its caller receives.
+
+use std::convert::Infallible;
+
+use ndarray::{Array, Dimension, Ix1};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::argument::describe_returned;
+use super::incoming::{Incoming, Reply};
+use crate::segment::Segment;
+use crate::tensor::{Element, Tensor};
+use crate::wire::frame::Failure;
+use crate::wire::schema::{Schema, SchemaWriter};
+
+/// The name of a part of what is returned, in errors.
+const RETURNED: &str = "returned";
+
+/// How the parts of a return type travel. The macro reads it off the type's spelling, because a
+/// type alone can't say whether it is meant as an array or as a serde value.
+pub mod kind {
+    use std::marker::PhantomData;
+
+    /// As serde writes it.
+    #[derive(Debug)]
+    pub struct Value;
+
+    /// By handle.
+    #[derive(Debug)]
+    pub struct Handle;
+
+    /// An `Option` of a part.
+    #[derive(Debug)]
+    pub struct Optional<K>(PhantomData<K>);
+
+    /// A `Result` of a part or the function's own error.
+    #[derive(Debug)]
+    pub struct Fallible<K>(PhantomData<K>);
+}
+
+/// A part of what a function returns.
+#[diagnostic::on_unimplemented(
+    message = "a function can't return `{Self}`",
+    label = "can't be returned",
+    note = "return an `Array`, a `Tensor`, a `Segment`, a type with \
+            `#[derive(serde::Serialize, serde::Deserialize, reedbed::Schema)]`, or options, tuples \
+            and results of these"
+)]
+pub trait Give<K>: Sized {
+    /// What the caller receives.
+    type Received;
+
+    /// Writes what it is into a schema.
+    fn describe(writer: &mut SchemaWriter);
+
+    /// Adds it to a reply.
+    ///
+    /// # Errors
+    /// If it can't be encoded or finds no memory.
+    fn give(self, reply: &mut Reply) -> Result<(), Failure>;
+
+    /// Reads it off a reply.
+    ///
+    /// # Errors
+    /// If the worker sent something else.
+    fn receive(incoming: &mut Incoming<'_>) -> Result<Self::Received, Failure>;
+}
+
+/// All of what a function returns.
+pub trait Return<K>: Sized {
+    /// What the caller receives.
+    type Value;
+    /// The function's own error.
+    type Error;
+
+    /// Writes what it is into a schema.
+    fn describe(writer: &mut SchemaWriter);
+
+    /// Adds it to a reply.
+    ///
+    /// # Errors
+    /// If it can't be encoded or finds no memory.
+    fn send(self, reply: &mut Reply) -> Result<(), Failure>;
+
+    /// Reads it off a reply.
+    ///
+    /// # Errors
+    /// If the worker sent something else.
+    fn receive(incoming: &mut Incoming<'_>) -> Result<Result<Self::Value, Self::Error>, Failure>;
+}
+
+impl<K, T: Give<K>> Return<K> for T {
+    type Value = T::Received;
+    type Error = Infallible;
+
+    fn describe(writer: &mut SchemaWriter) {
+        T::describe(writer);
+    }
+
+    fn send(self, reply: &mut Reply) -> Result<(), Failure> {
+        self.give(reply)
+    }
+
+    fn receive(incoming: &mut Incoming<'_>) -> Result<Result<Self::Value, Infallible>, Failure> {
+        T::receive(incoming).map(Ok)
+    }
+}
+
+impl<K, T, E> Return<kind::Fallible<K>> for Result<T, E>
+where
+    T: Give<K>,
+    E: Serialize + DeserializeOwned + Schema,
+{
+    type Value = T::Received;
+    type Error = E;
+
+    fn describe(writer: &mut SchemaWriter) {
+        writer.generic("result", &[T::describe, E::describe]);
+    }
+
+    fn send(self, reply: &mut Reply) -> Result<(), Failure> {
+        // As serde numbers the variants of `Result`.
+        match self {
+            Ok(value) => {
+                reply.value(&0u32)?;
+                value.give(reply)
+            }
+            Err(error) => {
+                reply.value(&1u32)?;
+                reply.value(&error)
+            }
+        }
+    }
+
+    fn receive(incoming: &mut Incoming<'_>) -> Result<Result<Self::Value, E>, Failure> {
+        match incoming.value(RETURNED)? {
+            0u32 => T::receive(incoming).map(Ok),
+            1 => incoming.value(RETURNED).map(Err),
+            other => Err(Failure::BadArgument {
+                argument: RETURNED.to_owned(),
+                reason: format!("a result has no variant {other}"),
+            }),
+        }
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Schema> Give<kind::Value> for T {
+    type Received = T;
+
+    fn describe(writer: &mut SchemaWriter) {
+        <T as Schema>::describe(writer);
+    }
+
+    fn give(self, reply: &mut Reply) -> Result<(), Failure> {
+        reply.value(&self)
+    }
+
+    fn receive(incoming: &mut Incoming<'_>) -> Result<T, Failure> {
+        incoming.value(RETURNED)
+    }
+}
+
+impl<A: Element, D: Dimension> Give<kind::Handle> for Tensor<A, D> {
+    type Received = Self;
+
+    fn describe(writer: &mut SchemaWriter) {
+        describe_returned::<A, D>(writer);
+    }
+
+    fn give(self, reply: &mut Reply) -> Result<(), Failure> {
+        reply.give(self.located())
+    }
+
+    fn receive(incoming: &mut Incoming<'_>) -> Result<Self, Failure> {
+        incoming.tensor(RETURNED)
+    }
+}
+
+impl<A: Element, D: Dimension> Give<kind::Handle> for Array<A, D> {
+    type Received = Tensor<A, D>;
+
+    fn describe(writer: &mut SchemaWriter) {
+        describe_returned::<A, D>(writer);
+    }
+
+    fn give(self, reply: &mut Reply) -> Result<(), Failure> {
+        let tensor = Tensor::copy_of(&self).map_err(|error| Failure::NotReturned {
+            reason: error.to_string(),
+        })?;
+        reply.copied_bytes += tensor.size_bytes() as u64;
+        reply.give(tensor.located())
+    }
+
+    fn receive(incoming: &mut Incoming<'_>) -> Result<Tensor<A, D>, Failure> {
+        incoming.tensor(RETURNED)
+    }
+}
+
+impl Give<kind::Handle> for Segment {
+    type Received = Self;
+
+    fn describe(writer: &mut SchemaWriter) {
+        writer.leaf("own segment");
+    }
+
+    fn give(self, reply: &mut Reply) -> Result<(), Failure> {
+        reply.give(self.located())
+    }
+
+    fn receive(incoming: &mut Incoming<'_>) -> Result<Self, Failure> {
+        incoming.tensor::<u8, Ix1>(RETURNED).map(Self::from_bytes)
+    }
+}
+
+impl<K, T: Give<K>> Give<kind::Optional<K>> for Option<T> {
+    type Received = Option<T::Received>;
+
+    fn describe(writer: &mut SchemaWriter) {
+        writer.generic("option", &[T::describe]);
+    }
+
+    fn give(self, reply: &mut Reply) -> Result<(), Failure> {
+        reply.value(&u8::from(self.is_some()))?;
+        self.map_or(Ok(()), |value| value.give(reply))
+    }
+
+    fn receive(incoming: &mut Incoming<'_>) -> Result<Option<T::Received>, Failure> {
+        let is_some: bool = incoming.value(RETURNED)?;
+        is_some.then(|| T::receive(incoming)).transpose()
+    }
+}
+
+macro_rules! tuples {
+    ($(($($part:ident $kind:ident),+)),* $(,)?) => {$(
+        impl<$($kind, $part: Give<$kind>),+> Give<($($kind,)+)> for ($($part,)+) {
+            type Received = ($($part::Received,)+);
+
+            fn describe(writer: &mut SchemaWriter) {
+                writer.generic("tuple", &[$($part::describe),+]);
+            }
+
+            fn give(self, reply: &mut Reply) -> Result<(), Failure> {
+                #[expect(non_snake_case, reason = "the parts are named after their types")]
+                let ($($part,)+) = self;
+                $($part.give(reply)?;)+
+                Ok(())
+            }
+
+            fn receive(incoming: &mut Incoming<'_>) -> Result<Self::Received, Failure> {
+                Ok(($($part::receive(incoming)?,)+))
+            }
+        }
+    )*};
+}
+
+tuples! {
+    (A KA), (A KA, B KB), (A KA, B KB, C KC), (A KA, B KB, C KC, D KD),
+    (A KA, B KB, C KC, D KD, E KE), (A KA, B KB, C KC, D KD, E KE, F KF),
+}

@@ -1,0 +1,259 @@
+//! tarpc's dispatchers in the place of ours, over the same channel.
+//!
+//! A message of tarpc's travels as the body of a [`Frame::Tarpc`]; announcing segments and giving
+//! tensors back stays as it is. What tarpc's dispatchers don't do is acknowledge a cancellation, so
+//! the leases of a call whose future was dropped last until its late answer, or the worker's end.
+
+use std::collections::HashMap;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use futures::{Sink, Stream, StreamExt};
+use serde::Serialize;
+use tarpc::client::RpcError;
+use tarpc::server::{BaseChannel, Channel as _};
+use tarpc::{ClientMessage, Response, ServerError};
+use tokio::runtime::Handle as Runtime;
+use tokio::task::AbortHandle;
+
+use super::connection::{Dispatch, settle};
+use super::error::FailureCause;
+use super::pending::Calls;
+use super::server::Server;
+use crate::channel::{Channel, SendError, Violation};
+use crate::wire::codec::{self, Bytes};
+use crate::wire::frame::{CallFrame, Frame, Outcome, ReplyFrame};
+
+/// The deadline that tarpc is given where the caller sets none. Its timers panic beyond two years.
+const NO_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+impl tarpc::RequestName for CallFrame {
+    fn name(&self) -> &str {
+        "reedbed"
+    }
+}
+
+/// One end of tarpc's transport: messages of ours out, messages of `T` in.
+struct Transport<T> {
+    channel: Arc<Channel>,
+    arrivals: UnboundedReceiver<T>,
+}
+
+impl<T> Stream for Transport<T> {
+    type Item = io::Result<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.arrivals
+            .poll_next_unpin(cx)
+            .map(|arrival| arrival.map(Ok))
+    }
+}
+
+impl<T, M: Serialize> Sink<M> for Transport<T> {
+    type Error = io::Error;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What finds no room in the socket waits in the channel's own queue.
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: M) -> io::Result<()> {
+        let body = Bytes(codec::encode(&message).map_err(io::Error::other)?);
+        self.channel
+            .send(&Frame::Tarpc(body))
+            .map_err(io::Error::other)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The caller's side: tarpc's request dispatcher.
+pub(crate) struct TarpcDispatch {
+    client: tarpc::client::Channel<CallFrame, ()>,
+    runtime: Runtime,
+    channel: Arc<Channel>,
+    calls: Arc<Calls>,
+    arrivals: UnboundedSender<Response<()>>,
+    tasks: Arc<Mutex<HashMap<u64, AbortHandle>>>,
+}
+
+impl TarpcDispatch {
+    /// Starts tarpc's dispatcher on `runtime`.
+    pub(crate) fn start(runtime: Runtime, channel: Arc<Channel>, calls: Arc<Calls>) -> Self {
+        let (arrivals, receiver) = mpsc::unbounded();
+        let transport: Transport<Response<()>> = Transport {
+            channel: Arc::clone(&channel),
+            arrivals: receiver,
+        };
+        let new = {
+            let _guard = runtime.enter();
+            tarpc::client::new(tarpc::client::Config::default(), transport)
+        };
+        let dispatch = new.dispatch;
+        runtime.spawn(async move {
+            if let Err(error) = dispatch.await {
+                tracing::debug!(%error, "tarpc's dispatcher ended");
+            }
+        });
+        Self {
+            client: new.client,
+            runtime,
+            channel,
+            calls,
+            arrivals,
+            tasks: Arc::default(),
+        }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, HashMap<u64, AbortHandle>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Dispatch for TarpcDispatch {
+    fn send(&self, frame: CallFrame) -> Result<(), SendError> {
+        let call = frame.call;
+        let limit = frame
+            .time_left_ns
+            .map_or(NO_DEADLINE, Duration::from_nanos)
+            .min(NO_DEADLINE);
+        let mut context = tarpc::context::current();
+        context.deadline = Instant::now() + limit;
+        let (client, calls, tasks) = (
+            self.client.clone(),
+            Arc::clone(&self.calls),
+            Arc::clone(&self.tasks),
+        );
+        let mut running = self.tasks();
+        let task = self.runtime.spawn(async move {
+            // The answer itself went to the table when it arrived.
+            if let Err(error) = client.call(context, frame).await {
+                let cause = match error {
+                    RpcError::DeadlineExceeded => FailureCause::DeadlineExceeded { limit },
+                    error => FailureCause::Protocol {
+                        reason: error.to_string(),
+                    },
+                };
+                calls.give_up(call, cause);
+            }
+            tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&call);
+        });
+        running.insert(call, task.abort_handle());
+        Ok(())
+    }
+
+    fn cancel(&self, call: u64) {
+        let task = self.tasks().remove(&call);
+        task.iter().for_each(AbortHandle::abort);
+    }
+
+    fn accept(&self, frame: Frame) -> Result<(), Violation> {
+        let Frame::Tarpc(message) = frame else {
+            return Err(Violation(
+                "sent a frame that a worker doesn't send".to_owned(),
+            ));
+        };
+        let response: Response<ReplyFrame> = codec::decode(&message.0)
+            .map_err(|error| Violation(format!("sent a malformed response: {error}")))?;
+        let message = match response.message {
+            // A call that was given up has no use for a late answer, but its leases end with it.
+            Ok(reply) => Ok(settle(&self.channel, &self.calls, reply)?),
+            Err(error) => Err(error),
+        };
+        let _ = self.arrivals.unbounded_send(Response {
+            request_id: response.request_id,
+            message,
+        });
+        Ok(())
+    }
+}
+
+/// The worker's side: tarpc's channel and request handlers.
+pub(crate) struct TarpcServer {
+    arrivals: UnboundedSender<ClientMessage<CallFrame>>,
+}
+
+impl TarpcServer {
+    /// Starts tarpc's channel on `runtime`.
+    pub(crate) fn start(runtime: &Runtime, server: Weak<Server>, channel: Arc<Channel>) -> Self {
+        let (arrivals, receiver) = mpsc::unbounded();
+        let transport: Transport<ClientMessage<CallFrame>> = Transport {
+            channel,
+            arrivals: receiver,
+        };
+        runtime.spawn(async move {
+            let requests = BaseChannel::with_defaults(transport).execute(Serve { server });
+            requests
+                .for_each(|handler| async {
+                    tokio::spawn(handler);
+                })
+                .await;
+        });
+        Self { arrivals }
+    }
+
+    /// Takes a message of tarpc's client.
+    pub(crate) fn accept(&self, message: &Bytes) -> Result<(), Violation> {
+        let message = codec::decode(&message.0)
+            .map_err(|error| Violation(format!("sent a malformed request: {error}")))?;
+        let _ = self.arrivals.unbounded_send(message);
+        Ok(())
+    }
+}
+
+/// Serves one request, as tarpc's dispatcher asks for it.
+#[derive(Clone)]
+struct Serve {
+    server: Weak<Server>,
+}
+
+impl tarpc::server::Serve for Serve {
+    type Req = CallFrame;
+    type Resp = ReplyFrame;
+
+    async fn serve(
+        self,
+        _: tarpc::context::Context,
+        frame: CallFrame,
+    ) -> Result<ReplyFrame, ServerError> {
+        let ending = || {
+            ServerError::new(
+                io::ErrorKind::ConnectionAborted,
+                "the worker is ending".to_owned(),
+            )
+        };
+        let call = frame.call;
+        let server = self.server.upgrade().ok_or_else(ending)?;
+        let prepared = server.prepare(frame).map_err(|violation| {
+            server.channel().close();
+            ServerError::new(io::ErrorKind::InvalidData, violation.to_string())
+        })?;
+        let returned = match prepared {
+            Ok(prepared) => prepared.run(&server, call).await,
+            Err(failure) => Err(failure),
+        };
+        let outcome = Mutex::new(None);
+        let keep = |sent: Outcome| {
+            *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(sent);
+            Ok(())
+        };
+        server.answer(returned, keep).map_err(|_| ending())?;
+        let outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcome
+            .map(|outcome| ReplyFrame { call, outcome })
+            .ok_or_else(ending)
+    }
+}

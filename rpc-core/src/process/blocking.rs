@@ -1,0 +1,87 @@
+//! Workers for programs without an asynchronous runtime.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures::executor::block_on;
+
+use super::builder::WorkerBuilder;
+use super::end::WorkerEnd;
+use super::error::{ImportError, SpawnError};
+use crate::call::module::{BlockingStub, Module};
+
+/// The blocking twin of [`reedbed::Worker`](crate::Worker). Both share one worker: see
+/// [`from_async`](Self::from_async) and [`as_async`](Self::as_async).
+#[derive(Clone, Debug)]
+pub struct Worker {
+    worker: crate::Worker,
+}
+
+impl Worker {
+    /// Starts `program` and waits until it is ready.
+    ///
+    /// # Errors
+    /// As [`reedbed::Worker::spawn`](crate::Worker::spawn).
+    pub fn spawn(program: impl Into<PathBuf>) -> Result<Self, SpawnError> {
+        WorkerBuilder::new(program.into())
+            .spawn_blocking()
+            .map(Self::from_async)
+    }
+
+    /// Starts this very program again, as a worker.
+    ///
+    /// # Errors
+    /// As [`reedbed::Worker::spawn_self`](crate::Worker::spawn_self).
+    pub fn spawn_self() -> Result<Self, SpawnError> {
+        WorkerBuilder::of_self()
+            .spawn_blocking()
+            .map(Self::from_async)
+    }
+
+    /// Starts a worker that was set up by a builder.
+    ///
+    /// # Errors
+    /// As [`WorkerBuilder::spawn`].
+    pub fn start(builder: WorkerBuilder) -> Result<Self, SpawnError> {
+        builder.spawn_blocking().map(Self::from_async)
+    }
+
+    /// Serves modules on a thread of this process.
+    ///
+    /// # Errors
+    /// As [`reedbed::Worker::in_process`](crate::Worker::in_process).
+    pub fn in_process(modules: &[Module]) -> Result<Self, SpawnError> {
+        block_on(crate::Worker::in_process(modules)).map(Self::from_async)
+    }
+
+    /// Wraps a worker.
+    #[must_use]
+    pub fn from_async(worker: crate::Worker) -> Self {
+        Self { worker }
+    }
+
+    /// Returns the worker, for asynchronous code.
+    #[must_use]
+    pub fn as_async(&self) -> &crate::Worker {
+        &self.worker
+    }
+
+    /// Makes the blocking client of a module that the worker serves.
+    ///
+    /// # Errors
+    /// As [`reedbed::Worker::import`](crate::Worker::import).
+    pub fn import<S: BlockingStub>(&self) -> Result<S, ImportError> {
+        block_on(self.worker.import::<S::Async>()).map(S::from_async)
+    }
+
+    /// Has the worker finish the calls in flight and exit, and waits until it is gone.
+    pub fn shutdown(&self, grace: Duration) -> WorkerEnd {
+        block_on(self.worker.shutdown(grace))
+    }
+
+    /// Waits until the worker has ended.
+    #[must_use]
+    pub fn ended(&self) -> WorkerEnd {
+        block_on(self.worker.ended())
+    }
+}

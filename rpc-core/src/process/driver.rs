@@ -1,0 +1,331 @@
+//! The thread that reads a worker's channel, passes on what it prints, and watches over it.
+//!
+//! It is always armed: a caller that forgets its future, or never polls it again, stalls nobody.
+//! It waits in `poll` for the socket, the worker's end and its output, and uses no processor while
+//! nothing happens.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, ChildStderr, ChildStdout};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::Signal;
+
+use super::end::{EndReason, WorkerEnd};
+use super::log::{Log, LogStream, Stream};
+use crate::call::connection::Exchange;
+use crate::channel::{Arrival, Violation, handshake};
+use crate::wire::frame::Frame;
+use crate::wire::handshake::MESSAGE_BYTES;
+
+/// How long a worker that closed its end of the channel may take to exit, before it is killed.
+const EXIT_GRACE: Duration = Duration::from_millis(200);
+/// How long a worker that was sent SIGTERM may take to exit, before it is killed.
+const TERM_GRACE: Duration = Duration::from_millis(500);
+/// Frames that are read before the driver looks at everything else again.
+const FRAMES_AT_A_TIME: usize = 256;
+
+/// What the holders of a worker and its driver tell each other.
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    state: Mutex<ControlState>,
+}
+
+#[derive(Debug, Default)]
+struct ControlState {
+    /// By when the worker shall have ended of itself.
+    stop_by: Option<Instant>,
+    end: Option<WorkerEnd>,
+    waiting: Vec<Waker>,
+}
+
+impl Control {
+    /// Asks the driver to end the worker, which gets `grace` to finish the calls in flight. The
+    /// caller wakes the driver.
+    pub(crate) fn stop(&self, grace: Duration) {
+        let mut state = self.lock();
+        let by = Instant::now().checked_add(grace);
+        // The earliest request counts. Beyond the clock's range, it is as long as it gets.
+        let by = by.unwrap_or_else(|| Instant::now() + Duration::from_secs(u32::MAX.into()));
+        state.stop_by = Some(state.stop_by.map_or(by, |earlier| earlier.min(by)));
+    }
+
+    /// Completes when the worker has ended and all it held is released.
+    pub(crate) fn poll_end(&self, cx: &Context<'_>) -> Poll<WorkerEnd> {
+        let mut state = self.lock();
+        match &state.end {
+            Some(end) => Poll::Ready(end.clone()),
+            None => {
+                state.waiting.push(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn stop_by(&self) -> Option<Instant> {
+        self.lock().stop_by
+    }
+
+    fn set_end(&self, end: WorkerEnd) {
+        let waiting = {
+            let mut state = self.lock();
+            state.end = Some(end);
+            std::mem::take(&mut state.waiting)
+        };
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ControlState> {
+        // No critical section can panic half way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What runs a worker.
+pub(crate) enum Life {
+    /// A process.
+    Process(WorkerProcess),
+    /// A thread of this process.
+    Thread(Option<JoinHandle<()>>),
+}
+
+/// A worker's process, and what it prints.
+pub(crate) struct WorkerProcess {
+    child: Child,
+    pidfd: OwnedFd,
+    stdout: Option<Stream<ChildStdout>>,
+    stderr: Option<Stream<ChildStderr>>,
+    pub(crate) log: Log,
+    /// Whether SIGTERM was sent, and when SIGKILL follows.
+    kill_at: Option<Instant>,
+}
+
+impl WorkerProcess {
+    /// Watches over a child that was just started. On an error it is killed and reaped.
+    pub(crate) fn new(mut child: Child, log: Log) -> std::io::Result<Self> {
+        let watched = Self::watch(&mut child);
+        match watched {
+            Ok((pidfd, stdout, stderr)) => Ok(Self {
+                child,
+                pidfd,
+                stdout,
+                stderr,
+                log,
+                kill_at: None,
+            }),
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(error)
+            }
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "the parts of `Self`, named there")]
+    fn watch(
+        child: &mut Child,
+    ) -> std::io::Result<(
+        OwnedFd,
+        Option<Stream<ChildStdout>>,
+        Option<Stream<ChildStderr>>,
+    )> {
+        let pid = rustix::process::Pid::from_child(child);
+        // The child isn't reaped yet, so the number is still its own.
+        let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
+        let stdout = child
+            .stdout
+            .take()
+            .map(|pipe| Stream::new(pipe, LogStream::Stdout));
+        let stderr = child
+            .stderr
+            .take()
+            .map(|pipe| Stream::new(pipe, LogStream::Stderr));
+        Ok((pidfd, stdout.transpose()?, stderr.transpose()?))
+    }
+
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What to poll for its end and its output.
+    pub(crate) fn fds(&self) -> impl Iterator<Item = std::os::fd::BorrowedFd<'_>> {
+        let streams = self
+            .stdout
+            .iter()
+            .map(Stream::fd)
+            .chain(self.stderr.iter().map(Stream::fd));
+        std::iter::once(self.pidfd.as_fd()).chain(streams)
+    }
+
+    /// Passes on what it has printed.
+    pub(crate) fn read_output(&mut self) {
+        if let Some(stream) = &mut self.stdout
+            && !stream.read(&mut self.log)
+        {
+            self.stdout = None;
+        }
+        if let Some(stream) = &mut self.stderr
+            && !stream.read(&mut self.log)
+        {
+            self.stderr = None;
+        }
+    }
+
+    /// Tells whether it has exited. It is a zombie until [`Self::reap`].
+    pub(crate) fn has_exited(&self) -> bool {
+        let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        let _ = handshake::poll(&mut fds, Some(Duration::ZERO));
+        fds[0].revents().contains(PollFlags::IN)
+    }
+
+    /// Kills it, if it still runs, and waits until the kernel has taken it apart.
+    pub(crate) fn reap(&mut self) -> EndReason {
+        let _ = self.child.kill();
+        let reason = self
+            .child
+            .wait()
+            .map_or(EndReason::Stopped, EndReason::from);
+        self.read_output();
+        if let Some(stream) = &mut self.stdout {
+            stream.finish(&mut self.log);
+        }
+        if let Some(stream) = &mut self.stderr {
+            stream.finish(&mut self.log);
+        }
+        reason
+    }
+
+    fn terminate(&mut self, now: Instant) {
+        match self.kill_at {
+            None => {
+                let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::TERM);
+                self.kill_at = Some(now + TERM_GRACE);
+            }
+            Some(kill_at) if kill_at <= now => {
+                let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Drives the channel of one worker until the worker has ended.
+pub(crate) struct Driver {
+    pub(crate) exchange: Arc<Exchange>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) life: Life,
+}
+
+impl Driver {
+    /// Runs until the worker has ended, then ends all calls and releases all they held.
+    pub(crate) fn run(mut self) {
+        let mut buffer = vec![0; MESSAGE_BYTES + 1];
+        let violation = self.drive(&mut buffer).err();
+        self.exchange.channel().close();
+        let (reason, last_lines) = match &mut self.life {
+            Life::Process(process) => {
+                let reason = process.reap();
+                // What was answered before the end still counts.
+                if violation.is_none() {
+                    let _ = self.exchange.drain(&mut buffer);
+                }
+                (reason, process.log.last_lines())
+            }
+            Life::Thread(thread) => {
+                if let Some(thread) = thread.take() {
+                    let _ = thread.join();
+                }
+                (EndReason::Stopped, Vec::new())
+            }
+        };
+        let reason = violation.map_or(reason, |Violation(what)| EndReason::ProtocolViolation(what));
+        let end = WorkerEnd::new(reason, last_lines);
+        self.exchange.calls().fail_all(&end);
+        self.exchange.channel().release_all();
+        self.control.set_end(end);
+    }
+
+    /// Returns when the worker has ended, or shall be ended.
+    fn drive(&mut self, buffer: &mut [u8]) -> Result<(), Violation> {
+        let mut closed_at: Option<Instant> = None;
+        let mut has_asked = false;
+        loop {
+            let now = Instant::now();
+            self.exchange.channel().clear_wake();
+            let has_more_to_send = self.exchange.channel().flush();
+            let next_deadline = self.exchange.expire(now);
+            let stop_by = self.control.stop_by();
+            if stop_by.is_some() && !has_asked {
+                has_asked = true;
+                let _ = self.exchange.channel().send(&Frame::Shutdown);
+            }
+            if closed_at.is_none() && self.read_frames(buffer)? {
+                closed_at = Some(now);
+            }
+            let exit_by = closed_at.map(|at| at + EXIT_GRACE);
+            let mut wake_at = earliest([next_deadline, stop_by, exit_by]);
+            match &mut self.life {
+                Life::Process(process) => {
+                    process.read_output();
+                    if process.has_exited() || exit_by.is_some_and(|by| by <= now) {
+                        return Ok(());
+                    }
+                    if stop_by.is_some_and(|by| by <= now) {
+                        process.terminate(now);
+                        wake_at = process.kill_at;
+                    }
+                }
+                Life::Thread(_) => {
+                    if closed_at.is_some() || stop_by.is_some_and(|by| by <= now) {
+                        return Ok(());
+                    }
+                }
+            }
+            let limit = wake_at.map(|at| at.saturating_duration_since(Instant::now()));
+            self.wait(has_more_to_send, closed_at.is_some(), limit);
+        }
+    }
+
+    /// Reads frames; tells whether the worker has closed its end.
+    fn read_frames(&self, buffer: &mut [u8]) -> Result<bool, Violation> {
+        for _ in 0..FRAMES_AT_A_TIME {
+            match self.exchange.channel().receive(buffer)? {
+                Arrival::Frame(frame) => self.exchange.accept(frame)?,
+                Arrival::Nothing => return Ok(false),
+                Arrival::EndOfFile => return Ok(true),
+            }
+        }
+        // More may be there: have the next wait return at once.
+        self.exchange.channel().wake_driver();
+        Ok(false)
+    }
+
+    fn wait(&self, has_more_to_send: bool, is_closed: bool, limit: Option<Duration>) {
+        let channel = self.exchange.channel();
+        let mut fds = vec![PollFd::from_borrowed_fd(channel.wake_fd(), PollFlags::IN)];
+        if !is_closed {
+            let mut events = PollFlags::IN;
+            events.set(PollFlags::OUT, has_more_to_send);
+            fds.push(PollFd::from_borrowed_fd(channel.as_fd(), events));
+        }
+        if let Life::Process(process) = &self.life {
+            fds.extend(
+                process
+                    .fds()
+                    .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+            );
+        }
+        if handshake::poll(&mut fds, limit).is_err() {
+            // Out of memory in the kernel; nothing better is left than to look around again.
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn earliest<const N: usize>(moments: [Option<Instant>; N]) -> Option<Instant> {
+    moments.into_iter().flatten().min()
+}

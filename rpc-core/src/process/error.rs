@@ -1,0 +1,131 @@
+//! Why a worker did not start, or doesn't serve a module.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::end::WorkerEnd;
+
+/// Why a worker did not start. No process is left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The program can't be run.
+    #[error("worker program `{}` can't be started; is it built, and executable?", program.display())]
+    Program {
+        /// The program.
+        program: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The program ended before it was ready.
+    #[error("worker `{worker}` (`{}`) ended before it was ready: {end}; does its `main` serve modules (`reedbed_worker::worker_main!`)?", program.display())]
+    Ended {
+        /// The worker's name.
+        worker: String,
+        /// The program.
+        program: PathBuf,
+        /// How it ended.
+        end: WorkerEnd,
+    },
+    /// The program was not ready in time, and was killed.
+    #[error("worker `{worker}` (`{}`) was not ready within {limit:?} and was killed; does its `main` serve modules (`reedbed_worker::worker_main!`)? A slow start can be given more time with `startup_timeout`", program.display())]
+    TimedOut {
+        /// The worker's name.
+        worker: String,
+        /// The program.
+        program: PathBuf,
+        /// How long it was given.
+        limit: Duration,
+    },
+    /// The program can't be understood, and was killed.
+    #[error("worker `{worker}` (`{}`) can't be used: {reason}", program.display())]
+    Incompatible {
+        /// The worker's name.
+        worker: String,
+        /// The program.
+        program: PathBuf,
+        /// What it said.
+        reason: String,
+    },
+    /// A program is to run itself as a worker and has not said how.
+    #[error(
+        "a program that runs itself as a worker begins its `main` with `reedbed_worker::init![..]`, which names the modules to serve; this one did not"
+    )]
+    NotInitialised,
+    /// A worker is about to run itself as a worker before it serves.
+    #[error(
+        "this process was started as a worker; it can't run itself as a worker before it serves (is there code before `reedbed_worker::init![..]` in its `main`?)"
+    )]
+    Recursion,
+    /// tarpc's dispatcher runs on tokio, and there is no runtime here.
+    #[error("tarpc's dispatcher needs a tokio runtime; call this inside one")]
+    NoRuntime,
+    /// Two modules or functions can't be told apart.
+    #[error("the modules can't be served together: {0}")]
+    Modules(String),
+    /// The system refused a socket, a thread or a descriptor.
+    #[error("the system has no room for another worker")]
+    System(#[from] io::Error),
+}
+
+/// Why a worker's module can't be called.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// The worker serves no module of that name.
+    #[error(
+        "worker `{worker}` serves no module `{module}`; it serves {}",
+        list(served)
+    )]
+    UnknownModule {
+        /// The worker's name.
+        worker: String,
+        /// The module.
+        module: String,
+        /// The modules that it serves.
+        served: Vec<String>,
+    },
+    /// The worker's functions have other signatures.
+    #[error(
+        "module `{module}` of worker `{worker}` differs from the one this program was built with:{}\nbuild both from the same source",
+        lines(differences)
+    )]
+    SchemaMismatch {
+        /// The worker's name.
+        worker: String,
+        /// The module.
+        module: String,
+        /// One line for each function that differs.
+        differences: Vec<String>,
+    },
+    /// The worker ended.
+    #[error("module `{module}` of worker `{worker}` can't be imported: the worker is gone: {end}")]
+    WorkerGone {
+        /// The worker's name.
+        worker: String,
+        /// The module.
+        module: String,
+        /// How it ended.
+        end: WorkerEnd,
+    },
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn lines(differences: &[String]) -> String {
+    differences
+        .iter()
+        .map(|line| format!("\n    {line}"))
+        .collect()
+}

@@ -1,0 +1,249 @@
+//! How a process, or a thread, becomes a worker.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::net::SocketType;
+
+use super::error::SpawnError;
+use crate::call::module::Module;
+use crate::call::server::{Served, Server};
+use crate::channel::handshake::{self, HandshakeError, Introduced};
+use crate::channel::socket::Socket;
+use crate::channel::{Arrival, Channel, Violation};
+use crate::wire::handshake::{Hello, Limits, MESSAGE_BYTES};
+
+/// The argument by which a program knows that it was started as a worker of itself. Arguments,
+/// unlike variables of the environment, are not passed on to a worker's own children.
+pub(crate) const SELF_MARKER: &str = "--reedbed-worker";
+
+/// How long a worker waits for its host's first message.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Whether this program has said what it serves when it is run as a worker of itself.
+static IS_INITIALISED: AtomicBool = AtomicBool::new(false);
+
+/// Why a process can't serve, or has stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// It was started by hand.
+    #[error(
+        "this program is a reedbed worker: a host starts it (`Worker::spawn`), and its standard input is the host's channel, which it isn't here"
+    )]
+    NotAWorker,
+    /// The host can't be understood.
+    #[error("the host can't be understood: {0}")]
+    Incompatible(String),
+    /// The host was gone before the worker was ready.
+    #[error("the host was gone before the worker was ready")]
+    HostGone,
+    /// The host broke the protocol.
+    #[error("the host broke the protocol: it {0}")]
+    Protocol(String),
+    /// Two modules or functions can't be told apart.
+    #[error("the modules can't be served together: {0}")]
+    Modules(String),
+    /// The system refused something.
+    #[error("the system has no room for the worker")]
+    System(#[from] io::Error),
+}
+
+/// How a worker process serves.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct ServeOptions {
+    /// The threads that run asynchronous functions; by default, one for each processor.
+    pub n_threads: Option<usize>,
+}
+
+/// Tells whether this process was started by [`Worker::spawn_self`](crate::Worker::spawn_self), and
+/// allows it in this process otherwise. `reedbed_worker::init![..]` calls it.
+#[must_use]
+pub fn is_started_as_worker() -> bool {
+    if has_marker() {
+        return true;
+    }
+    IS_INITIALISED.store(true, Ordering::Relaxed);
+    false
+}
+
+fn has_marker() -> bool {
+    std::env::args_os()
+        .nth(1)
+        .is_some_and(|argument| argument == SELF_MARKER)
+}
+
+/// Checks that this program can be run as a worker of itself.
+pub(crate) fn check_self() -> Result<(), SpawnError> {
+    if has_marker() {
+        return Err(SpawnError::Recursion);
+    }
+    if !IS_INITIALISED.load(Ordering::Relaxed) {
+        return Err(SpawnError::NotInitialised);
+    }
+    Ok(())
+}
+
+/// Serves modules to the host that started this process, until the host has no more use for it.
+///
+/// The host's end of whatever kind ends this process too, in the middle of a call if need be.
+/// Standard input becomes `/dev/null`; standard output and standard error are the program's own.
+///
+/// # Errors
+/// [`ServeError`] if the process can't serve, or the host broke the protocol. The caller reports it
+/// and exits.
+pub fn serve_inherited(modules: &[Module], options: ServeOptions) -> Result<(), ServeError> {
+    let served = Served::new(modules).map_err(ServeError::Modules)?;
+    let socket = take_standard_input()?;
+    let Introduced {
+        message: hello,
+        attachment: host,
+    } = handshake::read::<Hello>(&socket, HELLO_TIMEOUT).map_err(refusal)?;
+    handshake::say_welcome(&socket, served.list()).map_err(refusal)?;
+
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.thread_name("reedbed call").enable_time();
+    if let Some(n_threads) = options.n_threads {
+        builder.worker_threads(n_threads.max(1));
+    }
+    let runtime = builder.build()?;
+    let channel = Channel::new(socket, Limits::OURS.negotiate(hello.limits), false)?;
+    let server = Server::new(channel, served, runtime.handle().clone(), hello.dispatcher);
+    let ended = thread::scope(|scope| {
+        let driver = thread::Builder::new().name("reedbed driver".to_owned());
+        let serving = driver.spawn_scoped(scope, || match serve(&server, host.as_ref()) {
+            Ok(End::HostGone) => {
+                // Whatever the functions are doing, nobody wants it any more; and exit handlers of
+                // foreign libraries must not hold the end up.
+                let _ = rustix::process::kill_process(
+                    rustix::process::getpid(),
+                    rustix::process::Signal::KILL,
+                );
+                Ok(())
+            }
+            Ok(End::Drained) => Ok(()),
+            Err(Violation(what)) => Err(ServeError::Protocol(what)),
+        })?;
+        let panicked = |_| Err(io::Error::other("the worker's driver panicked").into());
+        serving.join().unwrap_or_else(panicked)
+    });
+    // Functions that ignored their cancellation must not hold the exit up.
+    runtime.shutdown_background();
+    ended
+}
+
+fn refusal(error: HandshakeError) -> ServeError {
+    match error {
+        HandshakeError::Unreadable(reason) => ServeError::Incompatible(reason.to_string()),
+        HandshakeError::EndOfFile => ServeError::HostGone,
+        HandshakeError::TimedOut => {
+            ServeError::Incompatible(format!("it said nothing within {HELLO_TIMEOUT:?}"))
+        }
+        HandshakeError::Io(error) => ServeError::System(error),
+    }
+}
+
+/// Moves the channel away from standard input, which becomes `/dev/null`.
+fn take_standard_input() -> Result<Socket, ServeError> {
+    let stdin = io::stdin();
+    let is_channel =
+        rustix::net::sockopt::socket_type(&stdin).is_ok_and(|kind| kind == SocketType::SEQPACKET);
+    if !is_channel {
+        return Err(ServeError::NotAWorker);
+    }
+    let socket = stdin.as_fd().try_clone_to_owned()?;
+    let null = std::fs::File::open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null).map_err(io::Error::from)?;
+    Ok(Socket::new(socket))
+}
+
+/// Why a server has stopped.
+enum End {
+    /// The host is gone.
+    HostGone,
+    /// The host wants no more calls, and the last one has ended.
+    Drained,
+}
+
+/// Serves what the channel asks for. `host` is a descriptor that is readable once the host's
+/// process has ended.
+fn serve(server: &std::sync::Arc<Server>, host: Option<&OwnedFd>) -> Result<End, Violation> {
+    let channel = server.channel();
+    let mut buffer = vec![0; MESSAGE_BYTES + 1];
+    loop {
+        channel.clear_wake();
+        let has_more_to_send = channel.flush();
+        let is_open = loop {
+            match channel.receive(&mut buffer)? {
+                Arrival::Frame(frame) => server.accept(frame)?,
+                Arrival::Nothing => break true,
+                Arrival::EndOfFile => break false,
+            }
+        };
+        if !is_open {
+            return Ok(End::HostGone);
+        }
+        if server.is_drained() && !has_more_to_send {
+            return Ok(End::Drained);
+        }
+        let mut events = PollFlags::IN;
+        events.set(PollFlags::OUT, has_more_to_send);
+        let mut fds = vec![
+            PollFd::from_borrowed_fd(channel.as_fd(), events),
+            PollFd::from_borrowed_fd(channel.wake_fd(), PollFlags::IN),
+        ];
+        fds.extend(host.map(|host| PollFd::new(host, PollFlags::IN)));
+        if handshake::poll(&mut fds, None).is_err() {
+            thread::yield_now();
+        }
+        if fds
+            .get(2)
+            .is_some_and(|host| host.revents().contains(PollFlags::IN))
+        {
+            return Ok(End::HostGone);
+        }
+    }
+}
+
+/// Serves modules on a thread of this process. The thread ends when the host's end of `socket` is
+/// closed and the last function has let go of its arguments.
+pub(crate) fn start_thread(
+    socket: Socket,
+    modules: &[Module],
+) -> Result<JoinHandle<()>, SpawnError> {
+    let served = Served::new(modules).map_err(SpawnError::Modules)?;
+    let run = move || {
+        let introduced = handshake::read::<Hello>(&socket, HELLO_TIMEOUT);
+        let Ok(Introduced { message: hello, .. }) = introduced else {
+            return;
+        };
+        if handshake::say_welcome(&socket, served.list()).is_err() {
+            return;
+        }
+        let limits = Limits::OURS.negotiate(hello.limits);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("reedbed call")
+            .enable_time()
+            .build();
+        let (Ok(runtime), Ok(channel)) = (runtime, Channel::new(socket, limits, false)) else {
+            return;
+        };
+        let server = Server::new(channel, served, runtime.handle().clone(), hello.dispatcher);
+        if let Err(Violation(what)) = serve(&server, None) {
+            tracing::error!(what, "the host of an in-process worker broke the protocol");
+        }
+        server.stop();
+        server.channel().close();
+        server.channel().release_all();
+        runtime.shutdown_background();
+    };
+    Ok(thread::Builder::new()
+        .name("reedbed server".to_owned())
+        .spawn(run)?)
+}

@@ -1,0 +1,261 @@
+//! What a host holds of a worker.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::builder::{WorkerBuilder, start_in_process};
+use super::driver::Control;
+use super::end::WorkerEnd;
+use super::error::{ImportError, SpawnError};
+use crate::call::connection::{Caller, Connection, Exchange};
+use crate::call::module::{Module, Stub};
+use crate::call::pending::Answer;
+use crate::wire::handshake::Dispatcher;
+use crate::wire::schema::ModuleSchema;
+
+/// How long a worker that nobody uses any more may take to finish and exit.
+const GRACE_ON_DROP: Duration = Duration::from_secs(2);
+
+/// A worker: a process (or, for tests, a thread) that serves modules.
+///
+/// Clones, and the clients that [`import`](Self::import) makes, share the worker. When the last of
+/// them is gone, the worker finishes the calls in flight and exits; if the host itself ends in any
+/// way, so does the worker.
+#[derive(Clone)]
+pub struct Worker {
+    connection: Arc<Connection>,
+    control: Arc<Control>,
+    id: Option<u32>,
+}
+
+/// The bytes of all messages between a host and a worker. Arrays that cross by handle aren't in
+/// them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes that this process sent.
+    pub sent_bytes: u64,
+    /// Bytes that it received.
+    pub received_bytes: u64,
+}
+
+impl Worker {
+    pub(crate) fn new(connection: Arc<Connection>, control: Arc<Control>, id: Option<u32>) -> Self {
+        Self {
+            connection,
+            control,
+            id,
+        }
+    }
+
+    /// Starts `program`, which serves its modules with `reedbed_worker::worker_main!`, and waits
+    /// until it is ready.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; no process is left behind.
+    ///
+    /// # Cancel safety
+    /// Dropped before the worker is ready, it has the worker stopped in the background.
+    pub async fn spawn(program: impl Into<PathBuf>) -> Result<Self, SpawnError> {
+        Self::builder(program).spawn().await
+    }
+
+    /// Sets up a worker that runs `program`: its arguments, environment, log and more.
+    #[must_use]
+    pub fn builder(program: impl Into<PathBuf>) -> WorkerBuilder {
+        WorkerBuilder::new(program.into())
+    }
+
+    /// Starts this very program again, as a worker. Its `main` begins with
+    /// `reedbed_worker::init![..]`, which names the modules.
+    ///
+    /// # Errors
+    /// [`SpawnError::NotInitialised`] if it doesn't, [`SpawnError::Recursion`] in a process that was
+    /// itself started so, and the others.
+    ///
+    /// # Cancel safety
+    /// As [`spawn`](Self::spawn).
+    pub async fn spawn_self() -> Result<Self, SpawnError> {
+        Self::builder_of_self().spawn().await
+    }
+
+    /// Sets up a worker that runs this very program (see [`spawn_self`](Self::spawn_self)).
+    #[must_use]
+    pub fn builder_of_self() -> WorkerBuilder {
+        WorkerBuilder::of_self()
+    }
+
+    /// Serves modules on a thread of this process, over the same channel and by the same rules,
+    /// for tests and debuggers. Only crashes are not kept apart.
+    ///
+    /// # Errors
+    /// [`SpawnError::Modules`] if two modules share a name, and [`SpawnError::System`].
+    pub async fn in_process(modules: &[Module]) -> Result<Self, SpawnError> {
+        Self::in_process_over(modules, Dispatcher::default()).await
+    }
+
+    /// As [`in_process`](Self::in_process), with a dispatcher of choice.
+    ///
+    /// # Errors
+    /// As [`in_process`](Self::in_process), and [`SpawnError::NoRuntime`].
+    pub async fn in_process_over(
+        modules: &[Module],
+        dispatcher: Dispatcher,
+    ) -> Result<Self, SpawnError> {
+        start_in_process(modules, dispatcher)
+    }
+
+    /// Makes the client of a module that the worker serves, after comparing what both sides know of
+    /// it.
+    ///
+    /// # Errors
+    /// [`ImportError`] if the worker serves no such module, or other signatures.
+    ///
+    /// # Cancel safety
+    /// Dropping it changes nothing.
+    pub async fn import<S: Stub>(&self) -> Result<S, ImportError> {
+        let (worker, module) = (self.name().to_owned(), S::MODULE.to_owned());
+        let served = self.connection.modules();
+        let Some(theirs) = served.iter().find(|served| served.name == S::MODULE) else {
+            let served = served.iter().map(|served| served.name.clone()).collect();
+            return Err(ImportError::UnknownModule {
+                worker,
+                module,
+                served,
+            });
+        };
+        let ours = S::schema();
+        if theirs.schema != ours.hash() {
+            let differences = match self.describe(S::MODULE).await? {
+                Some(theirs) => ours.differences(&theirs),
+                None => vec!["it isn't served any more".to_owned()],
+            };
+            if !differences.is_empty() {
+                return Err(ImportError::SchemaMismatch {
+                    worker,
+                    module,
+                    differences,
+                });
+            }
+        }
+        Ok(S::from_caller(Caller::new(Arc::clone(&self.connection))))
+    }
+
+    /// Asks the worker what a module consists of; `None` if it serves no such module.
+    ///
+    /// # Errors
+    /// [`ImportError::WorkerGone`].
+    ///
+    /// # Cancel safety
+    /// Dropping it changes nothing.
+    pub async fn describe(&self, module: &str) -> Result<Option<ModuleSchema>, ImportError> {
+        let gone = |end| ImportError::WorkerGone {
+            worker: self.name().to_owned(),
+            module: module.to_owned(),
+            end,
+        };
+        let slot = self.connection.exchange().describe(module).map_err(gone)?;
+        match std::future::poll_fn(|cx| slot.poll(cx)).await {
+            Ok(Answer::Described(schema)) => Ok(schema),
+            Ok(Answer::Returned { .. }) | Err(_) => Err(gone(self.ended().await)),
+        }
+    }
+
+    /// Returns the names of the modules that the worker serves.
+    pub fn modules(&self) -> impl Iterator<Item = &str> {
+        self.connection
+            .modules()
+            .iter()
+            .map(|module| module.name.as_str())
+    }
+
+    /// Returns the worker's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.connection.name()
+    }
+
+    /// Returns the number of the worker's process; `None` for a worker in this process.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.id
+    }
+
+    /// Returns the bytes of all messages so far.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        let (sent_bytes, received_bytes) = self.connection.exchange().channel().traffic();
+        Traffic {
+            sent_bytes,
+            received_bytes,
+        }
+    }
+
+    /// Returns the number of calls in flight. A cancelled call counts until the worker has
+    /// acknowledged that.
+    #[must_use]
+    pub fn n_calls_in_flight(&self) -> usize {
+        self.connection.calls().len()
+    }
+
+    /// Has the worker finish the calls in flight and exit, and waits until it is gone. After
+    /// `grace` it is sent SIGTERM, and half a second later SIGKILL. New calls are refused at once.
+    ///
+    /// # Cancel safety
+    /// Dropping it doesn't take the request back.
+    pub async fn shutdown(&self, grace: Duration) -> WorkerEnd {
+        self.request_stop(grace);
+        self.ended().await
+    }
+
+    /// Waits until the worker has ended, for whatever reason, and all that its calls held is
+    /// released.
+    ///
+    /// # Cancel safety
+    /// Dropping it changes nothing.
+    pub async fn ended(&self) -> WorkerEnd {
+        std::future::poll_fn(|cx| self.control.poll_end(cx)).await
+    }
+
+    fn request_stop(&self, grace: Duration) {
+        self.control.stop(grace);
+        self.connection.exchange().channel().wake_driver();
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("name", &self.name())
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Stops a worker that nobody can call any more.
+pub(crate) struct StopOnDrop {
+    exchange: Arc<Exchange>,
+    control: Arc<Control>,
+    /// The process that started the worker. A forked child holds a copy, and must not stop it.
+    owner: u32,
+}
+
+impl StopOnDrop {
+    pub(crate) fn new(exchange: Arc<Exchange>, control: Arc<Control>) -> Self {
+        Self {
+            exchange,
+            control,
+            owner: std::process::id(),
+        }
+    }
+}
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        if std::process::id() == self.owner {
+            self.control.stop(GRACE_ON_DROP);
+            self.exchange.channel().wake_driver();
+        }
+    }
+}
