@@ -1,0 +1,10 @@
+use reedbed::remote_module;
+
+struct Service;
+
+#[remote_module]
+impl Service {
+    pub fn run(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use reedbed::remote_module;
+
+#[remote_module]
+mod functions;
+
+fn main() {}

@@ -1,0 +1,10 @@
+use reedbed::Schema;
+
+struct Inner;
+
+#[derive(Schema)]
+struct Outer {
+    inner: Vec<Inner>,
+}
+
+fn main() {}
