@@ -46,7 +46,11 @@
 //!
 //! The crate `reedbed-worker` has the macros that make a program a worker.
 
-#[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
+#[cfg(not(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    target_endian = "little"
+)))]
 compile_error!(
     "reedbed runs on 64-bit little-endian Linux only: it shares memory through memfds, seals and \
      pidfds, which other systems don't have"
@@ -60,7 +64,113 @@ mod tensor;
 mod wire;
 
 pub use ndarray;
-pub use reedbed_macros::{Schema, remote_module};
+/// Makes the public functions of an inline module callable from another process.
+///
+/// ```
+/// use reedbed::{Schema, remote_module};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[remote_module]
+/// pub mod segmentation {
+///     use reedbed::Tensor;
+///     use reedbed::ndarray::{Array2, ArrayView2, ArrayViewMut2, Ix2};
+///
+///     use super::{Options, SegmentError};
+///
+///     /// Labels the nuclei of an image. (The stub has the same documentation.)
+///     pub fn segment(
+///         #[ndarray] image: ArrayView2<'_, u16>,
+///         options: Options,
+///     ) -> Result<Array2<u32>, SegmentError> {
+///         Ok(image.mapv(|value| u32::from(value > options.threshold)))
+///     }
+///
+///     /// Fills `labels` in place.
+///     pub fn segment_into(
+///         #[ndarray] image: ArrayView2<'_, u16>,
+///         #[ndarray] mut labels: ArrayViewMut2<'_, u32>,
+///     ) {
+///         labels.zip_mut_with(&image, |label, &value| *label = value.into());
+///     }
+///
+///     /// Owns what it takes, and has no array to wait for.
+///     pub async fn crop(#[ndarray] image: Tensor<u16, Ix2>, name: &str) -> Option<Tensor<u16, Ix2>> {
+///         (name != "background").then_some(image)
+///     }
+/// }
+///
+/// #[derive(Serialize, Deserialize, Schema)]
+/// pub struct Options {
+///     threshold: u16,
+/// }
+///
+/// #[derive(Debug, Serialize, Deserialize, Schema)]
+/// pub enum SegmentError {
+///     Empty,
+/// }
+/// ```
+///
+/// # What is added
+///
+/// `Client`, whose methods return a [`Call`]; `BlockingClient`, whose methods wait; `MODULE`, which
+/// a worker serves. The rest of the module stays as it is: functions that are not `pub` are nobody
+/// else's, and the public ones can still be called directly.
+///
+/// # Arguments
+///
+/// | the function takes | the stub takes | copied |
+/// |---|---|---|
+/// | `#[ndarray] x: ArrayView2<'_, A>` (any rank) | `impl Into<Arg<A, Ix2>>`: `&Tensor`, a `TensorView`; or `&Array`, an `ArrayView` | nothing; or once |
+/// | `#[ndarray] x: ArrayViewMut2<'_, A>` | `impl Into<ArgMut<A, Ix2>>`: `&mut Tensor`, a `TensorViewMut`; or `&mut Array`, an `ArrayViewMut` | nothing; or there and back |
+/// | `#[ndarray] x: Tensor<A, D>` | `impl Into<Tensor<A, D>>`: a `Tensor`; or an `Array` | nothing; or once |
+/// | `#[ndarray] x: Option<..>`, a tuple of these | `Option<Arg<..>>`, a tuple, without a conversion | as each part |
+/// | `#[segment] x: SegmentView<'_>`, `SegmentViewMut<'_>`, `Segment` | `&Segment`, `&mut Segment`, `Segment` | nothing |
+/// | `x: T` | `T` | as serde writes it |
+/// | `x: &T`, `&str`, `&[T]`, `&Path` | the same; the worker decodes the owned form and lends it | as serde writes it |
+///
+/// An alias of an array type is marked like the array. Whatever isn't an array implements
+/// `Serialize`, `Deserialize` and [`Schema`](schema::Schema): derive all three.
+///
+/// # What is returned
+///
+/// An `Array` or a `Tensor` reaches the caller as a `Tensor`, a `Segment` as a `Segment`, also inside
+/// an `Option` or a tuple; anything else as itself. `Result<T, E>` around that becomes
+/// `Result<T, CallError<E>>`, any other `T` `Result<T, CallError>`. Types are known by their names;
+/// where the name is an alias of an array's, the function says `#[returns(ndarray)]`.
+///
+/// # Documentation, `#[cfg]` and `#[deprecated]`
+///
+/// Those of a function are those of its stub. A function under `#[cfg]` is missing from the stub,
+/// the schema and the server where it is missing from the module.
+///
+/// # What cannot be served
+///
+/// Functions with generics, `impl Trait`, patterns as arguments, `self`, `&mut` to anything but
+/// arrays, references or views in what they return, `unsafe` and `extern` functions; and modules in
+/// a file of their own. The error says what to do instead.
+pub use reedbed_macros::remote_module;
+
+/// Describes what serde writes for a struct or an enum: the derive of the trait
+/// [`Schema`](schema::Schema).
+///
+/// The description is part of what a host and a worker compare before the first call, because the
+/// bytes themselves carry neither names nor types. Attributes of serde that change the bytes are
+/// followed (`skip`) or refused (`flatten`, `tag`, `untagged`, `skip_serializing_if`, skipping in one
+/// direction only). A type with a form of its own (`with`, `from`, `into`, ..) says so and carries a
+/// version:
+///
+/// ```
+/// use reedbed::Schema;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Serialize, Deserialize, Schema)]
+/// #[serde(from = "u64", into = "u64")]
+/// #[schema(opaque = "1")] // another version whenever the form changes
+/// struct Seconds(f64);
+/// # impl From<u64> for Seconds { fn from(n: u64) -> Self { Self(n as f64) } }
+/// # impl From<Seconds> for u64 { fn from(s: Seconds) -> Self { s.0 as u64 } }
+/// ```
+pub use reedbed_macros::Schema;
 
 pub use call::argument::{Arg, ArgMut, SegmentArg, SegmentArgMut};
 pub use call::connection::Caller;
@@ -86,6 +196,8 @@ pub use tensor::{
 pub use wire::frame::Failure;
 pub use wire::handshake::{Dispatcher, Trust, WIRE_VERSION};
 pub use wire::schema;
+#[doc(no_inline)]
+pub use wire::schema::Schema;
 
 /// What the macros' code names. Nothing here is for people.
 #[doc(hidden)]

@@ -67,6 +67,14 @@ pub trait Give<K>: Sized {
 }
 
 /// All of what a function returns.
+#[diagnostic::on_unimplemented(
+    message = "a function can't return `{Self}`",
+    label = "can't be returned",
+    note = "return an `Array`, a `Tensor`, a `Segment`, a type with \
+            `#[derive(serde::Serialize, serde::Deserialize, reedbed::Schema)]`, or options, tuples \
+            and results of these; a function that returns an alias of an array type is marked \
+            `#[returns(ndarray)]`"
+)]
 pub trait Return<K>: Sized {
     /// What the caller receives.
     type Value;
@@ -115,7 +123,7 @@ where
     type Error = E;
 
     fn describe(writer: &mut SchemaWriter) {
-        writer.generic("result", &[T::describe, E::describe]);
+        writer.generic("result", &[T::describe, SchemaWriter::part::<E>]);
     }
 
     fn send(self, reply: &mut Reply) -> Result<(), Failure> {
@@ -148,7 +156,7 @@ impl<T: Serialize + DeserializeOwned + Schema> Give<kind::Value> for T {
     type Received = T;
 
     fn describe(writer: &mut SchemaWriter) {
-        <T as Schema>::describe(writer);
+        writer.part::<T>();
     }
 
     fn give(self, reply: &mut Reply) -> Result<(), Failure> {

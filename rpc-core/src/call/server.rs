@@ -175,7 +175,8 @@ impl Server {
     /// Tells whether the host wants no more calls and the last one has ended.
     pub(crate) fn is_drained(&self) -> bool {
         let running = self.lock();
-        running.is_draining && running.calls.is_empty()
+        let is_answered = self.tarpc.as_ref().is_none_or(TarpcServer::is_idle);
+        running.is_draining && running.calls.is_empty() && is_answered
     }
 
     /// Cancels all calls and waits until the last function has let go of its arguments.

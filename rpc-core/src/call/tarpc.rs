@@ -4,7 +4,7 @@
 //! tensors back stays as it is. What tarpc's dispatchers don't do is acknowledge a cancellation, so
 //! the leases of a call whose future was dropped last until its late answer, or the worker's end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -37,13 +37,15 @@ impl tarpc::RequestName for CallFrame {
     }
 }
 
-/// One end of tarpc's transport: messages of ours out, messages of `T` in.
-struct Transport<T> {
+/// One end of tarpc's transport: messages of type `M` out, messages of type `T` in.
+struct Transport<T, M> {
     channel: Arc<Channel>,
     arrivals: UnboundedReceiver<T>,
+    /// Told of each message that was sent.
+    sent: Box<dyn Fn(&M) + Send>,
 }
 
-impl<T> Stream for Transport<T> {
+impl<T, M> Stream for Transport<T, M> {
     type Item = io::Result<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -53,7 +55,7 @@ impl<T> Stream for Transport<T> {
     }
 }
 
-impl<T, M: Serialize> Sink<M> for Transport<T> {
+impl<T, M: Serialize> Sink<M> for Transport<T, M> {
     type Error = io::Error;
 
     fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -65,7 +67,9 @@ impl<T, M: Serialize> Sink<M> for Transport<T> {
         let body = Bytes(codec::encode(&message).map_err(io::Error::other)?);
         self.channel
             .send(&Frame::Tarpc(body))
-            .map_err(io::Error::other)
+            .map_err(io::Error::other)?;
+        (self.sent)(&message);
+        Ok(())
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -91,9 +95,10 @@ impl TarpcDispatch {
     /// Starts tarpc's dispatcher on `runtime`.
     pub(crate) fn start(runtime: Runtime, channel: Arc<Channel>, calls: Arc<Calls>) -> Self {
         let (arrivals, receiver) = mpsc::unbounded();
-        let transport: Transport<Response<()>> = Transport {
+        let transport: Transport<Response<()>, ClientMessage<CallFrame>> = Transport {
             channel: Arc::clone(&channel),
             arrivals: receiver,
+            sent: Box::new(|_| {}),
         };
         let new = {
             let _guard = runtime.enter();
@@ -116,7 +121,7 @@ impl TarpcDispatch {
     }
 
     fn tasks(&self) -> MutexGuard<'_, HashMap<u64, AbortHandle>> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tasks)
     }
 }
 
@@ -184,15 +189,25 @@ impl Dispatch for TarpcDispatch {
 /// The worker's side: tarpc's channel and request handlers.
 pub(crate) struct TarpcServer {
     arrivals: UnboundedSender<ClientMessage<CallFrame>>,
+    /// Requests that have neither been answered nor cancelled.
+    open: Arc<Mutex<HashSet<u64>>>,
 }
 
 impl TarpcServer {
     /// Starts tarpc's channel on `runtime`.
     pub(crate) fn start(runtime: &Runtime, server: Weak<Server>, channel: Arc<Channel>) -> Self {
         let (arrivals, receiver) = mpsc::unbounded();
-        let transport: Transport<ClientMessage<CallFrame>> = Transport {
+        let open: Arc<Mutex<HashSet<u64>>> = Arc::default();
+        let (answered, wake) = (Arc::clone(&open), Arc::clone(&channel));
+        let sent = move |response: &Response<ReplyFrame>| {
+            lock(&answered).remove(&response.request_id);
+            // It may have been the last one that a shutdown waits for.
+            wake.wake_driver();
+        };
+        let transport: Transport<ClientMessage<CallFrame>, Response<ReplyFrame>> = Transport {
             channel,
             arrivals: receiver,
+            sent: Box::new(sent),
         };
         runtime.spawn(async move {
             let requests = BaseChannel::with_defaults(transport).execute(Serve { server });
@@ -202,13 +217,27 @@ impl TarpcServer {
                 })
                 .await;
         });
-        Self { arrivals }
+        Self { arrivals, open }
+    }
+
+    /// Tells whether every request was answered or cancelled.
+    pub(crate) fn is_idle(&self) -> bool {
+        lock(&self.open).is_empty()
     }
 
     /// Takes a message of tarpc's client.
     pub(crate) fn accept(&self, message: &Bytes) -> Result<(), Violation> {
         let message = codec::decode(&message.0)
             .map_err(|error| Violation(format!("sent a malformed request: {error}")))?;
+        match &message {
+            ClientMessage::Request(request) => {
+                lock(&self.open).insert(request.id);
+            }
+            ClientMessage::Cancel { request_id, .. } => {
+                lock(&self.open).remove(request_id);
+            }
+            _ => return Err(Violation("sent a request of an unknown kind".to_owned())),
+        }
         let _ = self.arrivals.unbounded_send(message);
         Ok(())
     }
@@ -247,7 +276,7 @@ impl tarpc::server::Serve for Serve {
         };
         let outcome = Mutex::new(None);
         let keep = |sent: Outcome| {
-            *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(sent);
+            *lock(&outcome) = Some(sent);
             Ok(())
         };
         server.answer(returned, keep).map_err(|_| ending())?;
@@ -256,4 +285,9 @@ impl tarpc::server::Serve for Serve {
             .map(|outcome| ReplyFrame { call, outcome })
             .ok_or_else(ending)
     }
+}
+
+/// Locks a list. No critical section here can panic half way through a change.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

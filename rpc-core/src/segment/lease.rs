@@ -221,11 +221,6 @@ impl Lease {
         })
     }
 
-    /// The extent that is lent.
-    pub(crate) fn extent(&self) -> &Arc<Extent> {
-        &self.extent
-    }
-
     /// Ends the lease of a peer that stopped without an answer: what it could write is poisoned.
     pub(crate) fn end_without_answer(self, how: &str) {
         if self.access == Access::ReadWrite {

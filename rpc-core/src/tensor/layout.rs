@@ -21,8 +21,7 @@ pub(crate) struct Layout {
 
 /// Why a layout is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LayoutError {
+pub(crate) enum LayoutError {
     /// More dimensions than any array here has.
     #[error("{rank} dimensions are more than {MAX_RANK}")]
     Rank {

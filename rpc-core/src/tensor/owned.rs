@@ -56,10 +56,6 @@ impl<A: Element, D: Dimension> Tensor<A, D> {
         &mut self.located
     }
 
-    pub(crate) fn into_located(self) -> Located<A, D> {
-        self.located
-    }
-
     /// Borrows the elements as ndarray's view, to read them in this process.
     ///
     /// # Errors

@@ -19,7 +19,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{
-    ArrayView, ArrayViewMut, Axis, Dimension, IxDyn, RawArrayViewMut, ShapeBuilder, Slice,
+    ArrayView, ArrayViewMut, Axis, Dimension, IxDyn, RawArrayView, RawArrayViewMut, ShapeBuilder,
+    Slice,
 };
 
 use super::element::{DType, Element};
@@ -31,7 +32,7 @@ use crate::segment::mapping::Access;
 
 /// Elements in an extent: ndarray's raw view and what keeps it valid (invariant 1).
 pub(crate) struct Located<A, D> {
-    raw: RawArrayViewMut<A, D>,
+    raw: RawArrayView<A, D>,
     extent: Arc<Extent>,
 }
 
@@ -60,14 +61,14 @@ impl<A: Element, D: Dimension> Located<A, D> {
     }
 
     /// The raw view, for its shape and strides.
-    pub(crate) fn raw(&self) -> &RawArrayViewMut<A, D> {
+    pub(crate) fn raw(&self) -> &RawArrayView<A, D> {
         &self.raw
     }
 
     /// Changes the raw view by one of ndarray's methods that stay inside it.
     pub(crate) fn map<D2: Dimension>(
         self,
-        narrow: impl FnOnce(RawArrayViewMut<A, D>) -> RawArrayViewMut<A, D2>,
+        narrow: impl FnOnce(RawArrayView<A, D>) -> RawArrayView<A, D2>,
     ) -> Located<A, D2> {
         Located {
             raw: narrow(self.raw),
@@ -143,7 +144,7 @@ impl<A: Element, D: Dimension> Located<A, D> {
         // SAFETY: as in `view`; no call holds the elements (checked), none can begin while the
         // result borrows `self` exclusively, and no two indices name one element, because the
         // layout of an owner or of a mutable view was checked for that.
-        Ok(unsafe { self.raw.clone().deref_into_view_mut() })
+        Ok(unsafe { mutable(&self.raw).deref_into_view_mut() })
     }
 
     /// The elements as bytes.
@@ -180,7 +181,7 @@ impl<A: Element, D: Dimension> Located<A, D> {
             .leases()
             .check(&self.bytes(), Access::ReadWrite)?;
         let len = self.raw.len() * size_of::<A>();
-        let first = self.raw.as_mut_ptr().cast();
+        let first = self.raw.as_ptr().cast_mut().cast();
         // SAFETY: as in `view_mut`; the elements are plain data without padding, in one run. Only
         // `u8` tensors are written through it (see `Segment`).
         Ok(unsafe { std::slice::from_raw_parts_mut(first, len) })
@@ -306,7 +307,7 @@ impl Lent {
         &self.layout
     }
 
-    fn raw<A: Element, D: Dimension>(&self) -> Option<RawArrayViewMut<A, D>> {
+    fn raw<A: Element, D: Dimension>(&self) -> Option<RawArrayView<A, D>> {
         raw_view(self.backing.mapping().at(0)?, &self.layout)
     }
 
@@ -341,7 +342,7 @@ impl Lent {
         }
         // SAFETY: as in `view`, and the layout was checked to name no element twice; nobody else
         // reads or writes what was lent for writing, and this side gives it out once.
-        Some(unsafe { raw.deref_into_view_mut() })
+        Some(unsafe { mutable(&raw).deref_into_view_mut() })
     }
 }
 
@@ -358,7 +359,7 @@ impl fmt::Debug for Lent {
 fn raw_view<A: Element, D: Dimension>(
     base: NonNull<u8>,
     layout: &CheckedLayout,
-) -> Option<RawArrayViewMut<A, D>> {
+) -> Option<RawArrayView<A, D>> {
     if layout.dtype() != A::DTYPE {
         return None;
     }
@@ -374,11 +375,37 @@ fn raw_view<A: Element, D: Dimension>(
     // SAFETY: the pointer isn't null; shape and strides were checked: all elements lie within the
     // bytes that begin at `base`, aligned (`base` is at a boundary of every element type), and the
     // products fit `isize`.
-    let mut raw = unsafe { RawArrayViewMut::from_shape_ptr(shape.strides(steps), lowest) };
+    let mut raw = unsafe { RawArrayView::from_shape_ptr(shape.strides(steps), lowest) };
     for (axis, stride) in layout.strides().iter().enumerate() {
         if *stride < 0 {
             raw.slice_axis_inplace(Axis(axis), Slice::new(0, None, -1));
         }
     }
     Some(raw)
+}
+
+/// The same elements, for writing. The caller sees to it that no two indices name one element.
+fn mutable<A: Element, D: Dimension>(raw: &RawArrayView<A, D>) -> RawArrayViewMut<A, D> {
+    let mut upwards = raw.clone();
+    let is_turned: Vec<bool> = raw.strides().iter().map(|stride| *stride < 0).collect();
+    let turn = Slice::new(0, None, -1);
+    for axis in (0..is_turned.len()).filter(|axis| is_turned[*axis]) {
+        upwards.slice_axis_inplace(Axis(axis), turn);
+    }
+    let steps: Vec<usize> = upwards
+        .strides()
+        .iter()
+        .map(|stride| stride.unsigned_abs())
+        .collect();
+    let steps = D::from_dimension(&IxDyn(&steps)).unwrap_or_default();
+    // The pointer came from a mapping, not from a reference, so it may be written through.
+    let lowest = upwards.as_ptr().cast_mut();
+    // SAFETY: shape, strides and pointer are those of a raw view that was built, with all strides
+    // turned upwards.
+    let mut raw =
+        unsafe { RawArrayViewMut::from_shape_ptr(upwards.raw_dim().strides(steps), lowest) };
+    for axis in (0..is_turned.len()).filter(|axis| is_turned[*axis]) {
+        raw.slice_axis_inplace(Axis(axis), turn);
+    }
+    raw
 }

@@ -43,7 +43,7 @@ impl<'a, A: Element, D: Dimension> TensorView<'a, A, D> {
 
     fn map<D2: Dimension>(
         self,
-        narrow: impl FnOnce(ndarray::RawArrayViewMut<A, D>) -> ndarray::RawArrayViewMut<A, D2>,
+        narrow: impl FnOnce(ndarray::RawArrayView<A, D>) -> ndarray::RawArrayView<A, D2>,
     ) -> TensorView<'a, A, D2> {
         TensorView::new(self.located.map(narrow))
     }
@@ -202,7 +202,7 @@ impl<'a, A: Element, D: Dimension> TensorViewMut<'a, A, D> {
 
     fn map<D2: Dimension>(
         self,
-        narrow: impl FnOnce(ndarray::RawArrayViewMut<A, D>) -> ndarray::RawArrayViewMut<A, D2>,
+        narrow: impl FnOnce(ndarray::RawArrayView<A, D>) -> ndarray::RawArrayView<A, D2>,
     ) -> TensorViewMut<'a, A, D2> {
         TensorViewMut::new(self.located.map(narrow))
     }

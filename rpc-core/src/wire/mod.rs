@@ -9,6 +9,8 @@
 
 pub(crate) mod codec;
 pub(crate) mod frame;
+#[cfg(test)]
+mod golden;
 pub(crate) mod handle;
 pub(crate) mod handshake;
 pub mod schema;

@@ -35,8 +35,8 @@ pub trait Schema {
 #[derive(Debug, Default)]
 pub struct SchemaWriter {
     text: String,
-    /// The types being described, outermost first: a type inside itself is only named.
-    open: Vec<String>,
+    /// The types being described, outermost first: a type inside itself isn't described again.
+    open: Vec<&'static str>,
     needs_comma: bool,
 }
 
@@ -68,8 +68,21 @@ impl SchemaWriter {
         self.comma();
         self.text.push_str(name);
         self.text.push_str(": ");
-        T::describe(self);
+        self.part::<T>();
         self.needs_comma = true;
+    }
+
+    /// Writes a type that is part of another one.
+    pub(crate) fn part<T: Schema + ?Sized>(&mut self) {
+        let name = std::any::type_name::<T>();
+        if let Some(depth) = self.open.iter().rev().position(|open| *open == name) {
+            // How far out the same type stands, which doesn't depend on where it is defined.
+            let _ = write!(self.text, "recursive {depth}");
+            return;
+        }
+        self.open.push(name);
+        T::describe(self);
+        self.open.pop();
     }
 
     /// Writes a type whose bytes only its version tells apart.
@@ -92,12 +105,7 @@ impl SchemaWriter {
 
     fn nested(&mut self, keyword: &str, name: &str, parts: impl FnOnce(&mut Self)) {
         let _ = write!(self.text, "{keyword} {name}");
-        if self.open.iter().any(|open| open == name) {
-            return;
-        }
-        self.open.push(name.to_owned());
         self.braces(parts);
-        self.open.pop();
     }
 
     fn braces(&mut self, parts: impl FnOnce(&mut Self)) {
@@ -219,7 +227,7 @@ impl FunctionSchema {
     /// Adds an argument that travels as serde writes it.
     #[must_use]
     pub fn value<T: Schema + ?Sized>(self, argument: &str) -> Self {
-        self.argument(argument, T::describe)
+        self.argument(argument, SchemaWriter::part::<T>)
     }
 
     /// Says what the function returns.
@@ -307,7 +315,7 @@ macro_rules! containers {
     ($($($name:ident)::+ <$($parameter:ident),+> => $text:literal),* $(,)?) => {$(
         impl<$($parameter: Schema),+> Schema for $($name)::+<$($parameter),+> {
             fn describe(writer: &mut SchemaWriter) {
-                writer.generic($text, &[$($parameter::describe),+]);
+                writer.generic($text, &[$(SchemaWriter::part::<$parameter>),+]);
             }
         }
     )*};
@@ -321,31 +329,50 @@ containers! {
 
 impl<T: Schema, S> Schema for HashSet<T, S> {
     fn describe(writer: &mut SchemaWriter) {
-        writer.generic("list", &[T::describe]);
+        writer.generic("list", &[SchemaWriter::part::<T>]);
     }
 }
 
 impl<K: Schema, V: Schema, S> Schema for HashMap<K, V, S> {
     fn describe(writer: &mut SchemaWriter) {
-        writer.generic("map", &[K::describe, V::describe]);
+        writer.generic("map", &[SchemaWriter::part::<K>, SchemaWriter::part::<V>]);
     }
 }
 
 impl<T: Schema> Schema for [T] {
     fn describe(writer: &mut SchemaWriter) {
-        writer.generic("list", &[T::describe]);
+        writer.generic("list", &[SchemaWriter::part::<T>]);
     }
 }
 
 impl<T: Schema, const N: usize> Schema for [T; N] {
     fn describe(writer: &mut SchemaWriter) {
-        writer.generic(&format!("array {N}"), &[T::describe]);
+        writer.generic(&format!("array {N}"), &[SchemaWriter::part::<T>]);
     }
 }
 
-impl<T: Schema + ?Sized> Schema for Box<T> {
+/// Types that travel as what they hold.
+macro_rules! transparent {
+    ($($($name:ident)::+),* $(,)?) => {$(
+        impl<T: Schema + ?Sized> Schema for $($name)::+<T> {
+            fn describe(writer: &mut SchemaWriter) {
+                writer.part::<T>();
+            }
+        }
+    )*};
+}
+
+transparent! { Box, std::sync::Arc, std::rc::Rc }
+
+impl<T: Schema + ToOwned + ?Sized> Schema for std::borrow::Cow<'_, T> {
     fn describe(writer: &mut SchemaWriter) {
-        T::describe(writer);
+        writer.part::<T>();
+    }
+}
+
+impl<T: ?Sized> Schema for std::marker::PhantomData<T> {
+    fn describe(writer: &mut SchemaWriter) {
+        writer.leaf("()");
     }
 }
 
@@ -353,7 +380,7 @@ macro_rules! tuples {
     ($(($($part:ident),+)),* $(,)?) => {$(
         impl<$($part: Schema),+> Schema for ($($part,)+) {
             fn describe(writer: &mut SchemaWriter) {
-                writer.generic("tuple", &[$($part::describe),+]);
+                writer.generic("tuple", &[$(SchemaWriter::part::<$part>),+]);
             }
         }
     )*};
@@ -376,6 +403,14 @@ mod tests {
                 writer.field::<u8>("value");
                 writer.field::<Vec<Tree>>("children");
             });
+        }
+    }
+
+    /// A type inside another one of the same name.
+    struct Pair<T>(std::marker::PhantomData<T>);
+    impl<T: Schema> Schema for Pair<T> {
+        fn describe(writer: &mut SchemaWriter) {
+            writer.structure("Pair", |writer| writer.field::<T>("only"));
         }
     }
 

@@ -1,0 +1,449 @@
+//! The examples of `docs/wire.md`, against the encoder and the decoder.
+//!
+//! The bytes in the document were put together by hand, from its text. Here each example has the
+//! value that it spells; neither side can change without the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tarpc::ClientMessage;
+
+use super::codec::{self, Bytes};
+use super::frame::{CallFrame, Failure, Frame, Outcome, ReplyFrame};
+use super::handle::{Handle, Origin, Terms};
+use super::handshake::{
+    self, ChannelKind, Dispatcher, Hello, Limits, ServedModule, Trust, WIRE_VERSION, Welcome,
+};
+use super::schema::{ArgumentSchema, FunctionSchema, ModuleSchema, method_id};
+use crate::tensor::DType;
+
+const DOCUMENT: &str = include_str!("../../../docs/wire.md");
+
+/// The examples by name: fenced blocks ```` ```hex name=... ````, without their comments.
+fn examples() -> BTreeMap<&'static str, Vec<u8>> {
+    let mut examples = BTreeMap::new();
+    let mut lines = DOCUMENT.lines();
+    while let Some(line) = lines.next() {
+        let Some(name) = line.strip_prefix("```hex name=") else {
+            continue;
+        };
+        let block = lines.by_ref().take_while(|line| *line != "```");
+        let bytes = block.flat_map(|line| {
+            let code = line.split('#').next().unwrap_or_default();
+            code.split_whitespace()
+                .map(|byte| u8::from_str_radix(byte, 16).expect("two hexadecimal digits"))
+        });
+        let twice = examples.insert(name, bytes.collect());
+        assert!(twice.is_none(), "two examples are called {name}");
+    }
+    examples
+}
+
+/// Checks examples one by one, and in the end that none was left out.
+struct Checks {
+    examples: BTreeMap<&'static str, Vec<u8>>,
+    checked: BTreeSet<&'static str>,
+}
+
+impl Checks {
+    fn new() -> Self {
+        Self {
+            examples: examples(),
+            checked: BTreeSet::new(),
+        }
+    }
+
+    fn bytes(&mut self, name: &'static str) -> Vec<u8> {
+        self.checked.insert(name);
+        let example = self.examples.get(name);
+        example
+            .unwrap_or_else(|| panic!("the document has no example {name}"))
+            .clone()
+    }
+
+    fn value<T>(&mut self, name: &'static str, value: T)
+    where
+        T: Serialize + DeserializeOwned + PartialEq + Debug,
+    {
+        let bytes = self.bytes(name);
+        assert_eq!(codec::decode::<T>(&bytes).as_ref(), Ok(&value), "{name}");
+        assert_eq!(codec::encode(&value).unwrap(), bytes, "{name}");
+    }
+
+    fn first_message<T>(&mut self, name: &'static str, body: T)
+    where
+        T: Serialize + DeserializeOwned + PartialEq + Debug,
+    {
+        let bytes = self.bytes(name);
+        assert_eq!(
+            handshake::decode::<T>(&bytes).as_ref(),
+            Ok(&body),
+            "{name}"
+        );
+        assert_eq!(handshake::encode(&body).unwrap(), bytes, "{name}");
+    }
+
+    fn finish(self) {
+        let all: BTreeSet<_> = self.examples.into_keys().collect();
+        assert_eq!(all, self.checked, "examples and checks");
+    }
+}
+
+const LIMITS: Limits = Limits {
+    frame_bytes: 64 * 1024 * 1024,
+    n_calls: 1024,
+    n_handles: 1024,
+    n_segments: 16384,
+};
+
+fn handle(origin: Origin, segment: u64, terms: Terms, dtype: DType) -> Handle {
+    Handle {
+        origin,
+        segment,
+        terms,
+        dtype: dtype as u8,
+        offset_bytes: 0,
+        shape: Vec::new(),
+        strides: Vec::new(),
+    }
+}
+
+/// Three `i64`, lent for reading.
+fn three_lent() -> Handle {
+    Handle {
+        shape: vec![3],
+        strides: vec![1],
+        ..handle(Origin::Sender, 1, Terms::Read, DType::I64)
+    }
+}
+
+/// The module of the examples.
+fn arithmetic() -> ModuleSchema {
+    let sum = FunctionSchema {
+        name: "sum".to_owned(),
+        docs: "Adds up.".to_owned(),
+        arguments: vec![ArgumentSchema {
+            name: "values".to_owned(),
+            ty: "read ndarray<i64, 1>".to_owned(),
+        }],
+        returns: "i64".to_owned(),
+    };
+    ModuleSchema::new("arithmetic", "", vec![sum])
+}
+
+fn call(call: u64, time_left_ns: Option<u64>, body: &[u8]) -> CallFrame {
+    CallFrame {
+        call,
+        function: method_id("arithmetic", "sum"),
+        time_left_ns,
+        handles: Vec::new(),
+        body: Bytes(body.to_vec()),
+    }
+}
+
+fn failed(call: u64, failure: Failure) -> ReplyFrame {
+    ReplyFrame {
+        call,
+        outcome: Outcome::Failed(failure),
+    }
+}
+
+#[test]
+fn every_example_of_the_document_is_what_is_spoken() {
+    let mut checks = Checks::new();
+    values(&mut checks);
+    first_messages(&mut checks);
+    frames_of_segments(&mut checks);
+    handles(&mut checks);
+    frames_of_calls(&mut checks);
+    failures(&mut checks);
+    frames_of_schemas(&mut checks);
+    frames_of_tarpc(&mut checks);
+    checks.finish();
+}
+
+fn values(checks: &mut Checks) {
+    let results: (Result<u8, u16>, Result<u8, u16>) = (Ok(9), Err(10));
+    checks.value(
+        "values",
+        (
+            true,
+            -2i16,
+            1.5f32,
+            'é',
+            "é".to_owned(),
+            None::<u64>,
+            Some(300u16),
+            vec![7u16, 8],
+            [7u16, 8],
+            BTreeMap::from([(5u8, "x".to_owned())]),
+            results,
+        ),
+    );
+    checks.value("elements", [1i64, 2, 3]);
+}
+
+fn first_messages(checks: &mut Checks) {
+    assert_eq!(WIRE_VERSION, 1);
+    checks.first_message(
+        "hello",
+        Hello {
+            limits: LIMITS,
+            trust: Trust::Trusted,
+            dispatcher: Dispatcher::Reedbed,
+            channels: vec![ChannelKind::Socket],
+            worker: "adder".to_owned(),
+        },
+    );
+    checks.first_message(
+        "welcome",
+        Welcome {
+            limits: LIMITS,
+            channel: ChannelKind::Socket,
+            modules: vec![ServedModule {
+                name: "arithmetic".to_owned(),
+                schema: arithmetic().hash(),
+            }],
+        },
+    );
+}
+
+fn frames_of_segments(checks: &mut Checks) {
+    checks.value(
+        "segment",
+        Frame::Segment {
+            segment: 1,
+            len_bytes: 24,
+            is_writable: false,
+        },
+    );
+    checks.value("forget", Frame::Forget { segment: 1 });
+    checks.value(
+        "refused",
+        Frame::Refused {
+            segment: 1,
+            reason: "full".to_owned(),
+        },
+    );
+    checks.value("ended", Frame::Ended { transfer: 7 });
+    let long = handle(Origin::Sender, 2, Terms::Moved { transfer: 1 }, DType::U8);
+    checks.value(
+        "oversize",
+        Frame::Oversize {
+            frame: Handle {
+                shape: vec![100_000],
+                strides: vec![1],
+                ..long
+            },
+        },
+    );
+}
+
+fn handles(checks: &mut Checks) {
+    checks.value("handle-read", three_lent());
+    checks.value(
+        "handle-read-write",
+        Handle {
+            offset_bytes: 22,
+            shape: vec![3, 4],
+            strides: vec![-4, -1],
+            ..handle(Origin::Sender, 2, Terms::ReadWrite, DType::U16)
+        },
+    );
+    let single = |origin, terms| Handle {
+        offset_bytes: 64,
+        ..handle(origin, 3, terms, DType::F64)
+    };
+    checks.value(
+        "handle-moved",
+        single(Origin::Sender, Terms::Moved { transfer: 7 }),
+    );
+    checks.value(
+        "handle-returned",
+        single(Origin::Receiver, Terms::Returned { transfer: 7 }),
+    );
+}
+
+fn frames_of_calls(checks: &mut Checks) {
+    checks.value(
+        "call",
+        Frame::Call(CallFrame {
+            handles: vec![three_lent()],
+            ..call(1, None, &[0; 4])
+        }),
+    );
+    checks.value(
+        "call-with-time",
+        Frame::Call(call(2, Some(1_000_000_000), &[])),
+    );
+    checks.value(
+        "reply-returned",
+        Frame::Reply(ReplyFrame {
+            call: 1,
+            outcome: Outcome::Returned {
+                handles: Vec::new(),
+                body: Bytes(codec::encode(&6i64).unwrap()),
+                copied_bytes: 0,
+            },
+        }),
+    );
+    checks.value(
+        "reply-failed",
+        Frame::Reply(failed(
+            2,
+            Failure::BadArgument {
+                argument: "values".to_owned(),
+                reason: "missing".to_owned(),
+            },
+        )),
+    );
+    checks.value("cancel", Frame::Cancel { call: 2 });
+    checks.value(
+        "released",
+        Frame::Released {
+            call: 2,
+            has_begun: true,
+        },
+    );
+    checks.value("shutdown", Frame::Shutdown);
+}
+
+fn failures(checks: &mut Checks) {
+    let reason = || "full".to_owned();
+    checks.value("failure-unknown-function", Failure::UnknownFunction);
+    checks.value(
+        "failure-segment-refused",
+        Failure::SegmentRefused { reason: reason() },
+    );
+    checks.value("failure-shutting-down", Failure::ShuttingDown);
+    checks.value(
+        "failure-panicked",
+        Failure::Panicked {
+            message: "oops".to_owned(),
+            location: Some("a.rs:1:2".to_owned()),
+        },
+    );
+    checks.value(
+        "failure-not-returned",
+        Failure::NotReturned { reason: reason() },
+    );
+}
+
+fn frames_of_schemas(checks: &mut Checks) {
+    checks.value(
+        "describe",
+        Frame::Describe {
+            call: 3,
+            module: "arithmetic".to_owned(),
+        },
+    );
+    checks.value(
+        "description",
+        Frame::Description {
+            call: 3,
+            module: Some(arithmetic()),
+        },
+    );
+    checks.value(
+        "description-of-nothing",
+        Frame::Description {
+            call: 4,
+            module: None,
+        },
+    );
+}
+
+/// tarpc's own messages, inside [`Frame::Tarpc`].
+fn frames_of_tarpc(checks: &mut Checks) {
+    let mut message = |name| {
+        let bytes = checks.bytes(name);
+        let Ok(Frame::Tarpc(message)) = codec::decode(&bytes) else {
+            panic!("{name} is no message of tarpc's");
+        };
+        assert_eq!(codec::encode(&Frame::Tarpc(message.clone())), Ok(bytes));
+        message.0
+    };
+
+    // A deadline is relative on the wire and absolute in memory, so it can't be compared.
+    let request = message("tarpc-request");
+    let Ok(ClientMessage::Request(request)) = codec::decode::<ClientMessage<CallFrame>>(&request)
+    else {
+        panic!("not a request");
+    };
+    assert_eq!(request.id, 5);
+    assert_eq!(request.message, call(6, Some(1_000_000_000), &[0; 8]));
+    let trace = request.context.trace_context;
+    assert_eq!(
+        (u128::from(trace.trace_id), u64::from(trace.span_id)),
+        (1, 2)
+    );
+
+    let cancel = message("tarpc-cancel");
+    let decoded: ClientMessage<CallFrame> = codec::decode(&cancel).unwrap();
+    assert_eq!(codec::encode(&decoded), Ok(cancel));
+    let ClientMessage::Cancel { request_id: 5, .. } = decoded else {
+        panic!("not a cancellation of request 5");
+    };
+
+    let response = message("tarpc-response");
+    let expected = tarpc::Response {
+        request_id: 5,
+        message: Ok(failed(6, Failure::UnknownFunction)),
+    };
+    assert_eq!(codec::decode(&response), Ok(expected.clone()));
+    assert_eq!(codec::encode(&expected), Ok(response));
+}
+
+#[test]
+fn the_numbers_in_the_text_are_those_of_the_examples() {
+    let names = |number: u64| format!("`{number:#018x}`");
+    let number = method_id("arithmetic", "sum");
+    assert!(DOCUMENT.contains(&names(number)), "{}", names(number));
+    let hash = arithmetic().hash();
+    assert!(DOCUMENT.contains(&names(hash)), "{}", names(hash));
+    let signature = arithmetic().functions[0].signature();
+    assert!(DOCUMENT.contains(&format!("```text\n{signature}\n```")));
+}
+
+#[test]
+fn the_sizes_in_the_session_are_those_of_the_examples() {
+    let examples = examples();
+    let (_, session) = DOCUMENT.split_once("## 14. A session").unwrap();
+    let mut n_sizes = 0;
+    for line in session.lines().filter(|line| line.contains(" bytes  ") || line.contains("bytes reply")) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let Some(at) = words.iter().position(|word| *word == "bytes") else {
+            continue;
+        };
+        let Ok(size) = words[at - 1].parse::<usize>() else {
+            continue;
+        };
+        let Some(example) = words.iter().find_map(|word| examples.get(word)) else {
+            continue;
+        };
+        assert_eq!(example.len(), size, "{line}");
+        n_sizes += 1;
+    }
+    assert_eq!(n_sizes, 7);
+}
+
+#[test]
+fn every_element_type_is_in_the_table() {
+    let (_, section) = DOCUMENT.split_once("## 7. Handles").unwrap();
+    let rows = || section.lines().filter(|line| line.starts_with('|'));
+    let cells = rows().flat_map(|row| {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let half = |from: usize| cells.get(from..from + 4).map(<[&str]>::to_vec);
+        [half(1), half(7)].into_iter().flatten().collect::<Vec<_>>()
+    });
+    let cells: Vec<_> = cells.collect();
+    for dtype in DType::ALL {
+        let number = (dtype as u8).to_string();
+        let row = cells.iter().find(|cells| cells[0] == number);
+        let row = row.unwrap_or_else(|| panic!("no row for {dtype}"));
+        assert_eq!(row[2], dtype.size_bytes().to_string(), "{dtype}");
+        assert_eq!(row[3], dtype.alignment_bytes().to_string(), "{dtype}");
+    }
+}
