@@ -1,0 +1,9 @@
+//! What the integration tests share: modules for workers to serve, a view of the system from
+//! outside, and the wire spoken by hand.
+
+#![forbid(unsafe_code)]
+
+pub mod gate;
+pub mod modules;
+pub mod setting;
+pub mod system;

@@ -1,0 +1,105 @@
+//! The system as `/proc` shows it: what is mapped, open, alive.
+
+use std::fs;
+use std::path::Path;
+
+use reedbed::Schema;
+use serde::{Deserialize, Serialize};
+
+/// What a part of a process's memory is mapped from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub struct MappedAt {
+    /// The inode of the file.
+    pub inode: u64,
+    /// The device, major and minor.
+    pub device: (u32, u32),
+    /// Whether it may be written there.
+    pub is_writable: bool,
+}
+
+/// Finds what `address` of this process is mapped from (`man 5 proc_pid_maps`).
+#[must_use]
+pub fn mapped_at(address: usize) -> Option<MappedAt> {
+    let maps = fs::read_to_string("/proc/self/maps").ok()?;
+    maps.lines().find_map(|line| {
+        let mut fields = line.split_whitespace();
+        let (first, end) = fields.next()?.split_once('-')?;
+        let hex = |text: &str| usize::from_str_radix(text, 16).ok();
+        if !(hex(first)?..hex(end)?).contains(&address) {
+            return None;
+        }
+        let permissions = fields.next()?;
+        let (major, minor) = fields.nth(1)?.split_once(':')?;
+        let part = |text: &str| u32::from_str_radix(text, 16).ok();
+        Some(MappedAt {
+            inode: fields.next()?.parse().ok()?,
+            device: (part(major)?, part(minor)?),
+            is_writable: permissions.contains('w'),
+        })
+    })
+}
+
+/// The proportional set size of a process, in bytes: its share of every page that it maps.
+///
+/// # Panics
+/// If the process is gone.
+#[must_use]
+pub fn pss_bytes(pid: u32) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("a live process");
+    let line = rollup
+        .lines()
+        .find_map(|line| line.strip_prefix("Pss:"))
+        .expect("a line for Pss");
+    let kibibytes: u64 = line
+        .trim()
+        .trim_end_matches("kB")
+        .trim()
+        .parse()
+        .expect("a number");
+    kibibytes * 1024
+}
+
+/// The open descriptors of a process that refer to memfds of segments.
+#[must_use]
+pub fn segment_descriptors(pid: u32) -> usize {
+    let Ok(folder) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return 0;
+    };
+    let is_segment = |path: &Path| {
+        fs::read_link(path).is_ok_and(|to| to.to_string_lossy().contains("memfd:reedbed"))
+    };
+    folder
+        .flatten()
+        .filter(|entry| is_segment(&entry.path()))
+        .count()
+}
+
+/// All open descriptors of a process.
+#[must_use]
+pub fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// The mappings of segments in a process.
+#[must_use]
+pub fn segment_mappings(pid: u32) -> usize {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    maps.lines()
+        .filter(|line| line.contains("memfd:reedbed"))
+        .count()
+}
+
+/// Tells whether a process runs, or is a zombie that nobody has reaped.
+#[must_use]
+pub fn exists(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// Ends this process as a wild pointer would.
+pub fn crash() {
+    let own = rustix::process::getpid();
+    // The first one only takes away the handler that looks for stack overflows.
+    loop {
+        let _ = rustix::process::kill_process(own, rustix::process::Signal::SEGV);
+    }
+}

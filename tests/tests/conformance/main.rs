@@ -1,0 +1,106 @@
+//! One suite for every implementation: a worker in a process and in a thread, under Reedbed's own
+//! dispatcher and tarpc's.
+//!
+//! A test is an ordinary function of a [`Setting`]; what a setting can't do is a named capability
+//! that the test asks for, and checks what happens instead.
+
+mod arguments;
+mod elements;
+mod failures;
+mod leases;
+mod ownership;
+mod values;
+
+use std::future::Future;
+use std::time::Duration;
+
+use reedbed::{Dispatcher, Stub, Worker};
+use reedbed_tests::setting::{Place, Setting};
+
+type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+/// What no test takes; a test that hangs fails here instead.
+const WATCHDOG: Duration = Duration::from_secs(120);
+
+/// Runs a test over one setting.
+fn run<F: Future<Output = TestResult>>(test: impl FnOnce(Setting) -> F, setting: Setting) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let result = runtime.block_on(async {
+        tokio::time::timeout(WATCHDOG, test(setting))
+            .await
+            .expect("the test hangs")
+    });
+    if let Err(error) = result {
+        panic!("over {setting:?}: {error}");
+    }
+}
+
+/// Starts a worker.
+async fn start(setting: Setting) -> Result<Worker, Box<dyn std::error::Error>> {
+    Ok(setting.start(env!("CARGO_BIN_EXE_test-worker")).await?)
+}
+
+/// Starts a worker and imports one of its modules.
+async fn import<S: Stub>(setting: Setting) -> Result<(Worker, S), Box<dyn std::error::Error>> {
+    let worker = start(setting).await?;
+    let client = worker.import().await?;
+    Ok((worker, client))
+}
+
+const PROCESS: Setting = Setting {
+    place: Place::Process,
+    dispatcher: Dispatcher::Reedbed,
+};
+const THREAD: Setting = Setting {
+    place: Place::Thread,
+    dispatcher: Dispatcher::Reedbed,
+};
+const PROCESS_OVER_TARPC: Setting = Setting {
+    place: Place::Process,
+    dispatcher: Dispatcher::Tarpc,
+};
+const THREAD_OVER_TARPC: Setting = Setting {
+    place: Place::Thread,
+    dispatcher: Dispatcher::Tarpc,
+};
+
+/// Makes a test of each function for each setting.
+macro_rules! conformance {
+    ($($module:ident: $($test:ident),+ $(,)?);+ $(;)?) => {
+        mod process { $(mod $module { $(
+            #[test] fn $test() { crate::run(crate::$module::$test, crate::PROCESS); }
+        )+ })+ }
+        mod thread { $(mod $module { $(
+            #[test] fn $test() { crate::run(crate::$module::$test, crate::THREAD); }
+        )+ })+ }
+        mod process_over_tarpc { $(mod $module { $(
+            #[test] fn $test() { crate::run(crate::$module::$test, crate::PROCESS_OVER_TARPC); }
+        )+ })+ }
+        mod thread_over_tarpc { $(mod $module { $(
+            #[test] fn $test() { crate::run(crate::$module::$test, crate::THREAD_OVER_TARPC); }
+        )+ })+ }
+    };
+}
+
+conformance! {
+    values: values_come_back, long_values_travel_in_a_segment, errors_of_functions_are_their_own,
+        asynchronous_functions_run, many_calls_are_in_flight_at_once, a_stub_can_block,
+        the_module_describes_itself;
+    arguments: an_array_is_lent, an_array_is_filled_in_place, heap_arrays_are_copied_there_and_back,
+        copies_can_be_forbidden, options_and_tuples_hold_arrays, two_halves_are_filled_at_once,
+        any_strides_travel, empty_and_scalar_arrays_travel, frozen_tensors_have_many_readers,
+        segments_travel_bare;
+    ownership: an_array_is_given_away, an_array_goes_there_and_back, results_are_tensors,
+        results_are_recycled, results_go_on_to_another_worker, results_are_lent_back,
+        a_transposed_result_keeps_its_strides;
+    elements: every_element_type_travels, random_arrays_come_back_equal;
+    leases: a_lent_array_is_refused_until_the_reply, a_dropped_call_keeps_its_lease,
+        a_forgotten_call_keeps_its_lease, a_cancelled_write_poisons, an_unpolled_call_leases_nothing,
+        a_leased_tensor_can_be_dropped, interleaved_halves_are_refused, a_deadline_ends_the_wait;
+    failures: a_panic_is_its_callers_error, a_panic_poisons_what_it_wrote,
+        an_error_poisons_nothing, a_crash_is_told_to_every_caller, shutdown_waits_for_calls,
+        calls_after_the_end_are_not_sent;
+}
