@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod gate;
+pub mod limits;
 pub mod modules;
 pub mod setting;
 pub mod system;

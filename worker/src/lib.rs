@@ -28,6 +28,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use reedbed::{Module, ServeOptions};
@@ -68,7 +69,7 @@ pub fn serve(modules: &[Module]) -> ExitCode {
     match reedbed::serve_inherited(modules, ServeOptions::default()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            tell(&error);
             ExitCode::from(CANNOT_SERVE)
         }
     }
@@ -82,9 +83,20 @@ pub fn init(modules: &[Module]) {
     let code = match reedbed::serve_inherited(modules, ServeOptions::default()) {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("{error}");
+            tell(&error);
             CANNOT_SERVE.into()
         }
     };
     std::process::exit(code)
+}
+
+/// Says why this process can't serve, on standard error, in one line.
+fn tell(error: &dyn Error) {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    eprintln!("{message}");
 }

@@ -14,7 +14,8 @@ use crate::wire::frame::Failure;
 /// Why a call has no result: the function returned its own error, or the call failed.
 ///
 /// `E` is the error type of a function that returns `Result<_, E>`, and [`Infallible`] for others.
-#[derive(Debug)]
+/// The `Debug` form of a failed call is for people as well, because that is what a `main` that
+/// returns it prints.
 pub enum CallError<E = Infallible> {
     /// The function ran and returned this error of its own.
     Returned(E),
@@ -69,8 +70,16 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {
     }
 }
 
+impl<E: fmt::Debug> fmt::Debug for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Returned(error) => error.fmt(f),
+            Self::Failed(failure) => failure.fmt(f),
+        }
+    }
+}
+
 /// A call that failed: which one, and why.
-#[derive(Debug)]
 pub struct CallFailure {
     pub(crate) worker: Arc<str>,
     pub(crate) module: &'static str,
@@ -256,6 +265,12 @@ impl fmt::Display for CallFailure {
             f,
             "calling `{module}::{function}` in worker `{worker}` failed: {cause}"
         )
+    }
+}
+
+impl fmt::Debug for CallFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        crate::process::write_chain(self, f)
     }
 }
 

@@ -117,11 +117,8 @@ impl Channel {
         access: Access,
     ) -> Result<(Arc<Backing>, Arc<Leases>), BindError> {
         let imports = self.imports();
-        if imports.is_refused(handle.segment) {
-            return Err(BindError::Refused(format!(
-                "segment {} could not be mapped, for lack of descriptors or memory",
-                handle.segment
-            )));
+        if let Some(reason) = imports.refusal(handle.segment) {
+            return Err(BindError::Refused(reason.to_owned()));
         }
         let import = imports
             .find(handle.segment)

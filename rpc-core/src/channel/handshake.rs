@@ -55,26 +55,20 @@ pub(crate) fn say_hello(
         })
 }
 
-/// Welcomes a host.
-pub(crate) fn say_welcome(
-    socket: &Socket,
-    modules: Vec<ServedModule>,
-) -> Result<(), HandshakeError> {
+/// Writes the message that welcomes a host.
+pub(crate) fn welcome(modules: Vec<ServedModule>) -> io::Result<Vec<u8>> {
     let welcome = Welcome {
         limits: Limits::OURS,
         channel: ChannelKind::Socket,
         modules,
     };
-    let message =
-        handshake::encode(&welcome).map_err(|error| HandshakeError::Io(io::Error::other(error)))?;
+    let message = handshake::encode(&welcome).map_err(io::Error::other)?;
     if message.len() > MESSAGE_BYTES {
-        let what = format!(
-            "{} bytes of module names are more than a message holds",
-            message.len()
-        );
-        return Err(HandshakeError::Io(io::Error::other(what)));
+        let len = message.len();
+        let what = format!("{len} bytes of module names are more than a message holds");
+        return Err(io::Error::other(what));
     }
-    socket.try_send(&message, None).map_err(HandshakeError::Io)
+    Ok(message)
 }
 
 /// Reads the other side's first message, if it has come.

@@ -1,6 +1,6 @@
 //! Segments that the peer has announced to this process.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::segment::memfd::{self, Unfit};
 #[derive(Debug, Default)]
 pub(crate) struct Imports {
     segments: HashMap<u64, Import>,
-    /// Announced, and refused for lack of descriptors or memory.
-    refused: HashSet<u64>,
+    /// Announced, and refused for lack of descriptors or memory: why.
+    refused: HashMap<u64, String>,
     /// The number of each imported segment, by the uid of its mappings.
     number_of: HashMap<u64, u64>,
 }
@@ -96,19 +96,19 @@ impl Imports {
     }
 
     /// Notes a segment that can't be used here. Returns what was known of it.
-    pub(crate) fn refuse(&mut self, segment: u64) -> Option<Import> {
-        self.refused.insert(segment);
+    pub(crate) fn refuse(&mut self, segment: u64, reason: &str) -> Option<Import> {
+        self.refused.insert(segment, reason.to_owned());
         self.remove(segment)
     }
 
-    /// Tells whether the segment was announced and refused.
-    pub(crate) fn is_refused(&self, segment: u64) -> bool {
-        self.refused.contains(&segment)
+    /// Why the segment was refused, if it was.
+    pub(crate) fn refusal(&self, segment: u64) -> Option<&str> {
+        self.refused.get(&segment).map(String::as_str)
     }
 
     /// Takes a segment off the list; tells whether it was known at all.
     pub(crate) fn forget(&mut self, segment: u64) -> (bool, Option<Import>) {
-        let was_refused = self.refused.remove(&segment);
+        let was_refused = self.refused.remove(&segment).is_some();
         let import = self.remove(segment);
         (was_refused || import.is_some(), import)
     }

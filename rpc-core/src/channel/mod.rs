@@ -33,7 +33,7 @@ use crate::segment::mapping::Access;
 use crate::segment::{ShmExhausted, memfd, pool};
 use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::Frame;
-use crate::wire::handshake::{Limits, MESSAGE_BYTES};
+use crate::wire::handshake::{Limits, MESSAGE_BYTES, ServedModule};
 
 /// The source of [`Channel::uid`].
 static NEXT_UID: AtomicU64 = AtomicU64::new(1);
@@ -157,6 +157,14 @@ impl Channel {
             self.outbox.sent_bytes(),
             self.received_bytes.load(Ordering::Relaxed),
         )
+    }
+
+    /// Welcomes the host, as the very first message of a worker that is ready.
+    pub(crate) fn welcome(&self, modules: Vec<ServedModule>) -> io::Result<()> {
+        let message = handshake::welcome(modules)?;
+        self.outbox
+            .push(message, None)
+            .map_err(|Closed| io::ErrorKind::BrokenPipe.into())
     }
 
     /// Sends a frame, in a segment if it is long.
@@ -305,7 +313,7 @@ impl Channel {
             }
             Err(ImportError::Violation(what)) => Err(Violation(what)),
             Err(ImportError::Refused(reason)) => {
-                let known = self.imports().refuse(segment);
+                let known = self.imports().refuse(segment, &reason);
                 drop(known);
                 self.send_or_close(&Frame::Refused { segment, reason });
                 Ok(())

@@ -1,5 +1,7 @@
 //! Why a worker did not start, or doesn't serve a module.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +9,9 @@ use std::time::Duration;
 use super::end::WorkerEnd;
 
 /// Why a worker did not start. No process is left behind.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` form is for people as well, because that is what a `main` that returns it prints.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
     /// The program can't be run.
@@ -20,7 +24,7 @@ pub enum SpawnError {
         source: io::Error,
     },
     /// The program ended before it was ready.
-    #[error("worker `{worker}` (`{}`) ended before it was ready: {end}; does its `main` serve modules (`reedbed_worker::worker_main!`)?", program.display())]
+    #[error("worker `{worker}` (`{}`) ended before it was ready (does its `main` serve modules, with `reedbed_worker::worker_main!`?): {end}", program.display())]
     Ended {
         /// The worker's name.
         worker: String,
@@ -71,7 +75,9 @@ pub enum SpawnError {
 }
 
 /// Why a worker's module can't be called.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` form is for people as well, because that is what a `main` that returns it prints.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
     /// The worker serves no module of that name.
@@ -110,6 +116,29 @@ pub enum ImportError {
         /// How it ended.
         end: WorkerEnd,
     },
+}
+
+impl fmt::Debug for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_chain(self, f)
+    }
+}
+
+impl fmt::Debug for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_chain(self, f)
+    }
+}
+
+/// Writes an error and what caused it.
+pub(crate) fn write_chain(error: &dyn Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{error}")?;
+    let mut source = error.source();
+    while let Some(cause) = source {
+        write!(f, ": {cause}")?;
+        source = cause.source();
+    }
+    Ok(())
 }
 
 fn list(names: &[String]) -> String {

@@ -104,7 +104,6 @@ pub fn serve_inherited(modules: &[Module], options: ServeOptions) -> Result<(), 
         message: hello,
         attachment: host,
     } = handshake::read::<Hello>(&socket, HELLO_TIMEOUT).map_err(refusal)?;
-    handshake::say_welcome(&socket, served.list()).map_err(refusal)?;
 
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.thread_name("reedbed call").enable_time();
@@ -113,7 +112,9 @@ pub fn serve_inherited(modules: &[Module], options: ServeOptions) -> Result<(), 
     }
     let runtime = builder.build()?;
     let channel = Channel::new(socket, Limits::OURS.negotiate(hello.limits), false)?;
+    let modules = served.list();
     let server = Server::new(channel, served, runtime.handle().clone(), hello.dispatcher);
+    server.channel().welcome(modules)?;
     let ended = thread::scope(|scope| {
         let driver = thread::Builder::new().name("reedbed driver".to_owned());
         let serving = driver.spawn_scoped(scope, || match serve(&server, host.as_ref()) {
@@ -222,9 +223,6 @@ pub(crate) fn start_thread(
         let Ok(Introduced { message: hello, .. }) = introduced else {
             return;
         };
-        if handshake::say_welcome(&socket, served.list()).is_err() {
-            return;
-        }
         let limits = Limits::OURS.negotiate(hello.limits);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -234,7 +232,11 @@ pub(crate) fn start_thread(
         let (Ok(runtime), Ok(channel)) = (runtime, Channel::new(socket, limits, false)) else {
             return;
         };
+        let modules = served.list();
         let server = Server::new(channel, served, runtime.handle().clone(), hello.dispatcher);
+        if server.channel().welcome(modules).is_err() {
+            return;
+        }
         if let Err(Violation(what)) = serve(&server, None) {
             tracing::error!(what, "the host of an in-process worker broke the protocol");
         }

@@ -77,11 +77,7 @@ impl Checks {
         T: Serialize + DeserializeOwned + PartialEq + Debug,
     {
         let bytes = self.bytes(name);
-        assert_eq!(
-            handshake::decode::<T>(&bytes).as_ref(),
-            Ok(&body),
-            "{name}"
-        );
+        assert_eq!(handshake::decode::<T>(&bytes).as_ref(), Ok(&body), "{name}");
         assert_eq!(handshake::encode(&body).unwrap(), bytes, "{name}");
     }
 
@@ -412,7 +408,10 @@ fn the_sizes_in_the_session_are_those_of_the_examples() {
     let examples = examples();
     let (_, session) = DOCUMENT.split_once("## 14. A session").unwrap();
     let mut n_sizes = 0;
-    for line in session.lines().filter(|line| line.contains(" bytes  ") || line.contains("bytes reply")) {
+    for line in session
+        .lines()
+        .filter(|line| line.contains(" bytes  ") || line.contains("bytes reply"))
+    {
         let words: Vec<_> = line.split_whitespace().collect();
         let Some(at) = words.iter().position(|word| *word == "bytes") else {
             continue;

@@ -1,0 +1,58 @@
+//! A host that the tests can kill, or run under limits. Its first argument says what it does.
+
+use std::error::Error;
+use std::io::Write;
+use std::process::Command;
+
+use reedbed::Worker;
+use reedbed_tests::gate::Gates;
+use reedbed_tests::limits;
+use reedbed_tests::modules::{control, values};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["run-forever", worker] => run_forever(worker, false).await,
+        ["run-forever-with-child", worker] => run_forever(worker, true).await,
+        ["recursive" | "--reedbed-worker", ..] => recursive().await,
+        ["under-limits", worker, limit] => limits::run(worker, limit).await,
+        _ => Err("see the source for what to say".into()),
+    }
+}
+
+/// Prints the worker's number while the worker runs a function that never returns.
+async fn run_forever(worker: &str, has_child: bool) -> Result<(), Box<dyn Error>> {
+    let worker = Worker::spawn(worker).await?;
+    let control = worker.import::<control::Client>().await?;
+    let gates = Gates::new();
+    let pair = gates.pair();
+    let call = control.run_until_cancelled(pair.clone());
+    let told = async {
+        reedbed_tests::gate::pass(&pair.0).await;
+        let mut out = std::io::stdout();
+        writeln!(out, "{}", worker.id().ok_or("a worker in a process")?)?;
+        if has_child {
+            let child = Command::new("sleep").arg("600").spawn()?;
+            writeln!(out, "{}", child.id())?;
+        }
+        out.flush()?;
+        std::future::pending::<Result<(), Box<dyn Error>>>().await
+    };
+    let (result, _) = futures::join!(call, told);
+    Ok(result?)
+}
+
+/// Spawns itself before it says what it serves.
+async fn recursive() -> Result<(), Box<dyn Error>> {
+    let is_worker = std::env::args()
+        .nth(1)
+        .is_some_and(|marker| marker == "--reedbed-worker");
+    if !is_worker {
+        reedbed_worker::init![values];
+    }
+    let worker = Worker::spawn_self().await?;
+    worker.import::<values::Client>().await?;
+    Ok(())
+}

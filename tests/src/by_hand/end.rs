@@ -1,0 +1,137 @@
+//! One end of a connection: whole messages, each with at most one descriptor.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::cmsg_space;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
+
+/// How long a peer may take for anything. It is never waited out unless a test fails.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// One end of a connection.
+#[derive(Debug)]
+pub struct End {
+    fd: OwnedFd,
+}
+
+/// What came.
+#[derive(Debug)]
+pub enum Received {
+    /// A message and the descriptor beside it.
+    Message(Vec<u8>, Option<OwnedFd>),
+    /// The other end is closed.
+    EndOfFile,
+}
+
+/// Makes a connected pair of ends, both closed on exec.
+///
+/// # Panics
+/// If there can be none.
+#[must_use]
+pub fn pair() -> (End, OwnedFd) {
+    let flags = SocketFlags::CLOEXEC;
+    let pair = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None);
+    let (ours, theirs) = pair.expect("a pair of sockets");
+    (End { fd: ours }, theirs)
+}
+
+/// Waits until `fd` is readable (a process: until it has ended); `false` if that takes too long.
+#[must_use]
+pub fn wait_for(fd: BorrowedFd<'_>) -> bool {
+    let limit = Timespec::try_from(LIMIT).expect("a short time");
+    loop {
+        let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+        match rustix::event::poll(&mut fds, Some(&limit)) {
+            Ok(n) => return n > 0,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => panic!("can't wait: {error}"),
+        }
+    }
+}
+
+impl End {
+    /// Wraps a socket.
+    #[must_use]
+    pub fn new(fd: OwnedFd) -> Self {
+        Self { fd }
+    }
+
+    /// Sends a message with descriptors; tells whether the other end was there to take it.
+    ///
+    /// # Panics
+    /// If it can't be sent for another reason.
+    pub fn try_send(&self, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> bool {
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(8))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() {
+            assert!(ancillary.push(SendAncillaryMessage::ScmRights(descriptors)));
+        }
+        let parts = [IoSlice::new(message)];
+        match rustix::net::sendmsg(&self.fd, &parts, &mut ancillary, SendFlags::NOSIGNAL) {
+            Ok(len) => {
+                assert_eq!(len, message.len());
+                true
+            }
+            Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => false,
+            Err(error) => panic!("{} bytes can't be sent: {error}", message.len()),
+        }
+    }
+
+    /// Sends a message to a peer that is there.
+    ///
+    /// # Panics
+    /// If it isn't.
+    pub fn send(&self, message: &[u8]) {
+        assert!(self.try_send(message, &[]), "the peer is gone");
+    }
+
+    /// Sends a message with a descriptor to a peer that is there.
+    ///
+    /// # Panics
+    /// If it isn't.
+    pub fn send_with(&self, message: &[u8], descriptor: impl AsFd) {
+        assert!(self.try_send(message, &[descriptor.as_fd()]), "the peer is gone");
+    }
+
+    /// Receives the next message.
+    ///
+    /// # Panics
+    /// If none comes in time.
+    #[must_use]
+    pub fn receive(&self) -> Received {
+        assert!(wait_for(self.fd.as_fd()), "nothing came within {LIMIT:?}");
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut message = vec![0; 65536];
+        let mut parts = [IoSliceMut::new(&mut message)];
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let len = match rustix::net::recvmsg(&self.fd, &mut parts, &mut ancillary, flags) {
+            Ok(received) => received.bytes,
+            Err(rustix::io::Errno::CONNRESET) => 0,
+            Err(error) => panic!("can't receive: {error}"),
+        };
+        let mut descriptor = None;
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                descriptor = descriptors.last();
+            }
+        }
+        message.truncate(len);
+        match len {
+            0 => Received::EndOfFile,
+            _ => Received::Message(message, descriptor),
+        }
+    }
+
+    /// Closes both directions, for whoever has the descriptor.
+    pub fn shut_down(&self) {
+        let _ = rustix::net::shutdown(&self.fd, rustix::net::Shutdown::Both);
+    }
+}

@@ -1,0 +1,162 @@
+//! What a host does where the system gives little. Each function runs in a process of its own,
+//! because limits are a process's.
+
+use std::error::Error;
+
+use ndarray::{Ix1, array};
+use reedbed::{ShmExhausted, Shortage, Tensor, Worker};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use crate::modules::arrays;
+
+/// Sets a limit of this process, and of the workers that it starts.
+fn limit(resource: Resource, value: u64) -> Result<(), Box<dyn Error>> {
+    Ok(setrlimit(
+        resource,
+        Rlimit {
+            current: Some(value),
+            maximum: Some(value),
+        },
+    )?)
+}
+
+/// Runs the check of this name; prints what happened.
+///
+/// # Errors
+/// Whatever should not have happened.
+pub async fn run(worker: &str, name: &str) -> Result<(), Box<dyn Error>> {
+    match name {
+        "budget" => budget(),
+        "address-space" => address_space(),
+        "file-size" => file_size(),
+        "descriptors" => descriptors(worker).await,
+        "large-tensors-and-descriptors" => large_tensors(worker).await,
+        "worker-descriptors" => worker_descriptors(worker).await,
+        _ => Err(format!("no check is called {name}").into()),
+    }
+}
+
+fn exhausted(
+    tensor: Result<Tensor<u8, Ix1>, ShmExhausted>,
+) -> Result<ShmExhausted, Box<dyn Error>> {
+    tensor.err().ok_or_else(|| "the memory was given".into())
+}
+
+#[expect(clippy::print_stdout, reason = "the test reads it")]
+fn tell(what: &dyn std::fmt::Display) {
+    println!("{what}");
+}
+
+/// More than the budget is refused, and what is given back can be had again.
+fn budget() -> Result<(), Box<dyn Error>> {
+    reedbed::set_memory_budget(64 << 20);
+    let first = Tensor::<u8, Ix1>::zeros(40 << 20)?;
+    let error = exhausted(Tensor::zeros(40 << 20))?;
+    assert!(matches!(error.shortage, Shortage::Budget));
+    tell(&error);
+    drop(first);
+    Tensor::<u8, Ix1>::zeros(48 << 20)?;
+    Ok(())
+}
+
+/// Beyond RLIMIT_AS nothing is mapped.
+fn address_space() -> Result<(), Box<dyn Error>> {
+    Tensor::<u8, Ix1>::zeros(1000)?;
+    limit(Resource::As, 4 << 30)?;
+    reedbed::set_memory_budget(1 << 40);
+    let error = exhausted(Tensor::zeros(5 << 30))?;
+    assert!(matches!(error.shortage, Shortage::Mapping(_)), "{error}");
+    tell(&error);
+    let small = Tensor::from(array![1, 2]);
+    assert_eq!(small.view()?.sum(), 3);
+    Ok(())
+}
+
+/// Beyond RLIMIT_FSIZE nothing is reserved, and no signal comes.
+fn file_size() -> Result<(), Box<dyn Error>> {
+    limit(Resource::Fsize, 8 << 20)?;
+    let error = exhausted(Tensor::zeros(9 << 20))?;
+    assert!(matches!(error.shortage, Shortage::FileSizeLimit(8_388_608)));
+    tell(&error);
+    Tensor::<u8, Ix1>::from_elem(4 << 20, 1)?;
+    Ok(())
+}
+
+/// With 32 descriptors for host and worker each, 100 tensors live and 100 calls are answered.
+async fn descriptors(worker: &str) -> Result<(), Box<dyn Error>> {
+    limit(Resource::Nofile, 32)?;
+    let worker = Worker::spawn(worker).await?;
+    let arrays = worker.import::<arrays::Client>().await?;
+    let tensors = (0..100i64)
+        .map(|index| Tensor::<i64, Ix1>::from_elem(1000, index))
+        .collect::<Result<Vec<_>, _>>()?;
+    let calls = futures::future::join_all(tensors.iter().map(|tensor| arrays.sum(tensor)));
+    for (sum, expected) in calls.await.into_iter().zip((0..).step_by(1000)) {
+        assert_eq!(sum?, expected);
+    }
+    let mut results = Vec::new();
+    for n in 0..100 {
+        results.push(arrays.range(n).await?);
+    }
+    let lengths: usize = results.iter().map(Tensor::len).sum();
+    tell(&format!(
+        "{} tensors live, {lengths} elements came back",
+        tensors.len() + results.len()
+    ));
+    Ok(())
+}
+
+/// With 32 descriptors, 100 tensors of a mebibyte live in few segments.
+async fn large_tensors(worker: &str) -> Result<(), Box<dyn Error>> {
+    limit(Resource::Nofile, 32)?;
+    let worker = Worker::spawn(worker).await?;
+    let arrays = worker.import::<arrays::Client>().await?;
+    let tensors = (0..100i64)
+        .map(|index| Tensor::<i64, Ix1>::from_elem(128 * 1024, index))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut results = Vec::new();
+    for (tensor, index) in tensors.iter().zip(0..) {
+        assert_eq!(arrays.sum(tensor).await?, index * 128 * 1024);
+        results.push(arrays.range(100_000).await?);
+    }
+    assert!(
+        results
+            .iter()
+            .all(|result| result.view().is_ok_and(|view| view[99_999] == 99_999.0))
+    );
+    tell(&format!(
+        "{} large tensors live",
+        tensors.len() + results.len()
+    ));
+    Ok(())
+}
+
+/// A worker without a free descriptor refuses the call, which was not begun, and lives on.
+async fn worker_descriptors(worker: &str) -> Result<(), Box<dyn Error>> {
+    let worker = Worker::spawn(worker).await?;
+    let arrays = worker.import::<arrays::Client>().await?;
+    let pid = worker
+        .id()
+        .and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
+    let none = Rlimit {
+        current: Some(1),
+        maximum: Some(64),
+    };
+    let before = rustix::process::prlimit(pid, Resource::Nofile, none)?;
+    let values = Tensor::from(ndarray::Array1::from_elem(100_000, 1i64));
+    let error = arrays
+        .sum(&values)
+        .await
+        .err()
+        .ok_or("the segment was taken")?;
+    assert!(error.is_retryable(), "{error}");
+    tell(&error);
+    // With room again, the same call is answered.
+    let room = Rlimit {
+        current: Some(64),
+        maximum: before.maximum,
+    };
+    rustix::process::prlimit(pid, Resource::Nofile, room)?;
+    assert_eq!(arrays.sum(&values).await?, 100_000);
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! What happens where memory, descriptors or address space run out. The checks themselves are in
+//! `src/limits.rs`; each runs in a host of its own.
+
+use std::process::Command;
+
+/// Runs a check; returns what it printed.
+fn check(name: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_test-host"))
+        .args(["under-limits", env!("CARGO_BIN_EXE_test-worker"), name])
+        .output()
+        .expect("the host starts");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{}\n{stdout}\n{stderr}",
+        output.status
+    );
+    stdout
+}
+
+#[test]
+fn memory_over_the_budget_is_refused_with_the_numbers() {
+    let message = check("budget");
+    assert!(
+        message.contains("41943040 bytes were asked for"),
+        "{message}"
+    );
+    assert!(
+        message.contains("of 67108864 bytes are in use"),
+        "{message}"
+    );
+    assert!(
+        message.contains("raise it with `reedbed::set_memory_budget`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn memory_beyond_the_address_space_is_refused() {
+    let message = check("address-space");
+    assert!(
+        message.contains("raise `ulimit -v` (RLIMIT_AS)"),
+        "{message}"
+    );
+}
+
+#[test]
+fn memory_beyond_the_file_size_is_refused_without_a_signal() {
+    let message = check("file-size");
+    assert!(
+        message.contains("files of this process may have 8388608 bytes at most"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_hundred_tensors_and_calls_need_few_descriptors() {
+    assert_eq!(
+        check("descriptors"),
+        "200 tensors live, 4950 elements came back\n"
+    );
+}
+
+#[test]
+fn a_hundred_large_tensors_need_few_descriptors() {
+    assert_eq!(
+        check("large-tensors-and-descriptors"),
+        "200 large tensors live\n"
+    );
+}
+
+#[test]
+fn a_worker_without_descriptors_refuses_the_call_and_lives_on() {
+    let message = check("worker-descriptors");
+    assert!(
+        message.contains("the worker could not map an argument"),
+        "{message}"
+    );
+    assert!(message.contains("RLIMIT_NOFILE"), "{message}");
+}
