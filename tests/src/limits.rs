@@ -138,11 +138,9 @@ async fn worker_descriptors(worker: &str) -> Result<(), Box<dyn Error>> {
     let pid = worker
         .id()
         .and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
-    let none = Rlimit {
-        current: Some(1),
-        maximum: Some(64),
-    };
-    let before = rustix::process::prlimit(pid, Resource::Nofile, none)?;
+    let before = rustix::process::getrlimit(Resource::Nofile);
+    let none = Rlimit { current: Some(1), maximum: before.maximum };
+    rustix::process::prlimit(pid, Resource::Nofile, none)?;
     let values = Tensor::from(ndarray::Array1::from_elem(100_000, 1i64));
     let error = arrays
         .sum(&values)
@@ -152,11 +150,7 @@ async fn worker_descriptors(worker: &str) -> Result<(), Box<dyn Error>> {
     assert!(error.is_retryable(), "{error}");
     tell(&error);
     // With room again, the same call is answered.
-    let room = Rlimit {
-        current: Some(64),
-        maximum: before.maximum,
-    };
-    rustix::process::prlimit(pid, Resource::Nofile, room)?;
+    rustix::process::prlimit(pid, Resource::Nofile, before)?;
     assert_eq!(arrays.sum(&values).await?, 100_000);
     Ok(())
 }
