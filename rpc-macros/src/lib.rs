@@ -8,6 +8,7 @@
 //! the user's own items are emitted whatever happens, so that one mistake is one message.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::print_stdout)]
 
 mod argument;
 mod check;

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod by_hand;
 pub mod gate;
 pub mod limits;
 pub mod modules;

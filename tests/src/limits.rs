@@ -42,7 +42,6 @@ fn exhausted(
     tensor.err().ok_or_else(|| "the memory was given".into())
 }
 
-#[expect(clippy::print_stdout, reason = "the test reads it")]
 fn tell(what: &dyn std::fmt::Display) {
     println!("{what}");
 }

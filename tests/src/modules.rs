@@ -249,6 +249,32 @@ pub mod arrays {
         .expect("memory for the test")
         .reversed_axes()
     }
+
+    /// Swaps the elements of two arrays.
+    pub fn swap(
+        #[ndarray] mut one: ArrayViewMut1<'_, u32>,
+        #[ndarray] mut other: ArrayViewMut1<'_, u32>,
+    ) {
+        one.iter_mut()
+            .zip(&mut other)
+            .for_each(|(one, other)| std::mem::swap(one, other));
+    }
+
+    /// Keeps two arrays; returns how many elements they have.
+    pub fn take_both(
+        #[ndarray] one: Tensor<f64, Ix1>,
+        #[ndarray] other: Tensor<f64, Ix1>,
+    ) -> usize {
+        one.len() + other.len()
+    }
+
+    /// Passes an array on, with a text of this length.
+    pub fn pass_on_with_text(
+        #[ndarray] values: Tensor<f64, Ix1>,
+        n_bytes: usize,
+    ) -> (Tensor<f64, Ix1>, String) {
+        (values, "x".repeat(n_bytes))
+    }
 }
 
 /// Functions that do things to the worker.
@@ -388,6 +414,28 @@ pub mod values {
 
     /// Does nothing.
     pub fn nothing() {}
+
+    /// A type inside itself.
+    #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
+    pub struct Tree {
+        /// Its parts.
+        pub children: Vec<Tree>,
+    }
+
+    /// Returns the number of trees from the root to the first leaf.
+    pub fn depth(tree: Tree) -> usize {
+        let (mut depth, mut tree) = (1, tree);
+        while !tree.children.is_empty() {
+            tree = tree.children.swap_remove(0);
+            depth += 1;
+        }
+        depth
+    }
+
+    /// Returns how many there are.
+    pub fn count(units: Vec<()>) -> usize {
+        units.len()
+    }
 }
 
 macro_rules! element_modules {

@@ -27,6 +27,7 @@
 //! out what nothing refers to.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::print_stdout)]
 
 use std::error::Error;
 use std::process::ExitCode;

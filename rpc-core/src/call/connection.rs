@@ -16,6 +16,9 @@ use crate::wire::codec::Bytes;
 use crate::wire::frame::{CallFrame, Frame, Outcome, ReplyFrame};
 use crate::wire::handshake::ServedModule;
 
+/// What a call's frame needs besides the arguments: handles, numbers, tarpc's context.
+const FRAME_OVERHEAD_BYTES: u64 = 1024 * 1024;
+
 /// Who matches calls with answers: ours or tarpc's dispatcher.
 pub(crate) trait Dispatch: Send + Sync {
     /// Sends a call.
@@ -146,6 +149,11 @@ impl Exchange {
             let n = outgoing.loans.len();
             let reason = format!("{n} arrays are more than the limit of {n_handles}");
             return Err(FailureCause::NotSent { reason });
+        }
+        let limit_bytes = self.channel.limits().frame_bytes;
+        let len_bytes = outgoing.body.len() as u64;
+        if len_bytes.saturating_add(FRAME_OVERHEAD_BYTES) > limit_bytes {
+            return Err(SendError::TooLong { len_bytes, limit_bytes }.into());
         }
         let mut named = self.channel.name_all(&outgoing.loans)?;
         let slot = self.calls.begin(deadline).map_err(gone)?;

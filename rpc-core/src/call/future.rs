@@ -111,8 +111,7 @@ impl<T, E> Call<'_, T, E> {
                 // handed back with the error.
                 return Poll::Ready(Err(self.prepare_in_vain(cause)));
             }
-            self.send()
-                .map_err(|failure| CallError::Failed(Box::new(failure)))?;
+            self.send().map_err(CallError::Failed)?;
         }
         let State::InFlight(in_flight) = &mut self.state else {
             panic!("a call was polled after it had completed");
@@ -163,7 +162,7 @@ impl<T, E> Call<'_, T, E> {
 }
 
 impl<'a, T, E> Call<'a, T, E> {
-    fn send(&mut self) -> Result<(), CallFailure> {
+    fn send(&mut self) -> Result<(), Box<CallFailure>> {
         let State::Unsent(prepare) = std::mem::replace(&mut self.state, State::Done) else {
             unreachable!("only an unsent call is sent");
         };
@@ -190,7 +189,7 @@ impl<'a, T, E> Call<'a, T, E> {
                 });
                 Ok(())
             }
-            Err(cause) => Err(self.call_failure(cause, outgoing.given)),
+            Err(cause) => Err(Box::new(self.call_failure(cause, outgoing.given))),
         }
     }
 

@@ -92,7 +92,7 @@ pub(crate) fn check(fd: BorrowedFd<'_>, announced: usize) -> Result<(), Unfit> {
         return Err(Unfit::NotSealed);
     }
     let stat = rustix::fs::fstatfs(fd).map_err(io::Error::from)?;
-    let (kind, block) = (i64::from(stat.f_type), i64::from(stat.f_bsize));
+    let (kind, block) = (stat.f_type, stat.f_bsize);
     if kind != TMPFS_MAGIC || block > LARGEST_BLOCK_BYTES {
         return Err(Unfit::NotShmem { kind, block });
     }

@@ -158,3 +158,53 @@ impl<A: Element, D: Dimension, S: Data<Elem = A>> From<&ArrayBase<S, D>> for Ten
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Ix1, Ix2, array};
+
+    #[test]
+    fn recycled_memory_is_zeroed_where_zeros_are_asked_for() {
+        for n in [100, 100_000] {
+            for _ in 0..4 {
+                let mut tensor = Tensor::<u32, Ix1>::zeros(n).unwrap();
+                assert!(tensor.view().unwrap().iter().all(|element| *element == 0));
+                tensor.view_mut().unwrap().fill(u32::MAX);
+            }
+        }
+    }
+
+    #[test]
+    fn unspecified_contents_are_valid_all_the_same() {
+        drop(Tensor::<u8, Ix1>::from_elem(100_000, 7).unwrap());
+        let flags = Tensor::<bool, Ix1>::uninit(100_000).unwrap();
+        assert!(flags.view().unwrap().iter().all(|flag| !flag));
+    }
+
+    #[test]
+    fn arrays_are_copied_whatever_their_order() {
+        let array = array![[1, 2, 3], [4, 5, 6]];
+        let transposed = Tensor::<i32, Ix2>::from(array.t());
+        assert_eq!(transposed.view().unwrap(), array.t());
+        assert_eq!(transposed.strides(), [2, 1]);
+        let counted = Tensor::from_shape_fn((2, 3), |(row, column)| 3 * row as i32 + column as i32 + 1);
+        assert_eq!(counted.unwrap().view().unwrap(), array);
+    }
+
+    #[test]
+    fn absurd_shapes_are_errors() {
+        for shape in [(usize::MAX, 1), (usize::MAX, 2), (1 << 62, 1 << 62), (0, usize::MAX)] {
+            assert!(Tensor::<u64, Ix2>::zeros(shape).is_err(), "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn a_shape_can_change_while_the_elements_stay() {
+        let tensor = Tensor::from(array![[1u8, 2], [3, 4]]);
+        let identity = tensor.identity();
+        let line = tensor.into_shape(4).unwrap();
+        assert_eq!((line.identity(), line.view().unwrap()), (identity, array![1, 2, 3, 4].view()));
+        assert!(line.into_shape(5).is_err());
+    }
+}

@@ -417,11 +417,15 @@ mod tests {
     #[test]
     fn texts_are_readable_and_recursion_ends() {
         assert_eq!(
-            text(Tree::describe),
-            "struct Tree { value: u8, children: list<struct Tree> }"
+            text(SchemaWriter::part::<Tree>),
+            "struct Tree { value: u8, children: list<recursive 1> }"
         );
         assert_eq!(
-            text(<(Option<String>, HashMap<u8, [f32; 3]>)>::describe),
+            text(SchemaWriter::part::<Pair<Pair<u8>>>),
+            "struct Pair { only: struct Pair { only: u8 } }"
+        );
+        assert_eq!(
+            text(<(Option<String>, HashMap<u8, [f32; 3]>) as Schema>::describe),
             "tuple<option<string>, map<u8, array 3<f32>>>"
         );
     }

@@ -178,7 +178,7 @@ pub(crate) async fn segments_travel_bare(setting: Setting) -> TestResult {
     let mut source = Segment::zeroed(100_000)?;
     source
         .as_bytes_mut()?
-        .copy_from_slice(&(0..100_000).map(|i| i as u8).collect::<Vec<_>>());
+        .copy_from_slice(&(0..=255u8).cycle().take(100_000).collect::<Vec<_>>());
     let mut target = Segment::zeroed(100_000)?;
     let (result, report) = arrays
         .reverse_bytes(&source, &mut target)

@@ -155,3 +155,14 @@ pub(crate) async fn calls_after_the_end_are_not_sent(setting: Setting) -> TestRe
     assert_eq!((values.identity(), values.view()?.sum()), (identity, 3.0));
     Ok(())
 }
+
+pub(crate) async fn an_argument_over_the_limit_is_not_sent(setting: Setting) -> TestResult {
+    let (_worker, values) = import::<values::Client>(setting).await?;
+    let error = values.echo_bytes(vec![0; 65 << 20]).await.unwrap_err();
+    assert!(error.is_retryable());
+    let message = error.to_string();
+    assert!(message.contains("`values::echo_bytes`"), "{message}");
+    assert!(message.contains("67108864"), "{message}");
+    assert_eq!(values.echo_bytes(vec![1, 2]).await?, [1, 2], "the worker is none the wiser");
+    Ok(())
+}

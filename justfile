@@ -1,0 +1,29 @@
+# Commands for people. CI calls the same ones (see .ci/run).
+
+# Everything that has to pass.
+ci:
+    bash .ci/run
+
+# The quick checks.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- --deny warnings
+
+test:
+    cargo test --workspace
+
+# One suite over every implementation.
+conformance:
+    cargo test --package reedbed-tests --test conformance
+
+# The segmentation pipeline on the bundled image, into target/demo.
+demo *arguments:
+    cargo demo {{arguments}}
+
+doc:
+    cargo doc --workspace --no-deps --open
+
+# Accept what the compiler now says of the macro's UI tests, after reading it.
+bless:
+    TRYBUILD=overwrite cargo test --package reedbed-tests --test ui
+    REEDBED_BLESS=1 cargo test --package reedbed-macros
