@@ -108,6 +108,7 @@ pub use ndarray;
 /// pub enum SegmentError {
 ///     Empty,
 /// }
+/// # fn main() {}
 /// ```
 ///
 /// # What is added

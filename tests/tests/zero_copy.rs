@@ -1,9 +1,5 @@
 //! Arrays cross without a copy: proven by identity, by traffic and by the memory that is used.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails where something is not as it should be"
-)]
 
 use ndarray::{Array2, Ix1, Ix2};
 use reedbed::{Tensor, Worker};

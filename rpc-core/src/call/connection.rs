@@ -153,7 +153,11 @@ impl Exchange {
         let limit_bytes = self.channel.limits().frame_bytes;
         let len_bytes = outgoing.body.len() as u64;
         if len_bytes.saturating_add(FRAME_OVERHEAD_BYTES) > limit_bytes {
-            return Err(SendError::TooLong { len_bytes, limit_bytes }.into());
+            return Err(SendError::TooLong {
+                len_bytes,
+                limit_bytes,
+            }
+            .into());
         }
         let mut named = self.channel.name_all(&outgoing.loans)?;
         let slot = self.calls.begin(deadline).map_err(gone)?;

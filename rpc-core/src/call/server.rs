@@ -89,7 +89,15 @@ pub(crate) struct Server {
 #[derive(Default)]
 struct InFlight {
     calls: HashMap<u64, InFlightCall>,
+    /// Calls off the list whose last frame is being sent.
+    n_ending: usize,
     is_draining: bool,
+}
+
+impl InFlight {
+    fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.n_ending == 0
+    }
 }
 
 struct InFlightCall {
@@ -176,7 +184,7 @@ impl Server {
     pub(crate) fn is_drained(&self) -> bool {
         let running = self.lock();
         let is_answered = self.tarpc.as_ref().is_none_or(TarpcServer::is_idle);
-        running.is_draining && running.calls.is_empty() && is_answered
+        running.is_draining && running.is_empty() && is_answered
     }
 
     /// Cancels all calls and waits until the last function has let go of its arguments.
@@ -184,7 +192,7 @@ impl Server {
         let mut running = self.lock();
         running.is_draining = true;
         running.calls.values().for_each(InFlightCall::cancel);
-        while !running.calls.is_empty() {
+        while !running.is_empty() {
             running = self
                 .ended
                 .wait(running)
@@ -256,7 +264,7 @@ impl Server {
             state,
             has_begun,
         } = prepared;
-        let listed = Some(self.list(call, &state));
+        let listed = self.list(call, &state);
         let ending = Ending {
             listed,
             server: Arc::clone(self),
@@ -297,6 +305,7 @@ impl Server {
         Listed {
             server: Arc::clone(self),
             call,
+            is_ending: false,
         }
     }
 
@@ -395,7 +404,7 @@ impl Drop for CancelOnDrop {
 /// Sees to it that a call ends with exactly one frame, whatever happens to its function, and after
 /// the function has let go of its arguments.
 struct Ending {
-    listed: Option<Listed>,
+    listed: Listed,
     server: Arc<Server>,
     call: u64,
     has_begun: Arc<AtomicBool>,
@@ -406,13 +415,30 @@ struct Ending {
 struct Listed {
     server: Arc<Server>,
     call: u64,
+    is_ending: bool,
+}
+
+impl Listed {
+    /// Takes the call off the list, because what is sent next lets the host send another one. A
+    /// shutdown waits until it is sent.
+    fn leave(&mut self) {
+        if !std::mem::replace(&mut self.is_ending, true) {
+            let mut running = self.server.lock();
+            running.calls.remove(&self.call);
+            running.n_ending += 1;
+        }
+    }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
         let mut running = self.server.lock();
-        running.calls.remove(&self.call);
-        let is_drained = running.is_draining && running.calls.is_empty();
+        if self.is_ending {
+            running.n_ending -= 1;
+        } else {
+            running.calls.remove(&self.call);
+        }
+        let is_drained = running.is_draining && running.is_empty();
         drop(running);
         self.server.ended.notify_all();
         if is_drained {
@@ -424,8 +450,7 @@ impl Drop for Listed {
 impl Ending {
     fn answer(mut self, returned: Result<Reply, Failure>) {
         self.is_answered = true;
-        // Off the list first: the answer lets the host send another call.
-        drop(self.listed.take());
+        self.listed.leave();
         let (channel, call) = (&self.server.channel, self.call);
         let sent = self.server.answer(returned, |outcome| {
             channel.send(&Frame::Reply(ReplyFrame { call, outcome }))
@@ -442,11 +467,12 @@ impl Drop for Ending {
             return;
         }
         let has_begun = self.has_begun.load(Ordering::Acquire);
-        drop(self.listed.take());
-        self.server.channel.send_or_close(&Frame::Released {
+        self.listed.leave();
+        let released = Frame::Released {
             call: self.call,
             has_begun,
-        });
+        };
+        self.server.channel.send_or_close(&released);
     }
 }
 

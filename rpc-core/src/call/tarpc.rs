@@ -141,20 +141,16 @@ impl Dispatch for TarpcDispatch {
         );
         let mut running = self.tasks();
         let task = self.runtime.spawn(async move {
-            // The answer itself went to the table when it arrived.
-            if let Err(error) = client.call(context, frame).await {
-                let cause = match error {
-                    RpcError::DeadlineExceeded => FailureCause::DeadlineExceeded { limit },
-                    error => FailureCause::Protocol {
-                        reason: error.to_string(),
-                    },
-                };
-                calls.give_up(call, cause);
+            match client.call(context, frame).await {
+                // The answer itself went to the table when it arrived; the deadline is ours to
+                // tell, at the same moment.
+                Ok(()) | Err(RpcError::DeadlineExceeded) => {}
+                Err(error) => {
+                    let reason = error.to_string();
+                    calls.give_up(call, FailureCause::Protocol { reason });
+                }
             }
-            tasks
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&call);
+            lock(&tasks).remove(&call);
         });
         running.insert(call, task.abort_handle());
         Ok(())

@@ -241,7 +241,10 @@ mod tests {
             999_999_999,
         ] {
             let class = size_class(len).unwrap();
-            assert!(class >= len && class % 4096 == 0, "{len} became {class}");
+            assert!(
+                class >= len && class.is_multiple_of(4096),
+                "{len} became {class}"
+            );
             assert!(class - len <= len / 8 + 4096, "{len} became {class}");
         }
         assert_eq!(size_class(usize::MAX), None);
