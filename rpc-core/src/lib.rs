@@ -183,7 +183,7 @@ pub use call::report::{Copy, CopyReason, Report};
 pub use process::blocking;
 pub use process::{
     EndReason, ImportError, LogLine, LogStream, ServeError, ServeOptions, SpawnError, Traffic,
-    Worker, WorkerBuilder, WorkerEnd, is_started_as_worker, serve_inherited,
+    Worker, WorkerBuilder, WorkerEnd, is_started_as_worker, program_beside, serve_inherited,
 };
 pub use segment::{
     AccessError, NotAligned, PoolUsage, Segment, SegmentIdentity, SegmentView, SegmentViewMut,
