@@ -40,7 +40,7 @@
 //!
 //! 1. [`Tensor`], its borrows [`TensorView`] and [`TensorViewMut`], and [`FrozenTensor`]; [`Segment`]
 //!    for bare memory.
-//! 2. [`remote_module`] and [`Schema`](schema::Schema): what can be called, and what can travel.
+//! 2. [`remote_module`] and [`Schema`]: what can be called, and what can travel.
 //! 3. [`Worker`] (and [`blocking::Worker`]): how a worker starts and ends.
 //! 4. [`Call`], [`CallError`] and [`Report`]: what a call is, how it fails, what it copied.
 //!
@@ -130,7 +130,7 @@ pub use ndarray;
 /// | `x: &T`, `&str`, `&[T]`, `&Path` | the same; the worker decodes the owned form and lends it | as serde writes it |
 ///
 /// An alias of an array type is marked like the array. Whatever isn't an array implements
-/// `Serialize`, `Deserialize` and [`Schema`](schema::Schema): derive all three.
+/// `Serialize`, `Deserialize` and [`Schema`]: derive all three.
 ///
 /// # What is returned
 ///
@@ -152,7 +152,7 @@ pub use ndarray;
 pub use reedbed_macros::remote_module;
 
 /// Describes what serde writes for a struct or an enum: the derive of the trait
-/// [`Schema`](schema::Schema).
+/// [`Schema`].
 ///
 /// The description is part of what a host and a worker compare before the first call, because the
 /// bytes themselves carry neither names nor types. Attributes of serde that change the bytes are

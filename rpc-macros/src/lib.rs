@@ -2,9 +2,9 @@
 //!
 //! Depend on `reedbed`, which re-exports both; the generated code names nothing else.
 //!
-//! A module takes three steps, a file each: [`parse`] turns the tokens into functions and other
-//! items, [`check`] turns those into a [`remote::Remote`], which can only describe what can be
-//! called, and [`expand`] writes that out. Checking collects every error before it gives up, and
+//! A module takes three steps, a file each: `parse` turns the tokens into functions and other
+//! items, `check` turns those into a `remote::Remote`, which can only describe what can be
+//! called, and `expand` writes that out. Checking collects every error before it gives up, and
 //! the user's own items are emitted whatever happens, so that one mistake is one message.
 
 #![forbid(unsafe_code)]

@@ -94,7 +94,7 @@ fn enums_list_their_variants_in_order() {
 fn recursion_ends() {
     assert_eq!(
         text::<Tree>(),
-        "struct Tree { value: u8, children: list<struct Tree> }"
+        "struct Tree { value: u8, children: list<recursive 1> }"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Makes a program a [reedbed](reedbed) worker.
+//! Makes a program a [reedbed] worker.
 //!
 //! A worker program of its own:
 //!
