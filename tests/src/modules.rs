@@ -275,6 +275,27 @@ pub mod arrays {
     ) -> (Tensor<f64, Ix1>, String) {
         (values, "x".repeat(n_bytes))
     }
+
+    /// Turns every element round between two gates.
+    pub fn invert_after(#[ndarray] mut flags: ArrayViewMut1<'_, bool>, gates: (PathBuf, PathBuf)) {
+        Gate::at(gates.0).pass();
+        Gate::at(gates.1).pass();
+        flags.mapv_inplace(|flag| !flag);
+    }
+
+    /// Turns every element round, and panics.
+    pub fn panic_after_inverting(#[ndarray] mut flags: ArrayViewMut1<'_, bool>) {
+        flags.mapv_inplace(|flag| !flag);
+        panic!("told to panic after all elements");
+    }
+
+    /// Passes an array on, beside so many bytes.
+    pub fn pass_on_with(
+        #[ndarray] values: Tensor<f64, Ix1>,
+        n_bytes: usize,
+    ) -> (Tensor<f64, Ix1>, Vec<u8>) {
+        (values, vec![0; n_bytes])
+    }
 }
 
 /// Functions that do things to the worker.
@@ -410,6 +431,11 @@ pub mod values {
             x: point.x + by.x,
             y: point.y + by.y,
         }
+    }
+
+    /// Makes so many bytes.
+    pub fn zeros(n_bytes: usize) -> Vec<u8> {
+        vec![0; n_bytes]
     }
 
     /// Does nothing.

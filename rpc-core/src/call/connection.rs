@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::error::FailureCause;
 use super::incoming::Parcel;
 use super::module::Method;
 use super::outgoing::Outgoing;
-use super::pending::{Answer, Calls, Held, Slot};
+use super::pending::{Answer, Begun, Calls, Deadline, Held, Slot};
 use crate::channel::bind::BindError;
 use crate::channel::{Arrival, Channel, SendError, Violation};
 use crate::process::WorkerEnd;
@@ -17,7 +17,7 @@ use crate::wire::frame::{CallFrame, Frame, Outcome, ReplyFrame};
 use crate::wire::handshake::ServedModule;
 
 /// What a call's frame needs besides the arguments: handles, numbers, tarpc's context.
-const FRAME_OVERHEAD_BYTES: u64 = 1024 * 1024;
+pub(super) const FRAME_OVERHEAD_BYTES: u64 = 1024 * 1024;
 
 /// Who matches calls with answers: ours or tarpc's dispatcher.
 pub(crate) trait Dispatch: Send + Sync {
@@ -94,7 +94,7 @@ impl Connection {
     }
 
     /// The calls in flight.
-    pub(crate) fn calls(&self) -> &Calls {
+    pub(crate) fn calls(&self) -> &Arc<Calls> {
         &self.exchange.calls
     }
 
@@ -132,7 +132,7 @@ impl Exchange {
     }
 
     /// The calls in flight.
-    pub(crate) fn calls(&self) -> &Calls {
+    pub(crate) fn calls(&self) -> &Arc<Calls> {
         &self.calls
     }
 
@@ -141,7 +141,8 @@ impl Exchange {
         &self,
         method: &Method,
         outgoing: &mut Outgoing<'_>,
-        deadline: Option<(Instant, Duration)>,
+        begun: Begun,
+        deadline: Deadline,
     ) -> Result<Arc<Slot>, FailureCause> {
         let gone = |end| FailureCause::WorkerGone { end };
         let n_handles = self.channel.limits().n_handles;
@@ -160,7 +161,7 @@ impl Exchange {
             .into());
         }
         let mut named = self.channel.name_all(&outgoing.loans)?;
-        let slot = self.calls.begin(deadline).map_err(gone)?;
+        let slot = begun.slot();
         if deadline.is_some() {
             // The driver sleeps until the deadline that it knows.
             self.channel.wake_driver();
@@ -176,7 +177,7 @@ impl Exchange {
             .filter_map(|loan| loan.take_lease())
             .collect();
         self.calls
-            .hold(&slot, Held { leases, bools })
+            .hold(slot, Held { leases, bools })
             .map_err(|(end, _)| gone(end))?;
         let time_left = deadline.map(|(at, _)| at.saturating_duration_since(Instant::now()));
         let sent = self.dispatch.send(CallFrame {
@@ -188,7 +189,6 @@ impl Exchange {
         });
         named.settle(&sent);
         if let Err(error) = sent {
-            self.calls.withdraw(&slot);
             return Err(match (error, self.calls.end()) {
                 (SendError::Closed, Some(end)) => gone(end),
                 (error, _) => error.into(),
@@ -197,7 +197,11 @@ impl Exchange {
         // From here on it belongs to the worker; an error no longer hands it back.
         outgoing.given.clear();
         outgoing.loans.clear();
-        Ok(slot)
+        if time_left.is_some_and(|time| time.is_zero()) {
+            // It was given up while it was being prepared, when there was nothing to cancel yet.
+            self.dispatch.cancel(slot.id());
+        }
+        Ok(begun.sent())
     }
 
     /// Asks the worker to stop a call whose caller is gone.
@@ -209,7 +213,7 @@ impl Exchange {
 
     /// Asks the worker what a module consists of.
     pub(crate) fn describe(&self, module: &str) -> Result<Arc<Slot>, WorkerEnd> {
-        let slot = self.calls.begin(None)?;
+        let slot = self.calls.begin()?;
         let frame = Frame::Describe {
             call: slot.id(),
             module: module.to_owned(),

@@ -6,15 +6,27 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::wire::frame::Failure;
+use crate::wire::frame::{CallFrame, Failure};
 
 /// What a function may ask about its call.
 #[derive(Debug, Default)]
 pub(crate) struct CallState {
     pub(crate) is_cancelled: AtomicBool,
     pub(crate) deadline: Option<Instant>,
+}
+
+impl CallState {
+    /// What the frame of a call says.
+    pub(crate) fn of(frame: &CallFrame) -> Self {
+        let time_left = frame.time_left_ns.map(Duration::from_nanos);
+        let deadline = time_left.and_then(|time| Instant::now().checked_add(time));
+        Self {
+            deadline,
+            ..Self::default()
+        }
+    }
 }
 
 thread_local! {

@@ -85,7 +85,7 @@ pub struct CallFailure {
     pub(crate) module: &'static str,
     pub(crate) function: &'static str,
     pub(crate) cause: FailureCause,
-    pub(crate) unsent: Vec<(&'static str, Box<dyn Any + Send>)>,
+    pub(crate) unsent: Vec<(&'static str, Box<dyn Any + Send + Sync>)>,
 }
 
 /// Why a call failed.
@@ -244,8 +244,9 @@ impl CallFailure {
     /// [`Segment`](crate::Segment)) that was passed by value as `argument`. It comes back when
     /// nothing was sent, and is gone once the outcome is unknown.
     pub fn reclaim<T: 'static>(&mut self, argument: &str) -> Option<T> {
-        let is_wanted =
-            |(name, value): &(&str, Box<dyn Any + Send>)| *name == argument && value.is::<T>();
+        let is_wanted = |(name, value): &(&str, Box<dyn Any + Send + Sync>)| {
+            *name == argument && value.is::<T>()
+        };
         let index = self.unsent.iter().position(is_wanted)?;
         let (_, value) = self.unsent.swap_remove(index);
         value.downcast().ok().map(|value| *value)

@@ -13,7 +13,7 @@ use super::error::{CallError, CallFailure, FailureCause, SendError};
 use super::incoming::Incoming;
 use super::module::Method;
 use super::outgoing::{CopyBack, Outgoing};
-use super::pending::{Answer, Slot};
+use super::pending::{Answer, Begun, Deadline, Slot};
 use super::report::{CopyReason, Report};
 use super::returned::Return;
 use crate::wire::frame::Failure;
@@ -35,6 +35,8 @@ pub struct Call<'a, T, E> {
     method: &'static Method,
     state: State<'a>,
     limit: Option<Duration>,
+    /// Counted from the first poll.
+    deadline: Option<Deadline>,
     forbids_copies: bool,
     receive: fn(&mut Incoming<'_>) -> Result<Result<T, E>, Failure>,
     result: PhantomData<fn() -> Result<T, E>>,
@@ -65,6 +67,7 @@ pub fn call<'a, R: Return<K>, K>(
         method,
         state: State::Unsent(Box::new(send)),
         limit: None,
+        deadline: None,
         forbids_copies: caller.forbids_copies(),
         receive: R::receive,
         result: PhantomData,
@@ -105,13 +108,26 @@ impl<T, E> Call<'_, T, E> {
 
     fn poll_reported(&mut self, cx: &mut Context<'_>) -> Poll<Result<(T, Report), CallError<E>>> {
         if matches!(self.state, State::Unsent(_)) {
-            if let Err(end) = ready!(self.caller.connection().calls().poll_room(cx)) {
-                let cause = FailureCause::WorkerGone { end };
-                // The arguments are prepared all the same, so that what was passed by value is
-                // handed back with the error.
-                return Poll::Ready(Err(self.prepare_in_vain(cause)));
-            }
-            self.send().map_err(CallError::Failed)?;
+            let deadline = *self
+                .deadline
+                .get_or_insert_with(|| deadline_from_now(self.limit));
+            let exchange = self.caller.connection().exchange();
+            let begun = match exchange.calls().poll_begin(cx, deadline) {
+                Poll::Ready(Ok(begun)) => begun,
+                Poll::Ready(Err(cause)) => {
+                    // The arguments are prepared all the same, so that what was passed by value is
+                    // handed back with the error.
+                    return Poll::Ready(Err(self.prepare_in_vain(cause)));
+                }
+                Poll::Pending => {
+                    if deadline.is_some() {
+                        // The driver sleeps until the deadlines that it knows.
+                        exchange.channel().wake_driver();
+                    }
+                    return Poll::Pending;
+                }
+            };
+            self.send(begun, deadline).map_err(CallError::Failed)?;
         }
         let State::InFlight(in_flight) = &mut self.state else {
             panic!("a call was polled after it had completed");
@@ -162,7 +178,7 @@ impl<T, E> Call<'_, T, E> {
 }
 
 impl<'a, T, E> Call<'a, T, E> {
-    fn send(&mut self) -> Result<(), Box<CallFailure>> {
+    fn send(&mut self, begun: Begun, deadline: Deadline) -> Result<(), Box<CallFailure>> {
         let State::Unsent(prepare) = std::mem::replace(&mut self.state, State::Done) else {
             unreachable!("only an unsent call is sent");
         };
@@ -173,7 +189,7 @@ impl<'a, T, E> Call<'a, T, E> {
             .map_err(|SendError(cause)| cause)
             .and_then(|()| {
                 let exchange = connection.exchange();
-                exchange.send(self.method, &mut outgoing, self.deadline_from_now())
+                exchange.send(self.method, &mut outgoing, begun, deadline)
             });
         match sent {
             Ok(slot) => {
@@ -203,15 +219,15 @@ impl<'a, T, E> Call<'a, T, E> {
         let _ = prepare(&mut outgoing);
         CallError::Failed(Box::new(self.call_failure(cause, outgoing.given)))
     }
-
-    fn deadline_from_now(&self) -> Option<(Instant, Duration)> {
-        let limit = self.limit?;
-        // A deadline beyond the clock's range is none.
-        Instant::now().checked_add(limit).map(|at| (at, limit))
-    }
 }
 
-type Unsent = Vec<(&'static str, Box<dyn std::any::Any + Send>)>;
+/// When a call is given up that is first polled now. Beyond the clock's range, it never is.
+fn deadline_from_now(limit: Option<Duration>) -> Deadline {
+    let limit = limit?;
+    Instant::now().checked_add(limit).map(|at| (at, limit))
+}
+
+type Unsent = Vec<(&'static str, Box<dyn std::any::Any + Send + Sync>)>;
 
 impl<T, E> Call<'_, T, E> {
     fn failure(&self, cause: FailureCause, unsent: Unsent) -> CallError<E> {

@@ -27,7 +27,7 @@ pub struct Outgoing<'a> {
     /// What is copied back into the caller's arrays when the function has returned.
     pub(crate) copies_back: Vec<Box<dyn CopyBack + Send + 'a>>,
     /// What was passed by value, until it is sent.
-    pub(crate) given: Vec<(&'static str, Box<dyn Any + Send>)>,
+    pub(crate) given: Vec<(&'static str, Box<dyn Any + Send + Sync>)>,
 }
 
 impl<'a> Outgoing<'a> {
@@ -100,7 +100,7 @@ impl<'a> Outgoing<'a> {
         self.add(argument, loan)
     }
 
-    pub(crate) fn give<T: Any + Send, A: Element, D: Dimension>(
+    pub(crate) fn give<T: Any + Send + Sync, A: Element, D: Dimension>(
         &mut self,
         argument: &'static str,
         value: T,

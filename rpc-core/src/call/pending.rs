@@ -101,6 +101,40 @@ impl Slot {
     }
 }
 
+/// When a call is given up, and how long that was from its first poll.
+pub(crate) type Deadline = Option<(Instant, Duration)>;
+
+/// Stands for a call's number among the deadlines of those that wait for room.
+const WAITING_FOR_ROOM: u64 = 0;
+
+/// A call that has a slot and was not sent yet. Dropped, it is taken back.
+pub(crate) struct Begun {
+    calls: Arc<Calls>,
+    slot: Arc<Slot>,
+    is_sent: bool,
+}
+
+impl Begun {
+    /// The slot.
+    pub(crate) fn slot(&self) -> &Arc<Slot> {
+        &self.slot
+    }
+
+    /// Notes that it was sent: from now on the worker ends it.
+    pub(crate) fn sent(mut self) -> Arc<Slot> {
+        self.is_sent = true;
+        Arc::clone(&self.slot)
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if !self.is_sent {
+            self.calls.withdraw(&self.slot);
+        }
+    }
+}
+
 /// The calls in flight on one channel.
 pub(crate) struct Calls {
     table: Mutex<Table>,
@@ -110,11 +144,35 @@ pub(crate) struct Calls {
 #[derive(Default)]
 struct Table {
     slots: HashMap<u64, Arc<Slot>>,
+    /// Calls that were set aside.
+    aside: HashMap<u64, Arc<Slot>>,
     deadlines: BTreeSet<(Instant, u64)>,
     deadline_of: HashMap<u64, (Instant, Duration)>,
     n_calls: u64,
     end: Option<WorkerEnd>,
     waiting_for_room: Vec<Waker>,
+}
+
+impl Table {
+    fn begin(&mut self, deadline: Deadline) -> Arc<Slot> {
+        self.n_calls += 1;
+        let id = self.n_calls;
+        let state = SlotState {
+            held: Held::default(),
+            waker: None,
+            result: None,
+        };
+        let slot = Arc::new(Slot {
+            id,
+            state: Mutex::new(state),
+        });
+        self.slots.insert(id, Arc::clone(&slot));
+        if let Some((at, limit)) = deadline {
+            self.deadlines.insert((at, id));
+            self.deadline_of.insert(id, (at, limit));
+        }
+        slot
+    }
 }
 
 impl Calls {
@@ -126,45 +184,46 @@ impl Calls {
         }
     }
 
-    /// Completes when another call may begin, or with the end of the worker.
-    pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Poll<Result<(), WorkerEnd>> {
+    /// Begins a call that holds nothing yet, as soon as there is room for one more.
+    pub(crate) fn poll_begin(
+        self: &Arc<Self>,
+        cx: &Context<'_>,
+        deadline: Deadline,
+    ) -> Poll<Result<Begun, FailureCause>> {
         let mut table = self.lock();
         if let Some(end) = &table.end {
-            return Poll::Ready(Err(end.clone()));
+            return Poll::Ready(Err(FailureCause::WorkerGone { end: end.clone() }));
         }
         if table.slots.len() < self.n_at_most {
-            return Poll::Ready(Ok(()));
+            let slot = table.begin(deadline);
+            return Poll::Ready(Ok(Begun {
+                calls: Arc::clone(self),
+                slot,
+                is_sent: false,
+            }));
         }
-        table.waiting_for_room.push(cx.waker().clone());
+        if let Some((at, limit)) = deadline
+            && at <= Instant::now()
+        {
+            return Poll::Ready(Err(FailureCause::DeadlineExceeded { limit }));
+        }
+        if let Some((at, _)) = deadline {
+            table.deadlines.insert((at, WAITING_FOR_ROOM));
+        }
+        let is_same = |waker: &Waker| waker.will_wake(cx.waker());
+        if !table.waiting_for_room.iter().any(is_same) {
+            table.waiting_for_room.push(cx.waker().clone());
+        }
         Poll::Pending
     }
 
-    /// Begins a call that holds nothing yet.
-    pub(crate) fn begin(
-        &self,
-        deadline: Option<(Instant, Duration)>,
-    ) -> Result<Arc<Slot>, WorkerEnd> {
+    /// Begins a question that holds nothing and always finds room.
+    pub(crate) fn begin(&self) -> Result<Arc<Slot>, WorkerEnd> {
         let mut table = self.lock();
-        if let Some(end) = &table.end {
-            return Err(end.clone());
+        match &table.end {
+            Some(end) => Err(end.clone()),
+            None => Ok(table.begin(None)),
         }
-        table.n_calls += 1;
-        let id = table.n_calls;
-        let state = SlotState {
-            held: Held::default(),
-            waker: None,
-            result: None,
-        };
-        let slot = Arc::new(Slot {
-            id,
-            state: Mutex::new(state),
-        });
-        table.slots.insert(id, Arc::clone(&slot));
-        if let Some((at, limit)) = deadline {
-            table.deadlines.insert((at, id));
-            table.deadline_of.insert(id, (at, limit));
-        }
-        Ok(slot)
     }
 
     /// Hands the leases of a call over before its frame is sent; `Err` hands them back if the
@@ -180,7 +239,7 @@ impl Calls {
     }
 
     /// Takes a call back that was not sent. Its leases end; nothing was written.
-    pub(crate) fn withdraw(&self, slot: &Slot) {
+    fn withdraw(&self, slot: &Slot) {
         self.remove(slot.id);
         drop(slot.take_held());
     }
@@ -192,32 +251,13 @@ impl Calls {
         let Some(slot) = self.remove(id) else {
             return Ok(false);
         };
-        let Held { leases, bools } = slot.take_held();
-        // Nobody may see an invalid bool, so the tensors are poisoned until they have been looked
-        // through, which takes the end of the lease.
-        for lent in &bools {
-            lent.extent()
-                .leases()
-                .poison("a call that is being checked".into());
-        }
-        drop(leases);
-        let mut are_valid = true;
-        for lent in &bools {
-            if lent.are_elements_valid().unwrap_or(false) {
-                lent.extent().leases().recover();
-            } else {
-                are_valid = false;
-            }
-        }
-        if are_valid {
+        if end_leases(slot.take_held()) {
             slot.finish(Ok(answer));
             return Ok(true);
         }
-        let reason = "it wrote a bool that is neither 0 nor 1";
-        slot.finish(Err(FailureCause::Protocol {
-            reason: reason.to_owned(),
-        }));
-        Err(reason)
+        let reason = INVALID_BOOL.to_owned();
+        slot.finish(Err(FailureCause::Protocol { reason }));
+        Err(INVALID_BOOL)
     }
 
     /// Ends a call that the worker did not complete; `false` if no such call is in flight.
@@ -229,7 +269,9 @@ impl Calls {
         match &failure {
             Failure::Panicked { .. } => poison(held, "which panicked"),
             // Either it never began, or it ran to its end.
-            _ => drop(held),
+            _ => {
+                end_leases(held);
+            }
         }
         slot.finish(Err(FailureCause::Remote(Refusal(failure))));
         true
@@ -244,11 +286,24 @@ impl Calls {
         if has_begun {
             poison(held, "which was cancelled");
         } else {
-            drop(held);
+            end_leases(held);
         }
         let reason = "it ended without an answer".to_owned();
         slot.finish(Err(FailureCause::Protocol { reason }));
         true
+    }
+
+    /// Sets a call aside that nobody waits for and that may never be answered: it keeps its leases,
+    /// and makes room for another one.
+    pub(crate) fn set_aside(&self, id: u64) {
+        let waiting = {
+            let mut table = self.lock();
+            if let Some(slot) = table.slots.remove(&id) {
+                table.aside.insert(id, slot);
+            }
+            std::mem::take(&mut table.waiting_for_room)
+        };
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Gives the caller of a call this failure; the call goes on, with its leases.
@@ -267,10 +322,10 @@ impl Calls {
             table.end = Some(end.clone());
             table.deadlines.clear();
             table.deadline_of.clear();
-            (
-                std::mem::take(&mut table.slots),
-                std::mem::take(&mut table.waiting_for_room),
-            )
+            let aside = std::mem::take(&mut table.aside);
+            let mut slots = std::mem::take(&mut table.slots);
+            slots.extend(aside);
+            (slots, std::mem::take(&mut table.waiting_for_room))
         };
         for slot in slots.into_values() {
             poison(slot.take_held(), "whose worker ended");
@@ -282,6 +337,7 @@ impl Calls {
     /// Fails the calls whose deadline has passed; returns their numbers and the next deadline.
     pub(crate) fn expire(&self, now: Instant) -> (Vec<u64>, Option<Instant>) {
         let mut expired = Vec::new();
+        let mut waiting = Vec::new();
         let next = {
             let mut table = self.lock();
             loop {
@@ -289,6 +345,9 @@ impl Calls {
                     Some((at, id)) if *at <= now => {
                         let (at, id) = (*at, *id);
                         table.deadlines.remove(&(at, id));
+                        if id == WAITING_FOR_ROOM {
+                            waiting.append(&mut table.waiting_for_room);
+                        }
                         let limit = table.deadline_of.remove(&id).map(|(_, limit)| limit);
                         expired.extend(limit.map(|limit| (id, limit)));
                     }
@@ -297,6 +356,7 @@ impl Calls {
                 }
             }
         };
+        waiting.into_iter().for_each(Waker::wake);
         for (id, limit) in &expired {
             self.give_up(*id, FailureCause::DeadlineExceeded { limit: *limit });
         }
@@ -310,7 +370,8 @@ impl Calls {
 
     /// The number of calls in flight.
     pub(crate) fn len(&self) -> usize {
-        self.lock().slots.len()
+        let table = self.lock();
+        table.slots.len() + table.aside.len()
     }
 
     /// How the worker ended, if it has.
@@ -324,10 +385,9 @@ impl Calls {
             if let Some((at, _)) = table.deadline_of.remove(&id) {
                 table.deadlines.remove(&(at, id));
             }
-            (
-                table.slots.remove(&id),
-                std::mem::take(&mut table.waiting_for_room),
-            )
+            let slot = table.slots.remove(&id);
+            let slot = slot.or_else(|| table.aside.remove(&id));
+            (slot, std::mem::take(&mut table.waiting_for_room))
         };
         waiting.into_iter().for_each(Waker::wake);
         slot
@@ -337,6 +397,22 @@ impl Calls {
         // No critical section can panic half way.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a worker did that filled a mutable array of `bool` with other bytes.
+const INVALID_BOOL: &str = "wrote a bool that is neither 0 nor 1";
+
+/// Ends the leases of a call that ran to its end, or never began. Returns whether all lent `bool`s
+/// are still that; if not, what was lent for writing is poisoned.
+fn end_leases(held: Held) -> bool {
+    // Looked through while the leases still keep everyone else away.
+    let are_valid = held.bools.iter().all(Located::scan);
+    if are_valid {
+        drop(held);
+    } else {
+        poison(held, "which wrote a bool that is neither 0 nor 1");
+    }
+    are_valid
 }
 
 /// Ends leases without an answer: what was lent for writing may be half written.

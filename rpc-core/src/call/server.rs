@@ -7,11 +7,11 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
+use super::connection::FRAME_OVERHEAD_BYTES;
 use super::current::{self, CallState, Running};
 use super::incoming::{Parcel, Reply, ServerCall};
 use super::module::{Function, Handler, Module};
@@ -100,10 +100,18 @@ impl InFlight {
     }
 }
 
+/// How to drop an asynchronous function's future.
+enum Task {
+    /// A task of its own.
+    Tokio(AbortHandle),
+    /// A future inside tarpc's task.
+    Tarpc(futures::future::AbortHandle),
+}
+
 struct InFlightCall {
     state: Arc<CallState>,
     /// Drops an asynchronous function's future.
-    task: Option<AbortHandle>,
+    task: Option<Task>,
 }
 
 /// A call whose arguments are found, ready to run.
@@ -206,7 +214,11 @@ impl Server {
     }
 
     /// Finds the function and the arguments of a call.
-    pub(crate) fn prepare(&self, frame: CallFrame) -> Result<Result<Prepared, Failure>, Violation> {
+    pub(crate) fn prepare(
+        &self,
+        frame: CallFrame,
+        state: &Arc<CallState>,
+    ) -> Result<Result<Prepared, Failure>, Violation> {
         // Bound even if the function is unknown, so that what was given is given back.
         let bound = match self.channel.bind_all(&frame.handles) {
             Ok(bound) => bound,
@@ -216,21 +228,12 @@ impl Server {
         let Some(function) = self.served.functions.get(&frame.function) else {
             return Ok(Err(Failure::UnknownFunction));
         };
-        if self.lock().is_draining {
-            return Ok(Err(Failure::ShuttingDown));
-        }
         let has_begun = Arc::new(AtomicBool::new(false));
         let parcel = Parcel::new(bound, frame.body.0);
-        let time_left = frame.time_left_ns.map(Duration::from_nanos);
-        let deadline = time_left.and_then(|time| Instant::now().checked_add(time));
-        let state = Arc::new(CallState {
-            deadline,
-            ..CallState::default()
-        });
         Ok(Ok(Prepared {
             call: ServerCall::new(parcel, Arc::clone(&has_begun)),
             handler: function.handler,
-            state,
+            state: Arc::clone(state),
             has_begun,
         }))
     }
@@ -249,9 +252,15 @@ impl Server {
                 return Err(Violation(format!("sent more than {n_calls} calls at once")));
             }
         }
-        let prepared = match self.prepare(frame)? {
-            Ok(prepared) => prepared,
-            Err(failure) => {
+        let state = Arc::new(CallState::of(&frame));
+        // On the list before its arguments are found, so that `stop` waits for it or refuses it.
+        let listed = self.list(call, &state);
+        let prepared = self.prepare(frame, &state)?;
+        let (listed, prepared) = match (listed, prepared) {
+            (Some(listed), Ok(prepared)) => (listed, prepared),
+            (listed, prepared) => {
+                drop(listed);
+                let failure = prepared.err().unwrap_or(Failure::ShuttingDown);
                 let outcome = Outcome::Failed(failure);
                 self.channel
                     .send_or_close(&Frame::Reply(ReplyFrame { call, outcome }));
@@ -264,7 +273,6 @@ impl Server {
             state,
             has_begun,
         } = prepared;
-        let listed = self.list(call, &state);
         let ending = Ending {
             listed,
             server: Arc::clone(self),
@@ -288,25 +296,29 @@ impl Server {
                     ending: Some(ending),
                 });
                 if let Some(in_flight) = self.lock().calls.get_mut(&call) {
-                    in_flight.task = Some(task.abort_handle());
+                    in_flight.task = Some(Task::Tokio(task.abort_handle()));
                 }
             }
         }
         Ok(())
     }
 
-    /// Puts a call on the list of running functions.
-    fn list(self: &Arc<Self>, call: u64, state: &Arc<CallState>) -> Listed {
+    /// Puts a call on the list of running functions; `None` if the worker takes no more.
+    pub(crate) fn list(self: &Arc<Self>, call: u64, state: &Arc<CallState>) -> Option<Listed> {
+        let mut running = self.lock();
+        if running.is_draining {
+            return None;
+        }
         let in_flight = InFlightCall {
             state: Arc::clone(state),
             task: None,
         };
-        self.lock().calls.insert(call, in_flight);
-        Listed {
+        running.calls.insert(call, in_flight);
+        Some(Listed {
             server: Arc::clone(self),
             call,
             is_ending: false,
-        }
+        })
     }
 
     fn cancel(&self, call: u64) {
@@ -331,6 +343,14 @@ impl Server {
             Ok(reply) => reply,
             Err(failure) => return send(Outcome::Failed(failure)),
         };
+        let limit_bytes = self.channel.limits().frame_bytes;
+        let len_bytes = reply.body.len() as u64;
+        if len_bytes.saturating_add(FRAME_OVERHEAD_BYTES) > limit_bytes {
+            return send(not_returned(SendError::TooLong {
+                len_bytes,
+                limit_bytes,
+            }));
+        }
         let mut named = match self.channel.name_all(&reply.loans) {
             Ok(named) => named,
             Err(error) => return send(not_returned(error)),
@@ -351,27 +371,35 @@ impl Server {
 impl InFlightCall {
     fn cancel(&self) {
         self.state.is_cancelled.store(true, Ordering::Relaxed);
-        self.task.iter().for_each(AbortHandle::abort);
+        match &self.task {
+            Some(Task::Tokio(task)) => task.abort(),
+            Some(Task::Tarpc(task)) => task.abort(),
+            None => {}
+        }
     }
 }
 
 impl Prepared {
     /// Runs the function for tarpc's dispatcher, which cancels by dropping the future.
-    pub(crate) async fn run(self, server: &Arc<Server>, number: u64) -> Result<Reply, Failure> {
+    pub(crate) async fn run(self, listed: Listed) -> Result<Reply, Failure> {
         let Self {
             call,
             handler,
             state,
             ..
         } = self;
-        // On the list until the function has let go of its arguments, for `Server::stop`.
-        let listed = server.list(number, &state);
+        let ended = || Failure::NotReturned {
+            reason: "the worker is ending".to_owned(),
+        };
         match handler {
             Handler::Async(function) => {
                 let running = Running::new(state, function(call));
+                let (running, task) = futures::future::abortable(running);
+                listed.stops_with(task);
                 let returned = running.await;
+                // Dropped after the function's future: `Server::stop` waits for that.
                 drop(listed);
-                returned
+                returned.unwrap_or_else(|_| Err(ended()))
             }
             Handler::Sync(function) => {
                 let cancel = CancelOnDrop(Arc::clone(&state));
@@ -383,10 +411,7 @@ impl Prepared {
                 };
                 let returned = tokio::task::spawn_blocking(job).await;
                 drop(cancel);
-                let ended = |_| Failure::NotReturned {
-                    reason: "the worker is ending".to_owned(),
-                };
-                returned.map_err(ended)?
+                returned.unwrap_or_else(|_| Err(ended()))
             }
         }
     }
@@ -412,13 +437,23 @@ struct Ending {
 }
 
 /// A place on the list of running functions.
-struct Listed {
+pub(crate) struct Listed {
     server: Arc<Server>,
     call: u64,
     is_ending: bool,
 }
 
 impl Listed {
+    /// Has `Server::stop` drop the function's future by `task`.
+    fn stops_with(&self, task: futures::future::AbortHandle) {
+        if let Some(in_flight) = self.server.lock().calls.get_mut(&self.call) {
+            if in_flight.state.is_cancelled.load(Ordering::Relaxed) {
+                task.abort();
+            }
+            in_flight.task = Some(Task::Tarpc(task));
+        }
+    }
+
     /// Takes the call off the list, because what is sent next lets the host send another one. A
     /// shutdown waits until it is sent.
     fn leave(&mut self) {

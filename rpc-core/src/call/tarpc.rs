@@ -6,7 +6,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -21,12 +23,13 @@ use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
 use super::connection::{Dispatch, settle};
+use super::current::CallState;
 use super::error::FailureCause;
 use super::pending::Calls;
 use super::server::Server;
 use crate::channel::{Channel, SendError, Violation};
 use crate::wire::codec::{self, Bytes};
-use crate::wire::frame::{CallFrame, Frame, Outcome, ReplyFrame};
+use crate::wire::frame::{CallFrame, Failure, Frame, Outcome, ReplyFrame};
 
 /// The deadline that tarpc is given where the caller sets none. Its timers panic beyond two years.
 const NO_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -159,6 +162,8 @@ impl Dispatch for TarpcDispatch {
     fn cancel(&self, call: u64) {
         let task = self.tasks().remove(&call);
         task.iter().for_each(AbortHandle::abort);
+        // Nothing tells whether the worker will ever answer it.
+        self.calls.set_aside(call);
     }
 
     fn accept(&self, frame: Frame) -> Result<(), Violation> {
@@ -195,6 +200,7 @@ impl TarpcServer {
         let (arrivals, receiver) = mpsc::unbounded();
         let open: Arc<Mutex<HashSet<u64>>> = Arc::default();
         let (answered, wake) = (Arc::clone(&open), Arc::clone(&channel));
+        let ended = Arc::clone(&channel);
         let sent = move |response: &Response<ReplyFrame>| {
             lock(&answered).remove(&response.request_id);
             // It may have been the last one that a shutdown waits for.
@@ -205,13 +211,19 @@ impl TarpcServer {
             arrivals: receiver,
             sent: Box::new(sent),
         };
+        let serve = Serve {
+            server,
+            n_requests: Arc::default(),
+        };
         runtime.spawn(async move {
-            let requests = BaseChannel::with_defaults(transport).execute(Serve { server });
+            let requests = BaseChannel::with_defaults(transport).execute(serve);
             requests
                 .for_each(|handler| async {
                     tokio::spawn(handler);
                 })
                 .await;
+            // Without it, nobody would answer what still comes.
+            ended.close();
         });
         Self { arrivals, open }
     }
@@ -223,8 +235,17 @@ impl TarpcServer {
 
     /// Takes a message of tarpc's client.
     pub(crate) fn accept(&self, message: &Bytes) -> Result<(), Violation> {
-        let message = codec::decode(&message.0)
-            .map_err(|error| Violation(format!("sent a malformed request: {error}")))?;
+        let malformed = |what: &str| Violation(format!("sent a malformed request: {what}"));
+        // tarpc adds the time that is left to the clock while it decodes, which panics if it is
+        // centuries.
+        let decoded = catch_unwind(AssertUnwindSafe(|| codec::decode(&message.0)));
+        let mut message: ClientMessage<CallFrame> = decoded
+            .map_err(|_| malformed("its deadline is beyond the clock"))?
+            .map_err(|error| malformed(&error.to_string()))?;
+        if let ClientMessage::Request(request) = &mut message {
+            let latest = Instant::now() + NO_DEADLINE;
+            request.context.deadline = request.context.deadline.min(latest);
+        }
         match &message {
             ClientMessage::Request(request) => {
                 lock(&self.open).insert(request.id);
@@ -243,6 +264,7 @@ impl TarpcServer {
 #[derive(Clone)]
 struct Serve {
     server: Weak<Server>,
+    n_requests: Arc<AtomicU64>,
 }
 
 impl tarpc::server::Serve for Serve {
@@ -262,13 +284,18 @@ impl tarpc::server::Serve for Serve {
         };
         let call = frame.call;
         let server = self.server.upgrade().ok_or_else(ending)?;
-        let prepared = server.prepare(frame).map_err(|violation| {
+        let state = Arc::new(CallState::of(&frame));
+        // tarpc's own numbers are not known here; these are never used twice.
+        let number = self.n_requests.fetch_add(1, Ordering::Relaxed);
+        let listed = server.list(number, &state);
+        let prepared = server.prepare(frame, &state).map_err(|violation| {
             server.channel().close();
             ServerError::new(io::ErrorKind::InvalidData, violation.to_string())
         })?;
-        let returned = match prepared {
-            Ok(prepared) => prepared.run(&server, call).await,
-            Err(failure) => Err(failure),
+        let returned = match (listed, prepared) {
+            (Some(listed), Ok(prepared)) => prepared.run(listed).await,
+            (_, Err(failure)) => Err(failure),
+            (None, Ok(_)) => Err(Failure::ShuttingDown),
         };
         let outcome = Mutex::new(None);
         let keep = |sent: Outcome| {

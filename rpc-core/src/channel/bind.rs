@@ -1,8 +1,7 @@
 //! From handles to memory: what a call or a reply brought.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::{Channel, Violation};
 use crate::segment::backing::Backing;
@@ -90,7 +89,17 @@ impl Channel {
                 Violation(format!("sent {n} arrays at once, more than {n_handles}")).into(),
             );
         }
-        handles.iter().map(|handle| self.bind(handle)).collect()
+        let mut refusal = None;
+        let mut bound = Vec::new();
+        for handle in handles {
+            match self.bind(handle) {
+                Ok(array) => bound.push(array),
+                // All are bound, so that what was given is given back.
+                Err(refused @ BindError::Refused(_)) => refusal = Some(refused),
+                Err(violation) => return Err(violation),
+            }
+        }
+        refusal.map_or(Ok(bound), Err)
     }
 
     fn bind(&self, handle: &Handle) -> Result<Bound, BindError> {
@@ -117,15 +126,17 @@ impl Channel {
         access: Access,
     ) -> Result<(Arc<Backing>, Arc<Leases>), BindError> {
         let imports = self.imports();
-        if let Some(reason) = imports.refusal(handle.segment) {
-            return Err(BindError::Refused(reason.to_owned()));
-        }
-        let import = imports
-            .find(handle.segment)
-            .ok_or_else(|| refuse(handle, "was never announced"))?;
-        let backing = import
-            .backing(access)
-            .ok_or_else(|| refuse(handle, "wasn't announced for writing"))?;
+        let import = imports.find(handle.segment);
+        let Some((import, backing)) =
+            import.and_then(|import| Some((import, import.backing(access)?)))
+        else {
+            let refusal = imports.refusal(handle.segment).map(str::to_owned);
+            return Err(match (refusal, import) {
+                (Some(reason), _) => BindError::Refused(reason),
+                (None, None) => refuse(handle, "was never announced"),
+                (None, Some(_)) => refuse(handle, "wasn't announced for writing"),
+            });
+        };
         Ok((Arc::clone(backing), Arc::clone(&import.leases)))
     }
 
@@ -133,7 +144,7 @@ impl Channel {
         let (backing, leases) = self.find_theirs(handle, access)?;
         let place = place(handle, backing.mapping().len(), access)?;
         let key = leases
-            .begin(&place.bytes, access, &self.borrower())
+            .begin(&place.bytes, access, &borrower())
             .map_err(overlap(handle))?;
         lent(
             handle,
@@ -155,7 +166,7 @@ impl Channel {
         let range = place.bytes.start - start..place.bytes.end - start;
         let key = extent
             .leases()
-            .begin(&range, access, &self.borrower())
+            .begin(&range, access, &borrower())
             .map_err(overlap(handle))?;
         lent(
             handle,
@@ -175,15 +186,15 @@ impl Channel {
         let (backing, leases) = found?;
         let place = place(handle, backing.mapping().len(), Access::ReadWrite)?;
         let key = leases
-            .begin(&place.bytes, Access::ReadWrite, &self.borrower())
+            .begin(&place.bytes, Access::ReadWrite, &borrower())
             .map_err(overlap(handle))?;
         let tenure = FromPeer {
             channel: Weak::clone(&self.this),
             channel_uid: self.uid(),
             transfer,
             leases,
-            key,
-            is_given_back: AtomicBool::new(false),
+            bytes: place.bytes.clone(),
+            key: Mutex::new(Some(key)),
         };
         let start = place.bytes.start / BASE_ALIGNMENT * BASE_ALIGNMENT;
         let extent = Extent::new(backing, start..place.bytes.end, tenure);
@@ -250,10 +261,11 @@ impl Channel {
         self.send_or_close(&Frame::Ended { transfer });
         bytes.ok_or_else(|| Violation("sent a long frame that isn't bytes".to_owned()))
     }
+}
 
-    fn borrower(&self) -> Arc<str> {
-        "the peer".into()
-    }
+/// Whom the marks on bytes of a peer's segment are held by.
+fn borrower() -> Arc<str> {
+    "the peer".into()
 }
 
 /// The tenure of a tensor that a peer moved here.
@@ -262,16 +274,21 @@ struct FromPeer {
     channel_uid: u64,
     transfer: u64,
     leases: Arc<Leases>,
-    key: u64,
-    is_given_back: AtomicBool,
+    bytes: Range<usize>,
+    /// The mark on the bytes; none while they are on their way back.
+    key: Mutex<Option<u64>>,
+}
+
+impl FromPeer {
+    fn key(&self) -> MutexGuard<'_, Option<u64>> {
+        self.key.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Tenure for FromPeer {
     fn end(&self, _: &Arc<Backing>, _: &Range<usize>) {
-        if self.is_given_back.load(Ordering::Acquire) {
-            return;
-        }
-        self.leases.end(self.key);
+        let Some(key) = self.key().take() else { return };
+        self.leases.end(key);
         if let Some(channel) = self.channel.upgrade() {
             // A peer that is gone has no use for it.
             let _ = channel.send(&Frame::Ended {
@@ -285,8 +302,20 @@ impl Tenure for FromPeer {
     }
 
     fn give_back(&self) {
-        if !self.is_given_back.swap(true, Ordering::AcqRel) {
-            self.leases.end(self.key);
+        // Before the frame is sent: the peer may lend the same bytes as soon as it has them.
+        if let Some(key) = self.key().take() {
+            self.leases.end(key);
+        }
+    }
+
+    fn keep(&self) {
+        let mut key = self.key();
+        if key.is_none() {
+            // Nobody else can have been given them meanwhile.
+            *key = self
+                .leases
+                .begin(&self.bytes, Access::ReadWrite, &borrower())
+                .ok();
         }
     }
 }

@@ -73,32 +73,32 @@ impl Imports {
         self.segments.len() + self.refused.len()
     }
 
-    /// Notes a segment that was mapped for `access`. Returns what it replaces, for the caller to
-    /// drop without a lock; `Err` if it was announced for that access already.
+    /// Notes a segment that was mapped for `access`. One that was known for that access stays as it
+    /// was (a refusal may have crossed its announcement); the surplus mapping is returned, for the
+    /// caller to drop without a lock.
     pub(crate) fn insert(
         &mut self,
         segment: u64,
         access: Access,
         backing: Arc<Backing>,
-    ) -> Result<(), Arc<Backing>> {
+    ) -> Option<Arc<Backing>> {
+        self.refused.remove(&segment);
         let import = self.segments.entry(segment).or_default();
         let place = match access {
             Access::Read => &mut import.reading,
             Access::ReadWrite => &mut import.writing,
         };
         if place.is_some() {
-            return Err(backing);
+            return Some(backing);
         }
-        self.refused.remove(&segment);
         self.number_of.insert(backing.uid(), segment);
         *place = Some(backing);
-        Ok(())
+        None
     }
 
-    /// Notes a segment that can't be used here. Returns what was known of it.
-    pub(crate) fn refuse(&mut self, segment: u64, reason: &str) -> Option<Import> {
+    /// Notes a segment that can't be used here for an access that it isn't known for.
+    pub(crate) fn refuse(&mut self, segment: u64, reason: &str) {
         self.refused.insert(segment, reason.to_owned());
-        self.remove(segment)
     }
 
     /// Why the segment was refused, if it was.

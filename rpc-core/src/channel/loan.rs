@@ -98,6 +98,7 @@ pub(crate) struct Named<'a> {
     channel: &'a Channel,
     handles: Vec<Handle>,
     transfers: Vec<u64>,
+    returned: Vec<Arc<Extent>>,
 }
 
 impl Named<'_> {
@@ -111,6 +112,7 @@ impl Named<'_> {
     pub(crate) fn settle<T>(mut self, sent: &Result<T, SendError>) {
         if sent.is_ok() {
             self.transfers.clear();
+            self.returned.clear();
         }
     }
 }
@@ -120,6 +122,9 @@ impl Drop for Named<'_> {
         for transfer in self.transfers.drain(..) {
             let extent = self.channel.transfers().remove(transfer);
             drop(extent);
+        }
+        for extent in self.returned.drain(..) {
+            extent.tenure().keep();
         }
     }
 }
@@ -137,15 +142,19 @@ impl Handle {
 impl Channel {
     /// Names arrays for the peer, announcing the segments that it doesn't know.
     pub(crate) fn name_all(&self, loans: &[Loan]) -> Result<Named<'_>, SendError> {
+        let (handles, transfers, returned) = (Vec::new(), Vec::new(), Vec::new());
         let mut named = Named {
             channel: self,
-            handles: Vec::new(),
-            transfers: Vec::new(),
+            handles,
+            transfers,
+            returned,
         };
         for loan in loans {
             let handle = self.name(loan)?;
-            if let Terms::Moved { transfer } = handle.terms {
-                named.transfers.push(transfer);
+            match handle.terms {
+                Terms::Moved { transfer } => named.transfers.push(transfer),
+                Terms::Returned { .. } => named.returned.push(Arc::clone(&loan.extent)),
+                Terms::Read | Terms::ReadWrite => {}
             }
             named.handles.push(handle);
         }

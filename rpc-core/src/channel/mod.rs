@@ -35,6 +35,9 @@ use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::Frame;
 use crate::wire::handshake::{Limits, MESSAGE_BYTES, ServedModule};
 
+/// Segments that a peer may be ahead of the limit, because its threads announce at once.
+const SEGMENT_SLACK: usize = 256;
+
 /// The source of [`Channel::uid`].
 static NEXT_UID: AtomicU64 = AtomicU64::new(1);
 
@@ -186,7 +189,8 @@ impl Channel {
             .outbox
             .push(codec::encode(&Frame::Oversize { frame })?, None);
         if sent.is_err() {
-            drop(self.transfers().remove(transfer));
+            let extent = self.transfers().remove(transfer);
+            drop(extent);
         }
         Ok(sent?)
     }
@@ -290,7 +294,8 @@ impl Channel {
         attachment: Attachment,
     ) -> Result<(), Violation> {
         let n_segments = self.limits.n_segments as usize;
-        if self.imports().len() > n_segments {
+        // Threads of the sender may each be one ahead.
+        if self.imports().len() > n_segments + SEGMENT_SLACK {
             return Err(Violation(format!(
                 "announced more than {n_segments} segments"
             )));
@@ -308,13 +313,13 @@ impl Channel {
         };
         match mapped {
             Ok(backing) => {
-                let inserted = self.imports().insert(segment, access, backing);
-                inserted.map_err(|_| Violation(format!("announced segment {segment} twice")))
+                let surplus = self.imports().insert(segment, access, backing);
+                drop(surplus);
+                Ok(())
             }
             Err(ImportError::Violation(what)) => Err(Violation(what)),
             Err(ImportError::Refused(reason)) => {
-                let known = self.imports().refuse(segment, &reason);
-                drop(known);
+                self.imports().refuse(segment, &reason);
                 self.send_or_close(&Frame::Refused { segment, reason });
                 Ok(())
             }
@@ -352,7 +357,12 @@ impl Channel {
         }
         let announced = self.push_announcement(backing, access, named.segment);
         if announced.is_err() {
-            exports.unname(backing, access);
+            if named.is_first {
+                // The peer has never heard of it, so there will be nothing to take back.
+                exports.forget(backing.uid());
+            } else {
+                exports.unname(backing, access);
+            }
         }
         announced.map(|()| named.segment)
     }
@@ -390,15 +400,22 @@ impl Channel {
 
     /// Closes the channel for both sides. What waits to be sent is forgotten.
     pub(crate) fn close(&self) {
+        if !self.outbox.is_owner() {
+            // A forked child shares the socket, and must not close it for its parent.
+            return;
+        }
         self.outbox.close();
         self.socket.shut_down();
         self.outbox.wake_driver();
     }
 
-    /// Lets go of all memory that is shared with the peer, which is known to be dead or to have
-    /// let go of it.
-    pub(crate) fn release_all(&self) {
+    /// Lets go of all memory that is shared with the peer. What was moved to it is used again only
+    /// if it is dead: a peer in this process may have kept tensors.
+    pub(crate) fn release_all(&self, is_peer_dead: bool) {
         let transfers = self.transfers().take_all();
+        if !is_peer_dead {
+            transfers.values().for_each(|extent| extent.disown());
+        }
         let imports = self.imports().take_all();
         drop((transfers, imports));
     }

@@ -69,9 +69,14 @@ impl Outbox {
         })
     }
 
+    /// Tells whether this is the process that made it, and not a forked child of that.
+    pub(crate) fn is_owner(&self) -> bool {
+        std::process::id() == self.owner
+    }
+
     /// Sends `message` now, or queues it behind what waits already.
     pub(crate) fn push(&self, message: Vec<u8>, fd: Option<Descriptor>) -> Result<(), Closed> {
-        if std::process::id() != self.owner {
+        if !self.is_owner() {
             return Err(Closed);
         }
         let mut queue = self.lock();

@@ -5,6 +5,7 @@
 //! nothing happens.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, ChildStderr, ChildStdout};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -27,6 +28,9 @@ const EXIT_GRACE: Duration = Duration::from_millis(200);
 const TERM_GRACE: Duration = Duration::from_millis(500);
 /// Frames that are read before the driver looks at everything else again.
 const FRAMES_AT_A_TIME: usize = 256;
+
+/// What is told of a worker whose driver panicked.
+const PANICKED: &str = "made its host's driver thread panic (does a log sink panic?)";
 
 /// What the holders of a worker and its driver tell each other.
 #[derive(Debug, Default)]
@@ -59,7 +63,13 @@ impl Control {
         match &state.end {
             Some(end) => Poll::Ready(end.clone()),
             None => {
-                state.waiting.push(cx.waker().clone());
+                if !state
+                    .waiting
+                    .iter()
+                    .any(|waker| waker.will_wake(cx.waker()))
+                {
+                    state.waiting.push(cx.waker().clone());
+                }
                 Poll::Pending
             }
         }
@@ -101,6 +111,17 @@ pub(crate) struct WorkerProcess {
     pub(crate) log: Log,
     /// Whether SIGTERM was sent, and when SIGKILL follows.
     kill_at: Option<Instant>,
+    is_reaped: bool,
+    /// The process whose child it is, and not a forked one of that.
+    owner: u32,
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        if !self.is_reaped && std::process::id() == self.owner {
+            self.reap();
+        }
+    }
 }
 
 impl WorkerProcess {
@@ -108,14 +129,20 @@ impl WorkerProcess {
     pub(crate) fn new(mut child: Child, log: Log) -> std::io::Result<Self> {
         let watched = Self::watch(&mut child);
         match watched {
-            Ok((pidfd, stdout, stderr)) => Ok(Self {
-                child,
-                pidfd,
-                stdout,
-                stderr,
-                log,
-                kill_at: None,
-            }),
+            Ok((pidfd, stdout, stderr)) => {
+                let owner = std::process::id();
+                let (kill_at, is_reaped) = (None, false);
+                Ok(Self {
+                    child,
+                    pidfd,
+                    stdout,
+                    stderr,
+                    log,
+                    kill_at,
+                    is_reaped,
+                    owner,
+                })
+            }
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -184,7 +211,9 @@ impl WorkerProcess {
 
     /// Kills it, if it still runs, and waits until the kernel has taken it apart.
     pub(crate) fn reap(&mut self) -> EndReason {
-        let _ = self.child.kill();
+        // By descriptor: the number may be another process's, if somebody else has waited for it.
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+        self.is_reaped = true;
         let reason = self
             .child
             .wait()
@@ -224,7 +253,12 @@ impl Driver {
     /// Runs until the worker has ended, then ends all calls and releases all they held.
     pub(crate) fn run(mut self) {
         let mut buffer = vec![0; MESSAGE_BYTES + 1];
-        let violation = self.drive(&mut buffer).err();
+        // Whatever panics in here (a log sink of the user's, say), the worker is ended and its
+        // callers are told.
+        let driven = catch_unwind(AssertUnwindSafe(|| self.drive(&mut buffer)));
+        let violation = driven
+            .unwrap_or_else(|_| Err(Violation(PANICKED.to_owned())))
+            .err();
         self.exchange.channel().close();
         let (reason, last_lines) = match &mut self.life {
             Life::Process(process) => {
@@ -245,7 +279,8 @@ impl Driver {
         let reason = violation.map_or(reason, |Violation(what)| EndReason::ProtocolViolation(what));
         let end = WorkerEnd::new(reason, last_lines);
         self.exchange.calls().fail_all(&end);
-        self.exchange.channel().release_all();
+        let is_peer_dead = matches!(self.life, Life::Process(_));
+        self.exchange.channel().release_all(is_peer_dead);
         self.control.set_end(end);
     }
 

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Lines that are kept for the error that tells of the worker's end.
@@ -87,11 +88,13 @@ impl Log {
 
     fn line(&mut self, stream: LogStream, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
-        (self.sink.0)(LogLine {
+        let line = LogLine {
             worker: &self.worker,
             stream,
             text: &text,
-        });
+        };
+        // A sink that panics loses this line, and nothing else.
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.sink.0)(line)));
         if self.last_lines.len() == KEPT_LINES {
             self.last_lines.pop_front();
         }

@@ -178,6 +178,8 @@ fn serve(server: &std::sync::Arc<Server>, host: Option<&OwnedFd>) -> Result<End,
     let mut buffer = vec![0; MESSAGE_BYTES + 1];
     loop {
         channel.clear_wake();
+        // Asked first: what is queued after that keeps it from being drained.
+        let is_drained = server.is_drained();
         let has_more_to_send = channel.flush();
         let is_open = loop {
             match channel.receive(&mut buffer)? {
@@ -189,8 +191,12 @@ fn serve(server: &std::sync::Arc<Server>, host: Option<&OwnedFd>) -> Result<End,
         if !is_open {
             return Ok(End::HostGone);
         }
-        if server.is_drained() && !has_more_to_send {
+        if is_drained && !has_more_to_send {
             return Ok(End::Drained);
+        }
+        if server.is_drained() {
+            // It was drained while the frames were read: once more round, to send the last ones.
+            channel.wake_driver();
         }
         let mut events = PollFlags::IN;
         events.set(PollFlags::OUT, has_more_to_send);
@@ -242,7 +248,7 @@ pub(crate) fn start_thread(
         }
         server.stop();
         server.channel().close();
-        server.channel().release_all();
+        server.channel().release_all(false);
         runtime.shutdown_background();
     };
     Ok(thread::Builder::new()

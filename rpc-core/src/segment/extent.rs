@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::backing::Backing;
 use super::lease::Leases;
@@ -20,6 +21,9 @@ pub(crate) trait Tenure: Send + Sync {
 
     /// Prepares for giving the bytes back to that peer: `end` has nothing left to do.
     fn give_back(&self) {}
+
+    /// Undoes [`give_back`](Self::give_back): the bytes were not sent.
+    fn keep(&self) {}
 }
 
 /// The bytes of one tensor (or one bare segment): a range of a segment that no other tenant uses.
@@ -31,6 +35,7 @@ pub(crate) struct Extent {
     range: Range<usize>,
     leases: Leases,
     tenure: Box<dyn Tenure>,
+    is_disowned: AtomicBool,
 }
 
 impl Extent {
@@ -46,6 +51,7 @@ impl Extent {
             range,
             leases: Leases::default(),
             tenure: Box::new(tenure),
+            is_disowned: AtomicBool::new(false),
         }
     }
 
@@ -78,6 +84,12 @@ impl Extent {
         self.tenure.as_ref()
     }
 
+    /// Has the bytes unmapped, in the end, instead of given to the next tenant: somebody else in
+    /// this process may go on using them.
+    pub(crate) fn disown(&self) {
+        self.is_disowned.store(true, Ordering::Relaxed);
+    }
+
     /// What calls hold on the bytes.
     pub(crate) fn leases(&self) -> &Leases {
         &self.leases
@@ -91,7 +103,9 @@ impl Extent {
 
 impl Drop for Extent {
     fn drop(&mut self) {
-        self.tenure.end(&self.backing, &self.range);
+        if !*self.is_disowned.get_mut() {
+            self.tenure.end(&self.backing, &self.range);
+        }
     }
 }
 

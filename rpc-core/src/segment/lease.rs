@@ -123,13 +123,15 @@ impl Leases {
 
     /// Marks the contents as possibly half written.
     pub(crate) fn poison(&self, by: Arc<str>) {
-        self.lock().poisoned_by = Some(by);
+        let mut state = self.lock();
+        state.poisoned_by = Some(by);
         self.is_poisoned.store(true, Ordering::Release);
     }
 
     /// Takes the mark away. The caller has validated the contents.
     pub(crate) fn recover(&self) {
-        self.lock().poisoned_by = None;
+        let mut state = self.lock();
+        state.poisoned_by = None;
         self.is_poisoned.store(false, Ordering::Release);
     }
 

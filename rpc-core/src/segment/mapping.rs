@@ -30,6 +30,8 @@ pub(crate) struct Mapping {
     base: NonNull<u8>,
     len: usize,
     access: Access,
+    /// The process that made it: a forked child doesn't have the pages.
+    owner: u32,
 }
 
 // SAFETY: the mapping belongs to the process, not to a thread, and the value only hands out raw
@@ -54,7 +56,12 @@ impl Mapping {
         let base =
             unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, protection, flags, fd, 0) }?;
         let base = NonNull::new(base.cast::<u8>()).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let mapping = Self { base, len, access };
+        let mapping = Self {
+            base,
+            len,
+            access,
+            owner: std::process::id(),
+        };
         // A forked child must not keep the pages alive. A kernel that refuses changes nothing else.
         // SAFETY: the range is the mapping just made (invariant 1); DONTFORK alters no contents.
         let _ = unsafe { rustix::mm::madvise(base.as_ptr().cast(), len, Advice::LinuxDontFork) };
@@ -83,6 +90,10 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        if std::process::id() != self.owner {
+            // The range may be something else by now.
+            return;
+        }
         // SAFETY: the range was mapped by `new` and is unmapped once, here (invariant 1). Pointers
         // into it are kept only beside an `Arc` of what owns this value.
         let unmapped = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.len) };

@@ -11,6 +11,8 @@ use rustix::fs::{FallocateFlags, Mode, OFlags, SealFlags};
 const NAME: &str = "reedbed";
 /// What `statfs` says of the kernel's own tmpfs, where memfds live (`TMPFS_MAGIC`, `man 2 statfs`).
 const TMPFS_MAGIC: i64 = 0x0102_1994;
+/// The unit of `st_blocks` (`man 2 stat`).
+const STAT_BLOCK_BYTES: i64 = 512;
 /// The size of an ordinary page of tmpfs; a memfd of huge pages reports theirs.
 const LARGEST_BLOCK_BYTES: i64 = 64 * 1024;
 
@@ -38,6 +40,9 @@ pub(crate) enum Unfit {
         /// The length that the peer announced.
         announced: usize,
     },
+    /// Some of its pages don't exist yet.
+    #[error("not all of its pages are reserved")]
+    Sparse,
     /// The kernel would not say.
     #[error("it can't be examined")]
     Io(#[from] io::Error),
@@ -56,7 +61,7 @@ pub(crate) fn create(len: usize) -> Result<OwnedFd, CreateError> {
     let len = u64::try_from(len).map_err(|error| CreateError::Pages(io::Error::other(error)))?;
     file.set_len(len).map_err(CreateError::Pages)?;
     if len > 0 {
-        rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len)
+        rustix::io::retry_on_intr(|| rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len))
             .map_err(|error| CreateError::Pages(error.into()))?;
     }
     memfd
@@ -96,9 +101,13 @@ pub(crate) fn check(fd: BorrowedFd<'_>, announced: usize) -> Result<(), Unfit> {
     if kind != TMPFS_MAGIC || block > LARGEST_BLOCK_BYTES {
         return Err(Unfit::NotShmem { kind, block });
     }
-    let actual = rustix::fs::fstat(fd).map_err(io::Error::from)?.st_size;
+    let stat = rustix::fs::fstat(fd).map_err(io::Error::from)?;
+    let actual = stat.st_size;
     if usize::try_from(actual) != Ok(announced) {
         return Err(Unfit::Length { actual, announced });
+    }
+    if stat.st_blocks.saturating_mul(STAT_BLOCK_BYTES) < actual {
+        return Err(Unfit::Sparse);
     }
     Ok(())
 }

@@ -128,23 +128,31 @@ fn own_segment(backing: Arc<Backing>, len: usize, is_zeroed: bool) -> Allocation
 fn allocate_packed(len: usize, arena_bytes: usize) -> Result<Allocation, ShmExhausted> {
     // An extent of no elements still gets a line, so that every extent has an address.
     let len = len.max(1).next_multiple_of(ALIGNMENT);
-    let mut pool = lock();
-    let taken = pool.arenas.iter().find_map(|arena| arena.take(len));
-    let extent = match taken {
-        Some(extent) => extent,
-        None => {
-            let arena = Arena::create(arena_bytes)?;
-            let extent = arena
-                .take(len)
-                .ok_or_else(|| ShmExhausted::new(len, Shortage::Budget))?;
-            pool.arenas.push(arena);
-            extent
-        }
-    };
-    Ok(Allocation {
+    if let Some(extent) = take_packed(len) {
+        return Ok(packed(extent));
+    }
+    // Made without the lock, which reserving pages would hold for long. Two threads may each make
+    // one; both are used.
+    let arena = Arena::create(arena_bytes).or_else(|_| {
+        trim_pool();
+        Arena::create(arena_bytes)
+    })?;
+    let extent = arena
+        .take(len)
+        .ok_or_else(|| ShmExhausted::new(len, Shortage::Budget))?;
+    lock().arenas.push(arena);
+    Ok(packed(extent))
+}
+
+fn take_packed(len: usize) -> Option<Extent> {
+    lock().arenas.iter().find_map(|arena| arena.take(len))
+}
+
+fn packed(extent: Extent) -> Allocation {
+    Allocation {
         extent: Arc::new(extent),
         is_zeroed: false,
-    })
+    }
 }
 
 /// Rounds a length up to one of eight per power of two, so that similar tenants fit each other's

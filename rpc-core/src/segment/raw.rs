@@ -147,6 +147,36 @@ impl Segment {
         elements_mut(self.as_bytes_mut()?)
     }
 
+    /// Tells whether a call that could write it ended without an answer.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.bytes.is_poisoned()
+    }
+
+    /// Accepts the bytes as they are after a call that could write them ended without an answer.
+    ///
+    /// # Errors
+    /// As [`Tensor::recover`].
+    pub fn recover(&mut self) -> Result<(), crate::RecoverError> {
+        self.bytes.recover()
+    }
+
+    /// Sets all bytes to zero, poisoned or not, and takes the mark away.
+    ///
+    /// # Errors
+    /// As [`Tensor::reset`].
+    pub fn reset(&mut self) -> Result<(), AccessError> {
+        self.bytes.reset()
+    }
+
+    /// Waits until no call holds a lease on the segment.
+    ///
+    /// # Cancel safety
+    /// It only waits: dropping it changes nothing.
+    pub fn released(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.bytes.released()
+    }
+
     /// Gives the bytes a shape and an element type, row-major. Nothing is copied.
     ///
     /// # Errors

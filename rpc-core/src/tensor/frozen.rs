@@ -64,6 +64,12 @@ impl<A: Element, D: Dimension> FrozenTensor<A, D> {
         self.tensor.shape()
     }
 
+    /// Returns the tensor, for all that can be done with a shared borrow of it.
+    #[must_use]
+    pub fn as_tensor(&self) -> &Tensor<A, D> {
+        &self.tensor
+    }
+
     /// Returns the device and inode of the segment it lies in, equal in every process.
     #[must_use]
     pub fn identity(&self) -> SegmentIdentity {

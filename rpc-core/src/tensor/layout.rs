@@ -123,7 +123,15 @@ impl CheckedLayout {
         let dimensions: Option<Vec<usize>> =
             shape.iter().map(|n| usize::try_from(*n).ok()).collect();
         let steps: Option<Vec<isize>> = strides.iter().map(|s| isize::try_from(*s).ok()).collect();
-        let (dimensions, steps) = dimensions.zip(steps).ok_or_else(overflow)?;
+        let (dimensions, mut steps) = dimensions.zip(steps).ok_or_else(overflow)?;
+        // A step that leads nowhere is zero, as in ndarray, so that no arithmetic on it can leave
+        // the bytes or overflow.
+        let is_empty = dimensions.contains(&0);
+        for (n, step) in dimensions.iter().zip(&mut steps) {
+            if is_empty || *n == 1 {
+                *step = 0;
+            }
+        }
 
         let bytes = Self::bounds(layout, dtype, len).ok_or_else(overflow)??;
         if !offset_bytes.is_multiple_of(dtype.alignment_bytes() as u64) {

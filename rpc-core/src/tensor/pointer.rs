@@ -182,8 +182,8 @@ impl<A: Element, D: Dimension> Located<A, D> {
             .check(&self.bytes(), Access::ReadWrite)?;
         let len = self.raw.len() * size_of::<A>();
         let first = self.raw.as_ptr().cast_mut().cast();
-        // SAFETY: as in `view_mut`; the elements are plain data without padding, in one run. Only
-        // `u8` tensors are written through it (see `Segment`).
+        // SAFETY: as in `view_mut`; the elements are plain data without padding, in one run. Whoever
+        // writes bytes into a `bool` tensor scans them before anyone else sees it.
         Ok(unsafe { std::slice::from_raw_parts_mut(first, len) })
     }
 
@@ -208,17 +208,24 @@ impl<A: Element, D: Dimension> Located<A, D> {
     /// Tells whether all elements are valid for their type: only `bool` can say no.
     ///
     /// # Errors
-    /// As [`Self::view`].
+    /// As [`Self::view`], but for poisoned elements, which it is there to look at.
     pub(crate) fn are_elements_valid(&self) -> Result<bool, AccessError> {
-        if A::DTYPE != DType::Bool {
-            return Ok(true);
-        }
         self.extent
             .leases()
             .check_leases(&self.bytes(), Access::Read)?;
-        // SAFETY: as in `view`, read as bytes: one byte each, of which every value is valid.
+        Ok(self.scan())
+    }
+
+    /// As [`Self::are_elements_valid`], for elements that nobody else can reach: the caller holds
+    /// the only lease on them, and the peer it was for has let go; or has them by `&mut`.
+    pub(crate) fn scan(&self) -> bool {
+        if A::DTYPE != DType::Bool {
+            return true;
+        }
+        // SAFETY: as in `view`, read as bytes, of which every value is valid; nobody writes them,
+        // as the caller vouches.
         let bytes = unsafe { self.raw.clone().cast::<u8>().deref_into_view() };
-        Ok(bytes.iter().all(|byte| *byte <= 1))
+        bytes.iter().all(|byte| *byte <= 1)
     }
 }
 
@@ -386,6 +393,11 @@ fn raw_view<A: Element, D: Dimension>(
 
 /// The same elements, for writing. The caller sees to it that no two indices name one element.
 fn mutable<A: Element, D: Dimension>(raw: &RawArrayView<A, D>) -> RawArrayViewMut<A, D> {
+    if raw.is_empty() {
+        let nowhere = raw.as_ptr().cast_mut();
+        // SAFETY: the pointer is that of a raw view that was built; there is no element behind it.
+        return unsafe { RawArrayViewMut::from_shape_ptr(raw.raw_dim(), nowhere) };
+    }
     let mut upwards = raw.clone();
     let is_turned: Vec<bool> = raw.strides().iter().map(|stride| *stride < 0).collect();
     let turn = Slice::new(0, None, -1);

@@ -39,13 +39,13 @@ impl Limits {
         n_segments: 16 * 1024,
     };
 
-    /// The smaller of both sides' numbers.
+    /// The smaller of both sides' numbers, and at least one of each.
     pub(crate) fn negotiate(self, theirs: Self) -> Self {
         Self {
-            frame_bytes: self.frame_bytes.min(theirs.frame_bytes),
-            n_calls: self.n_calls.min(theirs.n_calls),
-            n_handles: self.n_handles.min(theirs.n_handles),
-            n_segments: self.n_segments.min(theirs.n_segments),
+            frame_bytes: self.frame_bytes.min(theirs.frame_bytes).max(1),
+            n_calls: self.n_calls.min(theirs.n_calls).max(1),
+            n_handles: self.n_handles.min(theirs.n_handles).max(1),
+            n_segments: self.n_segments.min(theirs.n_segments).max(1),
         }
     }
 }

@@ -69,9 +69,13 @@ pub(crate) async fn random_arrays_come_back_equal(setting: Setting) -> TestResul
             .current();
         let shape: Vec<usize> = cut.iter().map(|(n, _)| *n).collect();
         let array = ArrayD::from_shape_fn(IxDyn(&shape), |index| {
-            index.slice().iter().zip(1u16..).fold(1u16, |hash, (i, axis)| {
-                (0..*i).fold(hash, |hash, _| hash.wrapping_mul(31).wrapping_add(axis))
-            })
+            index
+                .slice()
+                .iter()
+                .zip(1u16..)
+                .fold(1u16, |hash, (i, axis)| {
+                    (0..*i).fold(hash, |hash, _| hash.wrapping_mul(31).wrapping_add(axis))
+                })
         });
         let tensor = Tensor::from(&array);
         let slices: Vec<ndarray::SliceInfoElem> = cut

@@ -163,6 +163,126 @@ pub(crate) async fn an_argument_over_the_limit_is_not_sent(setting: Setting) -> 
     let message = error.to_string();
     assert!(message.contains("`values::echo_bytes`"), "{message}");
     assert!(message.contains("67108864"), "{message}");
-    assert_eq!(values.echo_bytes(vec![1, 2]).await?, [1, 2], "the worker is none the wiser");
+    assert_eq!(
+        values.echo_bytes(vec![1, 2]).await?,
+        [1, 2],
+        "the worker is none the wiser"
+    );
+    Ok(())
+}
+
+pub(crate) async fn what_was_received_outlives_the_worker(setting: Setting) -> TestResult {
+    let (worker, arrays) = import::<arrays::Client>(setting).await?;
+    let range = arrays.range(200_000).await?;
+    worker.shutdown(Duration::from_secs(60)).await;
+    // Whoever gets memory next doesn't get this one's.
+    let others: Vec<_> = (0..4)
+        .map(|_| Tensor::<f64, ndarray::Ix1>::from_elem(200_000, -1.0))
+        .collect::<Result<_, _>>()?;
+    assert_eq!(range.view()?[199_999], 199_999.0);
+    assert!(
+        others
+            .iter()
+            .all(|other| other.identity() != range.identity())
+    );
+    Ok(())
+}
+
+pub(crate) async fn a_poisoned_half_stays_poisoned(setting: Setting) -> TestResult {
+    let (_worker, arrays) = import::<arrays::Client>(setting).await?;
+    let mut flags = Tensor::<bool, ndarray::Ix1>::zeros(100)?;
+    let (left, right) = flags.tensor_view_mut().split_at(ndarray::Axis(0), 50);
+    let gates = Gates::new();
+    let pair = gates.pair();
+    let right_half = arrays.invert_after(right, pair.clone());
+    let left_half = async {
+        gate::pass(&pair.0).await;
+        let panicked = arrays.panic_after_inverting(left).await;
+        gate::pass(&pair.1).await;
+        panicked
+    };
+    let (inverted, panicked) = futures::join!(right_half, left_half);
+    assert!(panicked.is_err());
+    inverted?;
+    assert!(
+        flags.is_poisoned(),
+        "an answer for the other half says nothing of this one"
+    );
+    flags.recover()?;
+    assert!(flags.view()?.iter().all(|flag| *flag));
+    Ok(())
+}
+
+pub(crate) async fn a_result_over_the_limit_is_an_error(setting: Setting) -> TestResult {
+    let (_worker, values) = import::<values::Client>(setting).await?;
+    let error = values.zeros(70 << 20).await.unwrap_err();
+    assert!(!error.is_retryable(), "the function has run");
+    assert!(
+        error.to_string().contains("the result could not be sent"),
+        "{error}"
+    );
+    assert_eq!(values.zeros(3).await?, [0, 0, 0]);
+    Ok(())
+}
+
+pub(crate) async fn what_could_not_be_returned_goes_back(setting: Setting) -> TestResult {
+    let (_worker, arrays) = import::<arrays::Client>(setting).await?;
+    let given = Tensor::<f64, ndarray::Ix1>::from_elem(200_000, 1.0)?;
+    let identity = given.identity();
+    let error = arrays.pass_on_with(given, 70 << 20).await.unwrap_err();
+    assert!(
+        error.to_string().contains("the result could not be sent"),
+        "{error}"
+    );
+    // The memory comes back to this process's pool, for the next one of its size.
+    let is_back = |_| {
+        Tensor::<f64, ndarray::Ix1>::zeros(200_000).is_ok_and(|next| next.identity() == identity)
+    };
+    for _ in 0..1000 {
+        if is_back(()) {
+            return Ok(());
+        }
+        arrays.sum(&Tensor::zeros(1)?).await?;
+    }
+    Err("the memory of a result that was not sent is lost".into())
+}
+
+pub(crate) async fn more_calls_than_fit_wait_for_room(setting: Setting) -> TestResult {
+    let (worker, control) = import::<control::Client>(setting).await?;
+    let values = worker.import::<values::Client>().await?;
+    let gates = Gates::new();
+    let pair = gates.pair();
+    let holder = control.pass(pair.clone());
+    let flood = async {
+        gate::pass(&pair.0).await;
+        let tasks: Vec<_> = (0..4)
+            .map(|_| {
+                let values = values.clone();
+                tokio::spawn(async move {
+                    let calls = (0..600).map(|index| values.divide(index, 1));
+                    futures::future::join_all(calls).await
+                })
+            })
+            .collect();
+        for results in futures::future::join_all(tasks).await {
+            for (quotient, expected) in results?.into_iter().zip(0..) {
+                assert_eq!(quotient?, expected);
+            }
+        }
+        gate::pass(&pair.1).await;
+        Ok::<_, Box<dyn std::error::Error>>(())
+    };
+    let (seven, flooded) = futures::join!(holder, flood);
+    flooded?;
+    assert_eq!(seven?, 7);
+    Ok(())
+}
+
+pub(crate) async fn an_empty_slice_stays_inside(setting: Setting) -> TestResult {
+    let (_worker, arrays) = import::<arrays::Client>(setting).await?;
+    let empty = Tensor::<f64, Ix2>::zeros((0, 1_000_000))?;
+    let slice = empty.slice(ndarray::s![.., 500_000..]);
+    assert_eq!(slice.shape(), [0, 500_000]);
+    assert_eq!(arrays.checksum(slice.into_dyn()).await?, 0.0);
     Ok(())
 }

@@ -107,5 +107,8 @@ conformance! {
         a_leased_tensor_can_be_dropped, interleaved_halves_are_refused, a_deadline_ends_the_wait;
     failures: a_panic_is_its_callers_error, a_panic_poisons_what_it_wrote,
         an_error_poisons_nothing, a_crash_is_told_to_every_caller, shutdown_waits_for_calls,
-        calls_after_the_end_are_not_sent, an_argument_over_the_limit_is_not_sent;
+        calls_after_the_end_are_not_sent, an_argument_over_the_limit_is_not_sent,
+        what_was_received_outlives_the_worker, a_poisoned_half_stays_poisoned,
+        a_result_over_the_limit_is_an_error, what_could_not_be_returned_goes_back,
+        more_calls_than_fit_wait_for_room, an_empty_slice_stays_inside;
 }
