@@ -1,10 +1,5 @@
 //! How workers start and end, and what is left of them.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails where something is not as it should be"
-)]
-
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -376,4 +371,31 @@ async fn two_modules_of_one_name_are_refused() {
             .contains("two modules are called `values`"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_log_that_panics_loses_its_line_and_nothing_else() -> TestResult {
+    let worker = Worker::builder(WORKER)
+        .log(|line| panic!("no room for {}", line.text))
+        .spawn()
+        .await?;
+    let control = worker.import::<control::Client>().await?;
+    control.print("one".to_owned(), "two".to_owned()).await?;
+    assert_eq!(control.process_id().await?, worker.id().expect("a process"));
+    let end = worker.shutdown(Duration::from_secs(60)).await;
+    assert_eq!(end.reason(), &EndReason::Exited(0));
+    assert_eq!(end.last_lines().len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn errors_of_calls_can_be_sent_and_shared() -> TestResult {
+    async fn call(worker: &Worker) -> Result<i64, Box<dyn std::error::Error + Send + Sync>> {
+        let values = worker.import::<values::Client>().await?;
+        Ok(values.divide(1, 0).await?)
+    }
+    let worker = Worker::spawn(WORKER).await?;
+    let error = call(&worker).await.expect_err("a quotient of zero");
+    assert_eq!(error.to_string(), "1 can't be divided by zero");
+    Ok(())
 }
