@@ -18,13 +18,16 @@ pub mod worker;
 /// Continues an FNV-1a hash, or begins one with `0xcbf29ce484222325`.
 #[must_use]
 pub fn fnv1a(bytes: &[u8], hash: u64) -> u64 {
-    bytes
-        .iter()
-        .fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    bytes.iter().fold(hash, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// The number of a function.
 #[must_use]
 pub fn function(module: &str, function: &str) -> u64 {
-    fnv1a(format!("{module}.{function}").as_bytes(), 0xcbf2_9ce4_8422_2325)
+    fnv1a(
+        format!("{module}.{function}").as_bytes(),
+        0xcbf2_9ce4_8422_2325,
+    )
 }

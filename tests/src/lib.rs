@@ -9,3 +9,4 @@ pub mod limits;
 pub mod modules;
 pub mod setting;
 pub mod system;
+pub mod watched;

@@ -138,7 +138,10 @@ async fn worker_descriptors(worker: &str) -> Result<(), Box<dyn Error>> {
         .id()
         .and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
     let before = rustix::process::getrlimit(Resource::Nofile);
-    let none = Rlimit { current: Some(1), maximum: before.maximum };
+    let none = Rlimit {
+        current: Some(1),
+        maximum: before.maximum,
+    };
     rustix::process::prlimit(pid, Resource::Nofile, none)?;
     let values = Tensor::from(ndarray::Array1::from_elem(100_000, 1i64));
     let error = arrays

@@ -10,17 +10,30 @@ fn root() -> PathBuf {
 
 /// The code block that follows a comment in the README.
 fn block<'a>(readme: &'a str, marker: &str) -> &'a str {
-    let (_, after) = readme.split_once(&format!("<!-- {marker} -->")).expect("the marker");
-    let (_, code) = after.split_once('\n').and_then(|(_, rest)| rest.split_once('\n')).expect("a block");
+    let (_, after) = readme
+        .split_once(&format!("<!-- {marker} -->"))
+        .expect("the marker");
+    let (_, code) = after
+        .split_once('\n')
+        .and_then(|(_, rest)| rest.split_once('\n'))
+        .expect("a block");
     code.split_once("\n```").expect("the block's end").0
 }
 
 #[test]
 fn the_smallest_program_is_the_example() {
     let readme = fs::read_to_string(root().join("README.md")).expect("the README");
-    let example = fs::read_to_string(root().join("examples/minimal/src/main.rs")).expect("the example");
-    assert_eq!(block(&readme, "examples/minimal/src/main.rs"), example.trim_end());
-    assert!(example.lines().count() <= 30, "{} lines", example.lines().count());
+    let example =
+        fs::read_to_string(root().join("examples/minimal/src/main.rs")).expect("the example");
+    assert_eq!(
+        block(&readme, "examples/minimal/src/main.rs"),
+        example.trim_end()
+    );
+    assert!(
+        example.lines().count() <= 30,
+        "{} lines",
+        example.lines().count()
+    );
 }
 
 /// Makes the crate that the README describes, from its own words, and runs it.
@@ -61,5 +74,8 @@ fn a_crate_of_ones_own_works_as_described() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     cargo(&["build"]);
-    assert_eq!(cargo(&["run", "--bin", "my_crate"]), "262144 bright pixels; true\n");
+    assert_eq!(
+        cargo(&["run", "--bin", "my_crate"]),
+        "262144 bright pixels; true\n"
+    );
 }

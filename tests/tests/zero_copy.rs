@@ -1,6 +1,5 @@
 //! Arrays cross without a copy: proven by identity, by traffic and by the memory that is used.
 
-
 use ndarray::{Array2, Ix1, Ix2};
 use reedbed::{Tensor, Worker};
 use reedbed_tests::gate::{self, Gates};

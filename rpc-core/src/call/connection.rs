@@ -14,10 +14,17 @@ use crate::channel::{Arrival, Channel, SendError, Violation};
 use crate::process::WorkerEnd;
 use crate::wire::codec::Bytes;
 use crate::wire::frame::{CallFrame, Frame, Outcome, ReplyFrame};
-use crate::wire::handshake::ServedModule;
+use crate::wire::handshake::{MESSAGE_BYTES, ServedModule};
 
 /// What a call's frame needs besides the arguments: handles, numbers, tarpc's context.
-pub(super) const FRAME_OVERHEAD_BYTES: u64 = 1024 * 1024;
+const FRAME_OVERHEAD_BYTES: u64 = 1024 * 1024;
+
+/// Tells whether a frame with a body of so many bytes may be longer than the limit. One that fits
+/// into a message never is.
+pub(super) fn is_too_long(body_bytes: u64, limit_bytes: u64) -> bool {
+    let overhead_bytes = FRAME_OVERHEAD_BYTES.min(limit_bytes / 64);
+    body_bytes > MESSAGE_BYTES as u64 && body_bytes.saturating_add(overhead_bytes) > limit_bytes
+}
 
 /// Who matches calls with answers: ours or tarpc's dispatcher.
 pub(crate) trait Dispatch: Send + Sync {
@@ -153,7 +160,7 @@ impl Exchange {
         }
         let limit_bytes = self.channel.limits().frame_bytes;
         let len_bytes = outgoing.body.len() as u64;
-        if len_bytes.saturating_add(FRAME_OVERHEAD_BYTES) > limit_bytes {
+        if is_too_long(len_bytes, limit_bytes) {
             return Err(SendError::TooLong {
                 len_bytes,
                 limit_bytes,

@@ -156,7 +156,7 @@ pub enum FailureCause {
         limit: Duration,
     },
     /// The worker's answer can't be understood.
-    #[error("the answer can't be understood: {reason}; the worker was stopped")]
+    #[error("the answer can't be understood: {reason}")]
     Protocol {
         /// What is wrong with it.
         reason: String,

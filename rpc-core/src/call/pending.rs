@@ -45,6 +45,8 @@ pub(crate) struct Held {
 /// A call in flight, shared by its future and the table.
 pub(crate) struct Slot {
     id: u64,
+    /// Whether a description answers it, and not a reply.
+    is_question: bool,
     state: Mutex<SlotState>,
 }
 
@@ -154,7 +156,7 @@ struct Table {
 }
 
 impl Table {
-    fn begin(&mut self, deadline: Deadline) -> Arc<Slot> {
+    fn begin(&mut self, is_question: bool, deadline: Deadline) -> Arc<Slot> {
         self.n_calls += 1;
         let id = self.n_calls;
         let state = SlotState {
@@ -164,6 +166,7 @@ impl Table {
         };
         let slot = Arc::new(Slot {
             id,
+            is_question,
             state: Mutex::new(state),
         });
         self.slots.insert(id, Arc::clone(&slot));
@@ -195,7 +198,7 @@ impl Calls {
             return Poll::Ready(Err(FailureCause::WorkerGone { end: end.clone() }));
         }
         if table.slots.len() < self.n_at_most {
-            let slot = table.begin(deadline);
+            let slot = table.begin(false, deadline);
             return Poll::Ready(Ok(Begun {
                 calls: Arc::clone(self),
                 slot,
@@ -222,7 +225,7 @@ impl Calls {
         let mut table = self.lock();
         match &table.end {
             Some(end) => Err(end.clone()),
-            None => Ok(table.begin(None)),
+            None => Ok(table.begin(true, None)),
         }
     }
 
@@ -240,7 +243,7 @@ impl Calls {
 
     /// Takes a call back that was not sent. Its leases end; nothing was written.
     fn withdraw(&self, slot: &Slot) {
-        self.remove(slot.id);
+        self.remove(slot.id, false);
         drop(slot.take_held());
     }
 
@@ -248,7 +251,8 @@ impl Calls {
     ///
     /// `Err` means a lent `bool` came back as something else.
     pub(crate) fn answer(&self, id: u64, answer: Answer) -> Result<bool, &'static str> {
-        let Some(slot) = self.remove(id) else {
+        let is_description = matches!(answer, Answer::Described(_));
+        let Some(slot) = self.remove(id, is_description) else {
             return Ok(false);
         };
         if end_leases(slot.take_held()) {
@@ -262,7 +266,7 @@ impl Calls {
 
     /// Ends a call that the worker did not complete; `false` if no such call is in flight.
     pub(crate) fn refuse(&self, id: u64, failure: Failure) -> bool {
-        let Some(slot) = self.remove(id) else {
+        let Some(slot) = self.remove(id, false) else {
             return false;
         };
         let held = slot.take_held();
@@ -279,7 +283,7 @@ impl Calls {
 
     /// Ends a cancelled call; `false` if no such call is in flight.
     pub(crate) fn release(&self, id: u64, has_begun: bool) -> bool {
-        let Some(slot) = self.remove(id) else {
+        let Some(slot) = self.remove(id, false) else {
             return false;
         };
         let held = slot.take_held();
@@ -379,9 +383,14 @@ impl Calls {
         self.lock().end.clone()
     }
 
-    fn remove(&self, id: u64) -> Option<Arc<Slot>> {
+    /// Takes a call, or a question, off the table; `None` if there is none of that number.
+    fn remove(&self, id: u64, is_question: bool) -> Option<Arc<Slot>> {
         let (slot, waiting) = {
             let mut table = self.lock();
+            let slot = table.slots.get(&id).or_else(|| table.aside.get(&id))?;
+            if slot.is_question != is_question {
+                return None;
+            }
             if let Some((at, _)) = table.deadline_of.remove(&id) {
                 table.deadlines.remove(&(at, id));
             }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
-use super::connection::FRAME_OVERHEAD_BYTES;
+use super::connection::is_too_long;
 use super::current::{self, CallState, Running};
 use super::incoming::{Parcel, Reply, ServerCall};
 use super::module::{Function, Handler, Module};
@@ -345,7 +345,7 @@ impl Server {
         };
         let limit_bytes = self.channel.limits().frame_bytes;
         let len_bytes = reply.body.len() as u64;
-        if len_bytes.saturating_add(FRAME_OVERHEAD_BYTES) > limit_bytes {
+        if is_too_long(len_bytes, limit_bytes) {
             return send(not_returned(SendError::TooLong {
                 len_bytes,
                 limit_bytes,

@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -15,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use futures::{Sink, Stream, StreamExt};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tarpc::client::RpcError;
 use tarpc::server::{BaseChannel, Channel as _};
 use tarpc::{ClientMessage, Response, ServerError};
@@ -236,27 +235,62 @@ impl TarpcServer {
     /// Takes a message of tarpc's client.
     pub(crate) fn accept(&self, message: &Bytes) -> Result<(), Violation> {
         let malformed = |what: &str| Violation(format!("sent a malformed request: {what}"));
-        // tarpc adds the time that is left to the clock while it decodes, which panics if it is
-        // centuries.
-        let decoded = catch_unwind(AssertUnwindSafe(|| codec::decode(&message.0)));
-        let mut message: ClientMessage<CallFrame> = decoded
-            .map_err(|_| malformed("its deadline is beyond the clock"))?
-            .map_err(|error| malformed(&error.to_string()))?;
-        if let ClientMessage::Request(request) = &mut message {
-            let latest = Instant::now() + NO_DEADLINE;
-            request.context.deadline = request.context.deadline.min(latest);
-        }
+        let message = codec::decode(&message.0).map_err(|error| malformed(&error.to_string()))?;
         match &message {
-            ClientMessage::Request(request) => {
-                lock(&self.open).insert(request.id);
+            Message::Request { id, .. } => {
+                lock(&self.open).insert(*id);
             }
-            ClientMessage::Cancel { request_id, .. } => {
+            Message::Cancel { request_id, .. } => {
                 lock(&self.open).remove(request_id);
             }
-            _ => return Err(Violation("sent a request of an unknown kind".to_owned())),
         }
-        let _ = self.arrivals.unbounded_send(message);
+        let _ = self.arrivals.unbounded_send(message.into());
         Ok(())
+    }
+}
+
+/// A [`ClientMessage`], as it is written. tarpc's own decoder, and its timers, panic at a deadline
+/// that is too far away.
+#[derive(Deserialize)]
+enum Message {
+    Request {
+        deadline: Duration,
+        trace_context: tarpc::trace::Context,
+        id: u64,
+        message: CallFrame,
+    },
+    Cancel {
+        trace_context: tarpc::trace::Context,
+        request_id: u64,
+    },
+}
+
+impl From<Message> for ClientMessage<CallFrame> {
+    fn from(message: Message) -> Self {
+        match message {
+            Message::Request {
+                deadline,
+                trace_context,
+                id,
+                message,
+            } => {
+                let mut context = tarpc::context::current();
+                context.deadline = Instant::now() + deadline.min(NO_DEADLINE);
+                context.trace_context = trace_context;
+                Self::Request(tarpc::Request {
+                    context,
+                    id,
+                    message,
+                })
+            }
+            Message::Cancel {
+                trace_context,
+                request_id,
+            } => Self::Cancel {
+                trace_context,
+                request_id,
+            },
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn say_hello(
         limits: Limits::OURS,
         trust: Trust::Trusted,
         dispatcher,
-        channels: vec![ChannelKind::Socket],
+        channels: vec![ChannelKind::Socket as u32],
         worker: worker.to_owned(),
     };
     let message =
@@ -76,10 +76,15 @@ pub(crate) fn try_read<T: serde::de::DeserializeOwned>(
     socket: &Socket,
 ) -> Result<Option<Introduced<T>>, HandshakeError> {
     let mut buffer = vec![0; MESSAGE_BYTES];
-    let (len, attachment) = match socket
+    let received = socket
         .try_receive(&mut buffer)
-        .map_err(HandshakeError::Io)?
-    {
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => {
+                HandshakeError::Unreadable(Unreadable::Message(error.to_string()))
+            }
+            _ => HandshakeError::Io(error),
+        })?;
+    let (len, attachment) = match received {
         Received::Message { len, attachment } => (len, attachment),
         Received::EndOfFile => return Err(HandshakeError::EndOfFile),
         Received::Nothing => return Ok(None),
@@ -93,6 +98,22 @@ pub(crate) fn try_read<T: serde::de::DeserializeOwned>(
         message,
         attachment,
     }))
+}
+
+/// Waits for a host's first message.
+pub(crate) fn read_hello(
+    socket: &Socket,
+    limit: Duration,
+) -> Result<Introduced<Hello>, HandshakeError> {
+    let hello: Introduced<Hello> = read(socket, limit)?;
+    if !hello
+        .message
+        .channels
+        .contains(&(ChannelKind::Socket as u32))
+    {
+        return Err(HandshakeError::Unreadable(Unreadable::Channel));
+    }
+    Ok(hello)
 }
 
 /// Waits for the other side's first message.

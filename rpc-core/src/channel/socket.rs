@@ -92,7 +92,7 @@ impl Socket {
         }
     }
 
-    /// Receives a message into `buffer`, which is longer than any valid one.
+    /// Receives a message into `buffer`, which is as long as the longest valid one.
     ///
     /// # Errors
     /// The kernel's; [`io::ErrorKind::InvalidData`] for a message that is longer than `buffer` or

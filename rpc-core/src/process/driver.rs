@@ -252,11 +252,11 @@ pub(crate) struct Driver {
 impl Driver {
     /// Runs until the worker has ended, then ends all calls and releases all they held.
     pub(crate) fn run(mut self) {
-        let mut buffer = vec![0; MESSAGE_BYTES + 1];
+        let mut buffer = vec![0; MESSAGE_BYTES];
         // Whatever panics in here (a log sink of the user's, say), the worker is ended and its
         // callers are told.
         let driven = catch_unwind(AssertUnwindSafe(|| self.drive(&mut buffer)));
-        let violation = driven
+        let mut violation = driven
             .unwrap_or_else(|_| Err(Violation(PANICKED.to_owned())))
             .err();
         self.exchange.channel().close();
@@ -265,7 +265,7 @@ impl Driver {
                 let reason = process.reap();
                 // What was answered before the end still counts.
                 if violation.is_none() {
-                    let _ = self.exchange.drain(&mut buffer);
+                    violation = self.exchange.drain(&mut buffer).err();
                 }
                 (reason, process.log.last_lines())
             }

@@ -15,7 +15,7 @@ use crate::call::server::{Served, Server};
 use crate::channel::handshake::{self, HandshakeError, Introduced};
 use crate::channel::socket::Socket;
 use crate::channel::{Arrival, Channel, Violation};
-use crate::wire::handshake::{Hello, Limits, MESSAGE_BYTES};
+use crate::wire::handshake::{Limits, MESSAGE_BYTES};
 
 /// The argument by which a program knows that it was started as a worker of itself. Arguments,
 /// unlike variables of the environment, are not passed on to a worker's own children.
@@ -103,7 +103,7 @@ pub fn serve_inherited(modules: &[Module], options: ServeOptions) -> Result<(), 
     let Introduced {
         message: hello,
         attachment: host,
-    } = handshake::read::<Hello>(&socket, HELLO_TIMEOUT).map_err(refusal)?;
+    } = handshake::read_hello(&socket, HELLO_TIMEOUT).map_err(refusal)?;
 
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.thread_name("reedbed call").enable_time();
@@ -175,7 +175,7 @@ enum End {
 /// process has ended.
 fn serve(server: &std::sync::Arc<Server>, host: Option<&OwnedFd>) -> Result<End, Violation> {
     let channel = server.channel();
-    let mut buffer = vec![0; MESSAGE_BYTES + 1];
+    let mut buffer = vec![0; MESSAGE_BYTES];
     loop {
         channel.clear_wake();
         // Asked first: what is queued after that keeps it from being drained.
@@ -225,7 +225,7 @@ pub(crate) fn start_thread(
 ) -> Result<JoinHandle<()>, SpawnError> {
     let served = Served::new(modules).map_err(SpawnError::Modules)?;
     let run = move || {
-        let introduced = handshake::read::<Hello>(&socket, HELLO_TIMEOUT);
+        let introduced = handshake::read_hello(&socket, HELLO_TIMEOUT);
         let Ok(Introduced { message: hello, .. }) = introduced else {
             return;
         };

@@ -10,6 +10,8 @@ use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::bounded::Root;
+
 /// A decoder allocates at most this much for a short message, whatever lengths the message claims.
 const SHORT_BYTES: usize = 64 * 1024;
 /// ... and this much for a longer one. No frame is longer (see [`crate::wire::handshake::Limits`]).
@@ -63,10 +65,11 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecE
 
 /// Reads a value off the front of `bytes`; also returns how many bytes it took.
 pub(crate) fn decode_prefix<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), CodecError> {
+    let root = Root::<T>::new();
     let decoded = if bytes.len() <= SHORT_BYTES {
-        bincode::serde::borrow_decode_from_slice(bytes, short())
+        bincode::serde::seed_decode_from_slice(root, bytes, short())
     } else {
-        bincode::serde::borrow_decode_from_slice(bytes, long())
+        bincode::serde::seed_decode_from_slice(root, bytes, long())
     };
     decoded.map_err(|error| CodecError::Decode(error.to_string()))
 }

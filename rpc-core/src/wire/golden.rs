@@ -189,7 +189,7 @@ fn first_messages(checks: &mut Checks) {
             limits: LIMITS,
             trust: Trust::Trusted,
             dispatcher: Dispatcher::Reedbed,
-            channels: vec![ChannelKind::Socket],
+            channels: vec![ChannelKind::Socket as u32],
             worker: "adder".to_owned(),
         },
     );

@@ -87,8 +87,9 @@ pub(crate) struct Hello {
     pub(crate) trust: Trust,
     /// Who is to match calls and replies.
     pub(crate) dispatcher: Dispatcher,
-    /// What the host is ready to use, best first. `Socket` is always among them.
-    pub(crate) channels: Vec<ChannelKind>,
+    /// The numbers of the [`ChannelKind`]s that the host is ready to use, best first. `Socket` is
+    /// always among them; a worker passes over those that it doesn't know.
+    pub(crate) channels: Vec<u32>,
     /// The name under which the host logs the worker.
     pub(crate) worker: String,
 }
@@ -127,6 +128,12 @@ pub(crate) enum Unreadable {
     /// The body is wrong.
     #[error("its first message is malformed: {0}")]
     Body(#[from] CodecError),
+    /// It isn't a message with at most one descriptor.
+    #[error("its first message is {0}")]
+    Message(String),
+    /// There is nothing to carry frames.
+    #[error("it offers no channel that this program can use")]
+    Channel,
 }
 
 /// Returns the bytes of a first message.

@@ -7,6 +7,7 @@
 //!
 //! `docs/wire.md` specifies all of it byte by byte, for programs in other languages.
 
+mod bounded;
 pub(crate) mod codec;
 pub(crate) mod frame;
 #[cfg(test)]

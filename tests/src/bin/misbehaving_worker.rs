@@ -1,1 +1,280 @@
-fn main() {}
+//! A worker that does what its first argument says, against the protocol.
+
+use std::process::ExitCode;
+
+use reedbed::Stub;
+use reedbed_tests::by_hand::bytes::Bytes;
+use reedbed_tests::by_hand::frame::{self, Frame};
+use reedbed_tests::by_hand::handle::{Handle, Terms, dtype};
+use reedbed_tests::by_hand::memory::Memory;
+use reedbed_tests::by_hand::worker::{Welcome, Worker};
+use reedbed_tests::modules::arrays;
+
+fn main() -> ExitCode {
+    let how = std::env::args().nth(1).unwrap_or_default();
+    let mut worker = Worker::start();
+    if let Some(code) = before_the_handshake(&how, &mut worker) {
+        return ExitCode::from(code);
+    }
+    worker.send(&welcome(&how).write());
+    after_the_handshake(&how, &mut worker);
+    worker.wait_for_the_end();
+    ExitCode::SUCCESS
+}
+
+/// Says nothing, or something else than a welcome; returns the status to exit with.
+fn before_the_handshake(how: &str, worker: &mut Worker) -> Option<u8> {
+    let welcome = Welcome::default();
+    let first = match how {
+        "says-nothing" => return worker.receive().map_or(Some(0), |_| Some(1)),
+        "exits-at-once" => {
+            eprintln!("there is no licence for this worker");
+            return Some(3);
+        }
+        "speaks-version-2" => Welcome {
+            version: 2,
+            ..welcome
+        }
+        .write(),
+        "has-another-magic" => Welcome {
+            magic: *b"ANOTHER\0",
+            ..welcome
+        }
+        .write(),
+        "says-too-little" => welcome.write()[..20].to_vec(),
+        "says-too-much" => Bytes::new().raw(&welcome.write()).u8(0).done(),
+        "says-far-too-much" => Bytes::new().raw(&welcome.write()).raw(&[0; 70_000]).done(),
+        "claims-many-modules" => Bytes::new().raw(&welcome.write()[..36]).u64(1 << 60).done(),
+        "chooses-another-channel" => Welcome {
+            channel: 1,
+            ..welcome
+        }
+        .write(),
+        _ => return None,
+    };
+    worker.send(&first);
+    worker.wait_for_the_end();
+    Some(0)
+}
+
+/// What is said by a worker that misbehaves later.
+fn welcome(how: &str) -> Welcome {
+    let hash = match how {
+        "describes-with-a-reply" | "describes-with-a-failure" | "describes-twice" => 0,
+        _ => arrays::Client::schema().hash(),
+    };
+    let modules = vec![("arrays".to_owned(), hash)];
+    let welcome = Welcome {
+        modules,
+        ..Welcome::default()
+    };
+    match how {
+        "counts-calls" => Welcome {
+            n_calls: 1,
+            ..welcome
+        },
+        "takes-next-to-nothing" => Welcome {
+            frame_bytes: 0,
+            n_calls: 0,
+            n_handles: 0,
+            n_segments: 0,
+            ..welcome
+        },
+        _ => welcome,
+    }
+}
+
+/// The result of `arrays::range`: one array.
+fn one_array(call: u64, array: Handle) -> Vec<u8> {
+    frame::returned(call, &[array], &0u32.to_le_bytes())
+}
+
+/// Announces a segment of 24 bytes for writing.
+fn announce(worker: &Worker, segment: u64) -> Memory {
+    let memory = Memory::of_f64(&[1.0, 2.0, 3.0]);
+    worker
+        .end()
+        .send_with(&frame::segment(segment, 24, true), &memory);
+    memory
+}
+
+fn three() -> Handle {
+    Handle::row(1, dtype::F64, 3).on(Terms::Moved(1))
+}
+
+/// Takes the first call or question, and does as it was told.
+fn after_the_handshake(how: &str, worker: &mut Worker) {
+    if how.starts_with("describes") {
+        let Some(Frame::Describe { call, .. }) = worker.receive() else {
+            panic!("a question is expected");
+        };
+        let nothing = Bytes::new().u32(9).u64(call).u8(0).done();
+        match how {
+            "describes-with-a-reply" => worker.send(&frame::returned(call, &[], &[])),
+            "describes-with-a-failure" => worker.send(&frame::segment_refused(call, "full")),
+            _ => {
+                worker.send(&nothing);
+                worker.send(&nothing);
+            }
+        }
+        return;
+    }
+    match how {
+        "floods-its-output" => return flood(worker),
+        "counts-calls" => return count_calls(worker),
+        _ => {}
+    }
+    let (call, handles) = match worker.receive() {
+        Some(Frame::Call { call, handles, .. }) => (call, handles),
+        other => panic!("a call is expected, not {other:?}"),
+    };
+    if let Some(frames) = frames(how, call) {
+        let _memory = announce(worker, 1);
+        for frame in frames {
+            worker.send(&frame);
+        }
+        return;
+    }
+    match how {
+        "sends-half-a-frame-and-exits" => {
+            let reply = frame::returned(call, &[], &[]);
+            worker.send(&reply[..reply.len() / 2]);
+            std::process::exit(4);
+        }
+        "closes-and-goes-on" => {
+            worker.end().shut_down();
+            loop {
+                std::thread::park();
+            }
+        }
+        "brings-an-unwanted-descriptor" => {
+            let reply = frame::returned(call, &[], &[]);
+            worker.end().send_with(&reply, Memory::new(64));
+        }
+        "announces-a-pipe" => {
+            let (pipe, _writer) = rustix::pipe::pipe().expect("a pipe");
+            worker.end().send_with(&frame::segment(1, 64, true), pipe);
+        }
+        "writes-a-bad-bool" => {
+            worker
+                .segment(handles[0].segment)
+                .write(handles[0].offset_bytes, &[7]);
+            worker.send(&frame::returned(call, &[], &[]));
+        }
+        "refuses-its-arguments" => {
+            worker.send(&frame::refused(handles[0].segment, "full"));
+            worker.send(&frame::segment_refused(call, "the table is full"));
+            // Asked again, it can.
+            let call = worker.receive_call();
+            worker.send(&frame::returned(call, &[], &6i64.to_le_bytes()));
+        }
+        "ends-a-transfer-twice" => {
+            let Terms::Moved(transfer) = handles[0].terms else {
+                panic!("a moved array")
+            };
+            worker.send(&frame::ended(transfer));
+            worker.send(&frame::ended(transfer));
+        }
+        "announces-what-can-not-be-mapped" => {
+            let memory = Memory::new(64);
+            worker
+                .end()
+                .send_with(&frame::segment(1, 64, true), memory.read_only());
+            let _second = announce(worker, 2);
+            let (refused, second) = (
+                three(),
+                Handle {
+                    segment: 2,
+                    ..three()
+                },
+            );
+            let arrays = [refused, second.on(Terms::Moved(2))];
+            let body = Bytes::new().u32(0).u8(1).u32(1).u64(3).done();
+            worker.send(&frame::returned(call, &arrays, &body));
+            let mut ended: Vec<u64> = Vec::new();
+            while ended != [1, 2] {
+                match worker.receive() {
+                    Some(Frame::Ended { transfer }) => ended.push(transfer),
+                    Some(Frame::Refused { segment: 1, .. }) => {}
+                    other => panic!("an end of a transfer is expected, not {other:?}"),
+                }
+            }
+            println!("both transfers are over");
+        }
+        other => panic!("{other} is no way to misbehave"),
+    }
+}
+
+/// Frames that follow a call, after segment 1 was announced.
+fn frames(how: &str, call: u64) -> Option<Vec<Vec<u8>>> {
+    let result = |array| vec![one_array(call, array)];
+    Some(match how {
+        "sends-garbage" => vec![vec![0xff; 12]],
+        "sends-a-hosts-frame" => vec![frame::cancel(call)],
+        "replies-to-an-unknown-call" => vec![frame::returned(999, &[], &[])],
+        "replies-twice" => [result(three()), vec![frame::returned(call, &[], &[])]].concat(),
+        "releases-twice" => vec![frame::released(call, true), frame::released(call, true)],
+        "names-a-place-out-of-bounds" => result(Handle {
+            shape: vec![4],
+            ..three()
+        }),
+        "names-an-unknown-segment" => result(Handle {
+            segment: 2,
+            ..three()
+        }),
+        "gives-an-array-twice" => {
+            let again = three().on(Terms::Moved(2));
+            let body = Bytes::new().u32(0).u8(1).u32(1).u64(3).done();
+            vec![frame::returned(call, &[three(), again], &body)]
+        }
+        "returns-what-it-never-got" => result(Handle {
+            origin: 1,
+            ..three().on(Terms::Returned(1))
+        }),
+        "lends-its-result" => result(three().on(Terms::Read)),
+        "returns-another-type" => result(Handle {
+            dtype: dtype::I64,
+            ..three()
+        }),
+        "returns-too-much" => vec![frame::returned(call, &[three()], &[0; 12])],
+        "claims-a-long-result" => {
+            vec![frame::returned(call, &[], &(1u64 << 40).to_le_bytes())]
+        }
+        "takes-next-to-nothing" => vec![frame::returned(call, &[], &6i64.to_le_bytes())],
+        _ => return None,
+    })
+}
+
+/// Prints without end, and answers all the same.
+fn flood(worker: &mut Worker) {
+    std::thread::spawn(|| {
+        loop {
+            println!("{}", "la".repeat(2000));
+        }
+    });
+    while let Some(frame) = worker.receive() {
+        match frame {
+            Frame::Call { call, .. } => {
+                worker.send(&frame::returned(call, &[], &6i64.to_le_bytes()))
+            }
+            Frame::Shutdown => std::process::exit(0),
+            _ => {}
+        }
+    }
+}
+
+/// Answers calls one by one; ends if there are ever two at once.
+fn count_calls(worker: &mut Worker) {
+    loop {
+        let call = match worker.receive() {
+            Some(Frame::Call { call, .. }) => call,
+            Some(Frame::Shutdown) | None => std::process::exit(0),
+            Some(other) => panic!("{other:?} came instead of a call"),
+        };
+        assert!(
+            !worker.end().has_more(),
+            "a second call came before the first was answered"
+        );
+        worker.send(&frame::returned(call, &[], &6i64.to_le_bytes()));
+    }
+}

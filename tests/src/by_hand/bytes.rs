@@ -128,7 +128,10 @@ impl<'a> Reader<'a> {
     /// Reads bytes with their length.
     pub fn run(&mut self) -> Vec<u8> {
         let len = usize::try_from(self.u64()).expect("a length");
-        let (run, rest) = self.0.split_at_checked(len).expect("as many bytes as were claimed");
+        let (run, rest) = self
+            .0
+            .split_at_checked(len)
+            .expect("as many bytes as were claimed");
         self.0 = rest;
         run.to_vec()
     }

@@ -97,7 +97,10 @@ impl End {
     /// # Panics
     /// If it isn't.
     pub fn send_with(&self, message: &[u8], descriptor: impl AsFd) {
-        assert!(self.try_send(message, &[descriptor.as_fd()]), "the peer is gone");
+        assert!(
+            self.try_send(message, &[descriptor.as_fd()]),
+            "the peer is gone"
+        );
     }
 
     /// Receives the next message.
@@ -128,6 +131,17 @@ impl End {
             0 => Received::EndOfFile,
             _ => Received::Message(message, descriptor),
         }
+    }
+
+    /// Waits a moment; tells whether another message has come.
+    ///
+    /// # Panics
+    /// If the system can't wait.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        let moment = Timespec::try_from(Duration::from_millis(50)).expect("a short time");
+        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
+        rustix::event::poll(&mut fds, Some(&moment)).expect("a wait") > 0
     }
 
     /// Closes both directions, for whoever has the descriptor.

@@ -6,7 +6,12 @@ use super::handle::Handle;
 /// Announces a segment.
 #[must_use]
 pub fn segment(segment: u64, len_bytes: u64, is_writable: bool) -> Vec<u8> {
-    Bytes::new().u32(0).u64(segment).u64(len_bytes).u8(is_writable.into()).done()
+    Bytes::new()
+        .u32(0)
+        .u64(segment)
+        .u64(len_bytes)
+        .u8(is_writable.into())
+        .done()
 }
 
 /// Takes a segment back.
@@ -30,27 +35,43 @@ pub fn ended(transfer: u64) -> Vec<u8> {
 /// Calls a function.
 #[must_use]
 pub fn call(call: u64, function: u64, handles: &[Handle], body: &[u8]) -> Vec<u8> {
-    Bytes::new().u32(4).raw(&request(call, function, handles, body)).done()
+    Bytes::new()
+        .u32(4)
+        .raw(&request(call, function, handles, body))
+        .done()
 }
 
 /// The fields of a call, from its number on.
 #[must_use]
 pub fn request(call: u64, function: u64, handles: &[Handle], body: &[u8]) -> Vec<u8> {
     let bytes = Bytes::new().u64(call).u64(function).u8(0);
-    bytes.list(handles, |bytes, handle| handle.write(bytes)).run(body).done()
+    bytes
+        .list(handles, |bytes, handle| handle.write(bytes))
+        .run(body)
+        .done()
 }
 
 /// Answers a call with a result.
 #[must_use]
 pub fn returned(call: u64, handles: &[Handle], body: &[u8]) -> Vec<u8> {
     let bytes = Bytes::new().u32(5).u64(call).u32(0);
-    bytes.list(handles, |bytes, handle| handle.write(bytes)).run(body).u64(0).done()
+    bytes
+        .list(handles, |bytes, handle| handle.write(bytes))
+        .run(body)
+        .u64(0)
+        .done()
 }
 
 /// Answers a call with `SegmentRefused`.
 #[must_use]
 pub fn segment_refused(call: u64, reason: &str) -> Vec<u8> {
-    Bytes::new().u32(5).u64(call).u32(1).u32(2).run(reason).done()
+    Bytes::new()
+        .u32(5)
+        .u64(call)
+        .u32(1)
+        .u32(2)
+        .run(reason)
+        .done()
 }
 
 /// Cancels a call.
@@ -93,20 +114,58 @@ pub fn tarpc(message: &[u8]) -> Vec<u8> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of docs/wire.md")]
 pub enum Frame {
-    Segment { segment: u64, len_bytes: u64, is_writable: bool },
-    Forget { segment: u64 },
-    Refused { segment: u64, reason: String },
-    Ended { transfer: u64 },
-    Call { call: u64, function: u64, handles: Vec<Handle>, body: Vec<u8> },
-    Returned { call: u64, handles: Vec<Handle>, body: Vec<u8> },
-    Failed { call: u64, failure: Failure },
-    Cancel { call: u64 },
-    Released { call: u64, has_begun: bool },
-    Describe { call: u64, module: String },
-    Description { call: u64, module: Option<Module> },
-    Oversize { frame: Handle },
+    Segment {
+        segment: u64,
+        len_bytes: u64,
+        is_writable: bool,
+    },
+    Forget {
+        segment: u64,
+    },
+    Refused {
+        segment: u64,
+        reason: String,
+    },
+    Ended {
+        transfer: u64,
+    },
+    Call {
+        call: u64,
+        function: u64,
+        handles: Vec<Handle>,
+        body: Vec<u8>,
+    },
+    Returned {
+        call: u64,
+        handles: Vec<Handle>,
+        body: Vec<u8>,
+    },
+    Failed {
+        call: u64,
+        failure: Failure,
+    },
+    Cancel {
+        call: u64,
+    },
+    Released {
+        call: u64,
+        has_begun: bool,
+    },
+    Describe {
+        call: u64,
+        module: String,
+    },
+    Description {
+        call: u64,
+        module: Option<Module>,
+    },
+    Oversize {
+        frame: Handle,
+    },
     Shutdown,
-    Tarpc { message: Vec<u8> },
+    Tarpc {
+        message: Vec<u8>,
+    },
 }
 
 /// Why a call has no result.
@@ -114,11 +173,21 @@ pub enum Frame {
 #[expect(missing_docs, reason = "the fields are those of docs/wire.md")]
 pub enum Failure {
     UnknownFunction,
-    BadArgument { argument: String, reason: String },
-    SegmentRefused { reason: String },
+    BadArgument {
+        argument: String,
+        reason: String,
+    },
+    SegmentRefused {
+        reason: String,
+    },
     ShuttingDown,
-    Panicked { message: String, location: Option<String> },
-    NotReturned { reason: String },
+    Panicked {
+        message: String,
+        location: Option<String>,
+    },
+    NotReturned {
+        reason: String,
+    },
 }
 
 /// What a module consists of.
@@ -144,9 +213,17 @@ impl Function {
     /// The signature, as it is hashed.
     #[must_use]
     pub fn signature(&self) -> String {
-        let arguments: Vec<_> =
-            self.arguments.iter().map(|(name, ty)| format!("{name}: {ty}")).collect();
-        format!("{}({}) -> {}", self.name, arguments.join(", "), self.returns)
+        let arguments: Vec<_> = self
+            .arguments
+            .iter()
+            .map(|(name, ty)| format!("{name}: {ty}"))
+            .collect();
+        format!(
+            "{}({}) -> {}",
+            self.name,
+            arguments.join(", "),
+            self.returns
+        )
     }
 }
 
@@ -171,23 +248,48 @@ impl Frame {
                 len_bytes: reader.u64(),
                 is_writable: reader.bool(),
             },
-            1 => Self::Forget { segment: reader.u64() },
-            2 => Self::Refused { segment: reader.u64(), reason: reader.string() },
-            3 => Self::Ended { transfer: reader.u64() },
+            1 => Self::Forget {
+                segment: reader.u64(),
+            },
+            2 => Self::Refused {
+                segment: reader.u64(),
+                reason: reader.string(),
+            },
+            3 => Self::Ended {
+                transfer: reader.u64(),
+            },
             4 => {
                 let (call, function) = (reader.u64(), reader.u64());
                 let _time_left = reader.option(Reader::u64);
                 let handles = reader.list(Handle::read);
-                Self::Call { call, function, handles, body: reader.run() }
+                Self::Call {
+                    call,
+                    function,
+                    handles,
+                    body: reader.run(),
+                }
             }
             5 => Self::reply(reader),
             6 => Self::Cancel { call: reader.u64() },
-            7 => Self::Released { call: reader.u64(), has_begun: reader.bool() },
-            8 => Self::Describe { call: reader.u64(), module: reader.string() },
-            9 => Self::Description { call: reader.u64(), module: reader.option(Module::read) },
-            10 => Self::Oversize { frame: Handle::read(reader) },
+            7 => Self::Released {
+                call: reader.u64(),
+                has_begun: reader.bool(),
+            },
+            8 => Self::Describe {
+                call: reader.u64(),
+                module: reader.string(),
+            },
+            9 => Self::Description {
+                call: reader.u64(),
+                module: reader.option(Module::read),
+            },
+            10 => Self::Oversize {
+                frame: Handle::read(reader),
+            },
             11 => Self::Shutdown,
-            12 => Self::Tarpc { message: reader.run() },
+            12 => Self::Tarpc {
+                message: reader.run(),
+            },
             other => panic!("there is no frame {other}"),
         }
     }
@@ -198,9 +300,16 @@ impl Frame {
             0 => {
                 let (handles, body) = (reader.list(Handle::read), reader.run());
                 let _copied_bytes = reader.u64();
-                Self::Returned { call, handles, body }
+                Self::Returned {
+                    call,
+                    handles,
+                    body,
+                }
             }
-            1 => Self::Failed { call, failure: Failure::read(reader) },
+            1 => Self::Failed {
+                call,
+                failure: Failure::read(reader),
+            },
             other => panic!("there is no outcome {other}"),
         }
     }
@@ -210,14 +319,21 @@ impl Failure {
     fn read(reader: &mut Reader<'_>) -> Self {
         match reader.u32() {
             0 => Self::UnknownFunction,
-            1 => Self::BadArgument { argument: reader.string(), reason: reader.string() },
-            2 => Self::SegmentRefused { reason: reader.string() },
+            1 => Self::BadArgument {
+                argument: reader.string(),
+                reason: reader.string(),
+            },
+            2 => Self::SegmentRefused {
+                reason: reader.string(),
+            },
             3 => Self::ShuttingDown,
             4 => Self::Panicked {
                 message: reader.string(),
                 location: reader.option(Reader::string),
             },
-            5 => Self::NotReturned { reason: reader.string() },
+            5 => Self::NotReturned {
+                reason: reader.string(),
+            },
             other => panic!("there is no failure {other}"),
         }
     }

@@ -99,7 +99,11 @@ impl Host {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the worker's program");
-        Self { end, child, modules: Vec::new() }
+        Self {
+            end,
+            child,
+            modules: Vec::new(),
+        }
     }
 
     /// Starts a worker and exchanges first messages.
@@ -111,8 +115,21 @@ impl Host {
     /// Starts a worker and exchanges first messages.
     #[must_use]
     pub fn greeted_with(program: &str, hello: &Hello) -> Self {
-        let mut host = Self::start(program);
+        let host = Self::start(program);
         host.send(&hello.write());
+        host.welcomed()
+    }
+
+    /// Starts a worker and exchanges first messages, with a descriptor that tells of the host's end.
+    #[must_use]
+    pub fn greeted_beside(program: &str, hello: &Hello, descriptor: impl AsFd) -> Self {
+        let host = Self::start(program);
+        host.end.send_with(&hello.write(), descriptor);
+        host.welcomed()
+    }
+
+    fn welcomed(self) -> Self {
+        let mut host = self;
         let Received::Message(welcome, None) = host.end.receive() else {
             panic!("a welcome without a descriptor is expected");
         };
@@ -146,7 +163,8 @@ impl Host {
 
     /// Announces a segment for writing.
     pub fn announce_writable(&self, segment: u64, memory: &Memory) {
-        self.end.send_with(&frame::segment(segment, memory.len_bytes(), true), memory);
+        self.end
+            .send_with(&frame::segment(segment, memory.len_bytes(), true), memory);
     }
 
     /// Receives a frame without a descriptor.
@@ -165,9 +183,9 @@ impl Host {
             panic!("a frame with a descriptor is expected");
         };
         match Frame::read(&message) {
-            Frame::Segment { segment, len_bytes, .. } => {
-                (segment, Memory::received(fd, len_bytes))
-            }
+            Frame::Segment {
+                segment, len_bytes, ..
+            } => (segment, Memory::received(fd, len_bytes)),
             other => panic!("a segment is expected, not {other:?}"),
         }
     }
@@ -182,7 +200,11 @@ impl Host {
     #[must_use]
     pub fn result(&self, call: u64) -> Vec<u8> {
         match self.receive() {
-            Frame::Returned { call: answered, handles, body } if answered == call => {
+            Frame::Returned {
+                call: answered,
+                handles,
+                body,
+            } if answered == call => {
                 assert_eq!(handles, []);
                 body
             }
@@ -194,7 +216,10 @@ impl Host {
     #[must_use]
     pub fn failure(&self, call: u64) -> Failure {
         match self.receive() {
-            Frame::Failed { call: answered, failure } if answered == call => failure,
+            Frame::Failed {
+                call: answered,
+                failure,
+            } if answered == call => failure,
             other => panic!("a failure of call {call} is expected, not {other:?}"),
         }
     }
@@ -211,7 +236,11 @@ impl Host {
     pub fn shut_down(self) {
         self.send(&frame::shutdown());
         let ended = self.ended();
-        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+        assert_eq!(
+            (ended.code, ended.stderr.as_str()),
+            (Some(0), ""),
+            "{ended:?}"
+        );
     }
 
     /// Waits until the worker has ended. The connection stays open until then.
@@ -225,7 +254,11 @@ impl Host {
             panic!("the worker goes on running");
         }
         let status = self.child.wait().expect("a child");
-        Ended { code: status.code(), signal: status.signal(), stderr }
+        Ended {
+            code: status.code(),
+            signal: status.signal(),
+            stderr,
+        }
     }
 
     /// Closes the connection, then waits until the worker has ended.
@@ -241,7 +274,12 @@ impl Host {
         assert_eq!((ended.code, ended.signal), (Some(70), None), "{ended:?}");
         assert!(!ended.stderr.contains("panicked"), "{ended:?}");
         let said = format!("the host broke the protocol: it {what}");
-        assert!(ended.stderr.contains(&said), "{:?} is expected, not {:?}", said, ended.stderr);
+        assert!(
+            ended.stderr.contains(&said),
+            "{:?} is expected, not {:?}",
+            said,
+            ended.stderr
+        );
     }
 
     fn pidfd(&self) -> OwnedFd {
@@ -254,5 +292,10 @@ impl Drop for Host {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let mut stderr = String::new();
+        if let (true, Some(pipe)) = (std::thread::panicking(), &mut self.child.stderr) {
+            let _ = pipe.read_to_string(&mut stderr);
+            eprintln!("the worker's standard error:\n{stderr}");
+        }
     }
 }

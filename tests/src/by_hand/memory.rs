@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 
 /// The seals that fix the length.
-pub const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
+pub const SEALS: SealFlags = SealFlags::SHRINK
+    .union(SealFlags::GROW)
+    .union(SealFlags::SEAL);
 
 /// A memfd.
 ///
@@ -48,19 +50,35 @@ impl Memory {
     /// Makes a segment of `i64`s.
     #[must_use]
     pub fn of_i64(elements: &[i64]) -> Self {
-        Self::of(&elements.iter().flat_map(|element| element.to_le_bytes()).collect::<Vec<_>>())
+        Self::of(
+            &elements
+                .iter()
+                .flat_map(|element| element.to_le_bytes())
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// Makes a segment of `f64`s.
     #[must_use]
     pub fn of_f64(elements: &[f64]) -> Self {
-        Self::of(&elements.iter().flat_map(|element| element.to_le_bytes()).collect::<Vec<_>>())
+        Self::of(
+            &elements
+                .iter()
+                .flat_map(|element| element.to_le_bytes())
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// Wraps a peer's segment.
     #[must_use]
     pub fn received(fd: OwnedFd, len: u64) -> Self {
-        assert_eq!(rustix::fs::fstat(&fd).expect("a file").st_size.cast_unsigned(), len);
+        assert_eq!(
+            rustix::fs::fstat(&fd)
+                .expect("a file")
+                .st_size
+                .cast_unsigned(),
+            len
+        );
         Self { fd, len }
     }
 

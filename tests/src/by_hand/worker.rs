@@ -49,7 +49,9 @@ impl Welcome {
             .u32(self.n_handles)
             .u32(self.n_segments)
             .u32(self.channel)
-            .list(&self.modules, |bytes, (name, hash)| bytes.run(name).u64(*hash))
+            .list(&self.modules, |bytes, (name, hash)| {
+                bytes.run(name).u64(*hash)
+            })
             .done()
     }
 }
@@ -69,8 +71,14 @@ impl Worker {
     /// Takes standard input and reads the host's first message.
     #[must_use]
     pub fn start() -> Self {
-        let stdin = std::io::stdin().as_fd().try_clone_to_owned().expect("standard input");
-        let worker = Self { end: End::new(stdin), segments: HashMap::new() };
+        let stdin = std::io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .expect("standard input");
+        let worker = Self {
+            end: End::new(stdin),
+            segments: HashMap::new(),
+        };
         let Received::Message(hello, _) = worker.end.receive() else {
             panic!("a hello is expected");
         };
@@ -98,10 +106,18 @@ impl Worker {
     /// Receives the next frame that doesn't announce or forget a segment; `None` at the end.
     pub fn receive(&mut self) -> Option<Frame> {
         loop {
-            let Received::Message(message, descriptor) = self.end.receive() else { return None };
+            let Received::Message(message, descriptor) = self.end.receive() else {
+                return None;
+            };
             match (Frame::read(&message), descriptor) {
-                (Frame::Segment { segment, len_bytes, .. }, Some(fd)) => {
-                    self.segments.insert(segment, Memory::received(fd, len_bytes));
+                (
+                    Frame::Segment {
+                        segment, len_bytes, ..
+                    },
+                    Some(fd),
+                ) => {
+                    self.segments
+                        .insert(segment, Memory::received(fd, len_bytes));
                 }
                 (Frame::Forget { segment }, None) => {
                     self.segments.remove(&segment);

@@ -1,0 +1,63 @@
+//! Tests that must end in time and leave nothing behind.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::system;
+
+/// How long a test may take. It is never waited out unless the test fails.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Tests that count descriptors and children have the process to themselves.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// Runs a test; then checks that no child and no descriptor is left.
+///
+/// # Panics
+/// If it takes too long, or leaves something behind.
+pub async fn watched<T>(test: impl Future<Output = T>) -> T {
+    let _turn = TURN.lock().await;
+    let before = descriptors();
+    let result = timeout(LIMIT, test).await.expect("the test ends in time");
+    // A worker's thread closes its descriptors a moment after it has told that the worker ended.
+    let is_clean = async {
+        while !children().is_empty() || descriptors() > before {
+            tokio::task::yield_now().await;
+        }
+    };
+    if timeout(LIMIT, is_clean).await.is_err() {
+        let (children, after) = (children(), descriptors());
+        panic!("children {children:?} are left, and {after} descriptors where {before} were");
+    }
+    result
+}
+
+/// The open descriptors of this process but those of segments, which are kept for later tensors.
+fn descriptors() -> usize {
+    let own = std::process::id();
+    system::descriptors(own) - system::segment_descriptors(own)
+}
+
+/// The children of this process, zombies included (`man 5 proc_pid_stat`).
+#[must_use]
+pub fn children() -> BTreeSet<u32> {
+    let own = std::process::id().to_string();
+    let parent = |pid: u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name, in parentheses, may have spaces.
+        let (_, fields) = stat.rsplit_once(')')?;
+        fields.split_whitespace().nth(1).map(str::to_owned)
+    };
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| parent(*pid).as_ref() == Some(&own))
+        .collect()
+}
