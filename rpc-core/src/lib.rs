@@ -59,6 +59,7 @@ compile_error!(
 mod call;
 mod channel;
 mod process;
+mod readable;
 mod segment;
 mod tensor;
 mod wire;
@@ -93,7 +94,7 @@ pub use ndarray;
 ///         labels.zip_mut_with(&image, |label, &value| *label = value.into());
 ///     }
 ///
-///     /// Owns what it takes, and has no array to wait for.
+///     /// Takes an array for good, and hands it back; asynchronously.
 ///     pub async fn crop(#[ndarray] image: Tensor<u16, Ix2>, name: &str) -> Option<Tensor<u16, Ix2>> {
 ///         (name != "background").then_some(image)
 ///     }
@@ -124,7 +125,7 @@ pub use ndarray;
 /// | `#[ndarray] x: ArrayView2<'_, A>` (any rank) | `impl Into<Arg<A, Ix2>>`: `&Tensor`, a `TensorView`; or `&Array`, an `ArrayView` | nothing; or once |
 /// | `#[ndarray] x: ArrayViewMut2<'_, A>` | `impl Into<ArgMut<A, Ix2>>`: `&mut Tensor`, a `TensorViewMut`; or `&mut Array`, an `ArrayViewMut` | nothing; or there and back |
 /// | `#[ndarray] x: Tensor<A, D>` | `impl Into<Tensor<A, D>>`: a `Tensor`; or an `Array` | nothing; or once |
-/// | `#[ndarray] x: Option<..>`, a tuple of these | `Option<Arg<..>>`, a tuple, without a conversion | as each part |
+/// | `#[ndarray] x: Option<..>`, a tuple of these | the same, where each array says `.into()`: `None`, `Some((&mask).into())`, `((&a).into(), (&b).into())` | as each part |
 /// | `#[segment] x: SegmentView<'_>`, `SegmentViewMut<'_>`, `Segment` | `&Segment`, `&mut Segment`, `Segment` | nothing |
 /// | `x: T` | `T` | as serde writes it |
 /// | `x: &T`, `&str`, `&[T]`, `&Path` | the same; the worker decodes the owned form and lends it | as serde writes it |
@@ -143,6 +144,18 @@ pub use ndarray;
 ///
 /// Those of a function are those of its stub. A function under `#[cfg]` is missing from the stub,
 /// the schema and the server where it is missing from the module.
+///
+/// # How functions run
+///
+/// Calls run at the same time, up to 1,024 of them. A synchronous function has a thread of its own
+/// (from tokio's pool for blocking work); an asynchronous one is a task on a tokio runtime with a
+/// thread for each processor and with its timers enabled, so it should not block. Statics live as
+/// long as the worker; guard what functions share with a `Mutex`. A synchronous function that may
+/// take long asks [`cancelled`] now and then whether anyone still waits; an asynchronous one is
+/// dropped.
+///
+/// What a function has written before it returns its own `Err` stays written, and isn't poisoned.
+/// What it has written before it panicked, or stopped because it was cancelled, is.
 ///
 /// # What cannot be served
 ///

@@ -191,6 +191,20 @@ pub mod arrays {
         system::crash();
     }
 
+    /// Writes an element, passes the gate, and returns as soon as the call is cancelled.
+    pub fn write_until_cancelled(
+        #[ndarray] mut values: ArrayViewMut2<'_, u32>,
+        value: u32,
+        gate: PathBuf,
+    ) -> usize {
+        values[[0, 0]] = value;
+        Gate::at(gate).pass();
+        while !reedbed::cancelled() {
+            std::thread::yield_now();
+        }
+        1
+    }
+
     /// Never completes, having written an element and passed the gate.
     pub async fn hang_after_writing(
         #[ndarray] mut values: ArrayViewMut2<'_, u32>,

@@ -14,6 +14,8 @@ use crate::wire::frame::{CallFrame, Failure};
 #[derive(Debug, Default)]
 pub(crate) struct CallState {
     pub(crate) is_cancelled: AtomicBool,
+    /// Whether the function was told so. What it returns then is not what it was asked for.
+    pub(crate) knows_it: AtomicBool,
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -38,16 +40,21 @@ thread_local! {
 /// Tells whether the caller no longer wants the answer of the call that this function is running
 /// for: its future was dropped, or its deadline has passed.
 ///
-/// A synchronous function asks now and then and returns early; an asynchronous one need not, since
-/// its future is dropped. Outside a call the answer is `false`.
+/// A synchronous function asks now and then and returns early; what it returns after it was told
+/// `true` is dropped, and what was lent to it for writing is poisoned. An asynchronous one need not
+/// ask, since its future is dropped. Outside a call the answer is `false`.
 #[must_use]
 pub fn cancelled() -> bool {
     CURRENT.with_borrow(|current| {
         current.as_ref().is_some_and(|call| {
-            call.is_cancelled.load(Ordering::Relaxed)
-                || call
-                    .deadline
-                    .is_some_and(|deadline| deadline <= Instant::now())
+            let is_late = call
+                .deadline
+                .is_some_and(|deadline| deadline <= Instant::now());
+            let is_cancelled = is_late || call.is_cancelled.load(Ordering::Relaxed);
+            if is_cancelled {
+                call.knows_it.store(true, Ordering::Relaxed);
+            }
+            is_cancelled
         })
     })
 }

@@ -269,11 +269,7 @@ impl fmt::Display for CallFailure {
     }
 }
 
-impl fmt::Debug for CallFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        crate::process::write_chain(self, f)
-    }
-}
+crate::readable::debug_as_message!(CallFailure);
 
 impl std::error::Error for CallFailure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

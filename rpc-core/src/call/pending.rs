@@ -283,6 +283,7 @@ impl Calls {
 
     /// Ends a cancelled call; `false` if no such call is in flight.
     pub(crate) fn release(&self, id: u64, has_begun: bool) -> bool {
+        let limit = self.lock().deadline_of.get(&id).map(|(_, limit)| *limit);
         let Some(slot) = self.remove(id, false) else {
             return false;
         };
@@ -292,8 +293,13 @@ impl Calls {
         } else {
             end_leases(held);
         }
-        let reason = "it ended without an answer".to_owned();
-        slot.finish(Err(FailureCause::Protocol { reason }));
+        // The worker may notice a deadline a moment before this side does.
+        slot.finish(Err(match limit {
+            Some(limit) => FailureCause::DeadlineExceeded { limit },
+            None => FailureCause::Protocol {
+                reason: "it ended without an answer".to_owned(),
+            },
+        }));
         true
     }
 

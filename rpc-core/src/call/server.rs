@@ -528,6 +528,10 @@ impl SyncJob {
         }
         let returned = current::run(state, || function(&arguments));
         drop(arguments);
+        if returned.is_ok() && state.knows_it.load(Ordering::Relaxed) {
+            // It stopped early, so this is no answer; dropping the ending says so.
+            return;
+        }
         self.ending.answer(returned);
     }
 }

@@ -1,7 +1,5 @@
 //! Why a worker did not start, or doesn't serve a module.
 
-use std::error::Error;
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,7 +13,7 @@ use super::end::WorkerEnd;
 #[non_exhaustive]
 pub enum SpawnError {
     /// The program can't be run.
-    #[error("worker program `{}` can't be started; is it built, and executable?", program.display())]
+    #[error("worker program `{}` can't be started; is it built, and executable? (`reedbed::program_beside` finds one next to this program)", program.display())]
     Program {
         /// The program.
         program: PathBuf,
@@ -118,28 +116,7 @@ pub enum ImportError {
     },
 }
 
-impl fmt::Debug for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_chain(self, f)
-    }
-}
-
-impl fmt::Debug for ImportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_chain(self, f)
-    }
-}
-
-/// Writes an error and what caused it.
-pub(crate) fn write_chain(error: &dyn Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "{error}")?;
-    let mut source = error.source();
-    while let Some(cause) = source {
-        write!(f, ": {cause}")?;
-        source = cause.source();
-    }
-    Ok(())
-}
+crate::readable::debug_as_message!(SpawnError, ImportError);
 
 fn list(names: &[String]) -> String {
     if names.is_empty() {

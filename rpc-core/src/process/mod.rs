@@ -19,7 +19,6 @@ mod worker;
 pub use beside::program_beside;
 pub use builder::WorkerBuilder;
 pub use end::{EndReason, WorkerEnd};
-pub(crate) use error::write_chain;
 pub use error::{ImportError, SpawnError};
 pub use log::{LogLine, LogStream};
 pub use serve::{ServeError, ServeOptions, is_started_as_worker, serve_inherited};

@@ -22,7 +22,7 @@ const MEMINFO: &str = "/proc/meminfo";
 const FALLBACK_LIMIT_BYTES: u64 = 1 << 30;
 
 /// Shared memory could not be had: how much was asked for, how much is in use, and what refused it.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error(
     "shared memory is exhausted: {requested_bytes} bytes were asked for, {reserved_bytes} of \
      {budget_bytes} bytes are in use; {shortage}"
@@ -37,6 +37,8 @@ pub struct ShmExhausted {
     /// What refused them.
     pub shortage: Shortage,
 }
+
+crate::readable::debug_as_message!(ShmExhausted);
 
 /// What refused a reservation of shared memory.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use super::extent::Extent;
 use super::mapping::Access;
 
 /// Why a tensor's elements can't be reached now. Nothing was changed.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessError {
     /// A call still holds the bytes.
@@ -36,13 +36,15 @@ pub enum AccessError {
     /// A call that could write the bytes ended without an answer, so they may be half written.
     #[error(
         "the tensor is poisoned: {by} could write it and ended without an answer, so its contents \
-         may be half written; overwrite it, then call `recover()`"
+         may be half written; `reset()` sets it to zero, `recover()` accepts it as it is"
     )]
     Poisoned {
         /// Which call: worker, module and function, and how it ended.
         by: Arc<str>,
     },
 }
+
+crate::readable::debug_as_message!(AccessError);
 
 /// The leases on one extent, and whether it is poisoned.
 #[derive(Debug, Default)]

@@ -21,7 +21,7 @@ const MAX_HEADER_BYTES: usize = 64 * 1024;
 const ALIGNMENT: usize = 64;
 
 /// Why an `.npy` file was not read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum NpyError {
     /// Reading or writing failed, or the file ended early.
@@ -69,6 +69,8 @@ pub enum NpyError {
     #[error(transparent)]
     Access(#[from] AccessError),
 }
+
+crate::readable::debug_as_message!(NpyError);
 
 impl<A: Element, D: Dimension> Tensor<A, D> {
     /// Reads an `.npy` file into a new tensor; a file in Fortran order becomes a column-major one.

@@ -359,7 +359,7 @@ impl<A: Element, D: Dimension> fmt::Debug for Tensor<A, D> {
 }
 
 /// Why the elements can't be had as one run of bytes.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum NotContiguous {
     /// They have gaps or another order than row-major.
@@ -378,7 +378,7 @@ pub enum NotContiguous {
 }
 
 /// Why a tensor stays poisoned.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RecoverError {
     /// A call still holds it.
@@ -390,7 +390,7 @@ pub enum RecoverError {
 }
 
 /// Why a copy wasn't made.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CopyError {
     /// The elements can't be read now.
@@ -400,3 +400,5 @@ pub enum CopyError {
     #[error(transparent)]
     Exhausted(#[from] ShmExhausted),
 }
+
+crate::readable::debug_as_message!(NotContiguous, RecoverError, CopyError);

@@ -210,3 +210,38 @@ pub(crate) async fn a_deadline_ends_the_wait(setting: Setting) -> TestResult {
     gate::pass(&pair.1).await;
     Ok(())
 }
+
+pub(crate) async fn an_early_return_poisons(setting: Setting) -> TestResult {
+    let (_worker, arrays) = import::<arrays::Client>(setting).await?;
+    let gates = Gates::new();
+    let mut labels = Tensor::<u32, Ix2>::zeros((2, 2))?;
+    let gate = gates.make("dropped");
+    {
+        let mut call = pin!(arrays.write_until_cancelled(&mut labels, 9, gate.clone()));
+        poll_once(call.as_mut());
+        gate::pass(&gate).await;
+    }
+    if !setting.capabilities().acknowledges_cancellation {
+        assert!(matches!(labels.view(), Err(AccessError::Leased { .. })));
+        return Ok(());
+    }
+    labels.released().await;
+    assert!(
+        labels.is_poisoned(),
+        "three of four elements were not written"
+    );
+    labels.reset()?;
+
+    let gate = gates.make("late");
+    let call = arrays.write_until_cancelled(&mut labels, 9, gate.clone());
+    let (result, ()) = futures::join!(call.deadline(Duration::from_millis(100)), gate::pass(&gate));
+    assert!(
+        result
+            .unwrap_err()
+            .to_string()
+            .contains("no answer came within 100ms")
+    );
+    labels.released().await;
+    assert!(labels.is_poisoned());
+    Ok(())
+}

@@ -104,7 +104,8 @@ conformance! {
     elements: every_element_type_travels, random_arrays_come_back_equal;
     leases: a_lent_array_is_refused_until_the_reply, a_dropped_call_keeps_its_lease,
         a_forgotten_call_keeps_its_lease, a_cancelled_write_poisons, an_unpolled_call_leases_nothing,
-        a_leased_tensor_can_be_dropped, interleaved_halves_are_refused, a_deadline_ends_the_wait;
+        a_leased_tensor_can_be_dropped, interleaved_halves_are_refused, a_deadline_ends_the_wait,
+        an_early_return_poisons;
     failures: a_panic_is_its_callers_error, a_panic_poisons_what_it_wrote,
         an_error_poisons_nothing, a_crash_is_told_to_every_caller, shutdown_waits_for_calls,
         calls_after_the_end_are_not_sent, an_argument_over_the_limit_is_not_sent,
