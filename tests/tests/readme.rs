@@ -54,12 +54,13 @@ fn a_crate_of_ones_own_works_as_described() {
     fs::write(at("src/lib.rs"), block(&readme, "your_own::lib")).expect("the functions");
     let worker = "reedbed_worker::worker_main![my_crate::masks];";
     assert!(readme.contains(worker));
-    fs::write(at("src/bin/worker.rs"), worker).expect("the worker");
+    fs::write(at("src/bin/mask_worker.rs"), worker).expect("the worker");
     let imports = "use my_crate::{Options, masks};\nuse reedbed::ndarray::Ix2;\nuse reedbed::{Tensor, Worker};\n\n";
     let host = format!("{imports}{}", block(&readme, "your_own::main"));
     fs::write(at("src/main.rs"), host).expect("the host");
 
-    // The folder that this test was built in has most of the dependencies already.
+    // The folder that this test was built in has most of the dependencies already, and no programs
+    // of these names.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
     let cargo = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO"))

@@ -1,79 +1,31 @@
 //! The worker's end of a channel: runs functions and answers calls.
+//!
+//! - [`served`] lists the functions, [`job`] is one call of one of them.
+
+mod job;
+mod served;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
 
 use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
+use job::{AsyncJob, Ending, Listed, SyncJob};
+pub(crate) use served::Served;
+
 use super::connection::is_too_long;
 use super::current::{self, CallState, Running};
 use super::incoming::{Parcel, Reply, ServerCall};
-use super::module::{Function, Handler, Module};
+use super::module::Handler;
 use super::tarpc::TarpcServer;
 use crate::channel::bind::BindError;
 use crate::channel::{Channel, SendError, Violation};
 use crate::wire::codec::Bytes;
 use crate::wire::frame::{CallFrame, Failure, Frame, Outcome, ReplyFrame};
-use crate::wire::handshake::{Dispatcher, ServedModule};
-use crate::wire::schema::ModuleSchema;
-
-/// What a worker serves.
-#[derive(Debug)]
-pub(crate) struct Served {
-    functions: HashMap<u64, Function>,
-    schemas: Vec<ModuleSchema>,
-}
-
-impl Served {
-    /// Lists the functions of all modules.
-    ///
-    /// # Errors
-    /// Two modules of one name, or two functions of one number.
-    pub(crate) fn new(modules: &[Module]) -> Result<Self, String> {
-        let mut served = Self {
-            functions: HashMap::new(),
-            schemas: Vec::new(),
-        };
-        for module in modules {
-            if served
-                .schemas
-                .iter()
-                .any(|schema| schema.name == module.name)
-            {
-                return Err(format!(
-                    "two modules are called `{}`; rename one",
-                    module.name
-                ));
-            }
-            served.schemas.push((module.schema)());
-            for function in (module.functions)() {
-                let method = function.method;
-                if let Some(other) = served.functions.insert(method.id, function) {
-                    return Err(format!(
-                        "functions `{}::{}` and `{}::{}` have the same number; rename one",
-                        method.module, method.function, other.method.module, other.method.function
-                    ));
-                }
-            }
-        }
-        Ok(served)
-    }
-
-    /// The modules, for the handshake.
-    pub(crate) fn list(&self) -> Vec<ServedModule> {
-        let entry = |schema: &ModuleSchema| ServedModule {
-            name: schema.name.clone(),
-            schema: schema.hash(),
-        };
-        self.schemas.iter().map(entry).collect()
-    }
-}
+use crate::wire::handshake::Dispatcher;
 
 /// Runs the functions that a channel asks for.
 pub(crate) struct Server {
@@ -376,186 +328,6 @@ impl InFlightCall {
             Some(Task::Tarpc(task)) => task.abort(),
             None => {}
         }
-    }
-}
-
-impl Prepared {
-    /// Runs the function for tarpc's dispatcher, which cancels by dropping the future.
-    pub(crate) async fn run(self, listed: Listed) -> Result<Reply, Failure> {
-        let Self {
-            call,
-            handler,
-            state,
-            ..
-        } = self;
-        let ended = || Failure::NotReturned {
-            reason: "the worker is ending".to_owned(),
-        };
-        match handler {
-            Handler::Async(function) => {
-                let running = Running::new(state, function(call));
-                let (running, task) = futures::future::abortable(running);
-                listed.stops_with(task);
-                let returned = running.await;
-                // Dropped after the function's future: `Server::stop` waits for that.
-                drop(listed);
-                returned.unwrap_or_else(|_| Err(ended()))
-            }
-            Handler::Sync(function) => {
-                let cancel = CancelOnDrop(Arc::clone(&state));
-                let job = move || {
-                    let returned = current::run(&state, || function(&call));
-                    drop(call);
-                    drop(listed);
-                    returned
-                };
-                let returned = tokio::task::spawn_blocking(job).await;
-                drop(cancel);
-                returned.unwrap_or_else(|_| Err(ended()))
-            }
-        }
-    }
-}
-
-/// Tells a synchronous function that its caller is gone.
-struct CancelOnDrop(Arc<CallState>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.is_cancelled.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Sees to it that a call ends with exactly one frame, whatever happens to its function, and after
-/// the function has let go of its arguments.
-struct Ending {
-    listed: Listed,
-    server: Arc<Server>,
-    call: u64,
-    has_begun: Arc<AtomicBool>,
-    is_answered: bool,
-}
-
-/// A place on the list of running functions.
-pub(crate) struct Listed {
-    server: Arc<Server>,
-    call: u64,
-    is_ending: bool,
-}
-
-impl Listed {
-    /// Has `Server::stop` drop the function's future by `task`.
-    fn stops_with(&self, task: futures::future::AbortHandle) {
-        if let Some(in_flight) = self.server.lock().calls.get_mut(&self.call) {
-            if in_flight.state.is_cancelled.load(Ordering::Relaxed) {
-                task.abort();
-            }
-            in_flight.task = Some(Task::Tarpc(task));
-        }
-    }
-
-    /// Takes the call off the list, because what is sent next lets the host send another one. A
-    /// shutdown waits until it is sent.
-    fn leave(&mut self) {
-        if !std::mem::replace(&mut self.is_ending, true) {
-            let mut running = self.server.lock();
-            running.calls.remove(&self.call);
-            running.n_ending += 1;
-        }
-    }
-}
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        let mut running = self.server.lock();
-        if self.is_ending {
-            running.n_ending -= 1;
-        } else {
-            running.calls.remove(&self.call);
-        }
-        let is_drained = running.is_draining && running.is_empty();
-        drop(running);
-        self.server.ended.notify_all();
-        if is_drained {
-            self.server.channel.wake_driver();
-        }
-    }
-}
-
-impl Ending {
-    fn answer(mut self, returned: Result<Reply, Failure>) {
-        self.is_answered = true;
-        self.listed.leave();
-        let (channel, call) = (&self.server.channel, self.call);
-        let sent = self.server.answer(returned, |outcome| {
-            channel.send(&Frame::Reply(ReplyFrame { call, outcome }))
-        });
-        if sent.is_err() {
-            channel.close();
-        }
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        if self.is_answered {
-            return;
-        }
-        let has_begun = self.has_begun.load(Ordering::Acquire);
-        self.listed.leave();
-        let released = Frame::Released {
-            call: self.call,
-            has_begun,
-        };
-        self.server.channel.send_or_close(&released);
-    }
-}
-
-/// A synchronous function on its way to a thread. Dropped unrun, it lets go of its arguments first.
-struct SyncJob {
-    arguments: Option<ServerCall>,
-    ending: Ending,
-}
-
-impl SyncJob {
-    fn run(mut self, state: &Arc<CallState>, function: fn(&ServerCall) -> Result<Reply, Failure>) {
-        let Some(arguments) = self.arguments.take() else {
-            return;
-        };
-        if state.is_cancelled.load(Ordering::Relaxed) {
-            drop(arguments);
-            return;
-        }
-        let returned = current::run(state, || function(&arguments));
-        drop(arguments);
-        if returned.is_ok() && state.knows_it.load(Ordering::Relaxed) {
-            // It stopped early, so this is no answer; dropping the ending says so.
-            return;
-        }
-        self.ending.answer(returned);
-    }
-}
-
-/// An asynchronous function as a task. Aborted, it lets go of its arguments first: its fields are
-/// dropped in this order.
-struct AsyncJob {
-    running: Option<Running<dyn Future<Output = Result<Reply, Failure>> + Send>>,
-    ending: Option<Ending>,
-}
-
-impl Future for AsyncJob {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(running) = &mut self.running else {
-            return Poll::Ready(());
-        };
-        let returned = ready!(Pin::new(running).poll(cx));
-        self.running = None;
-        if let Some(ending) = self.ending.take() {
-            ending.answer(returned);
-        }
-        Poll::Ready(())
     }
 }
 

@@ -1,0 +1,197 @@
+//! One call in a worker, from its arguments to its one last frame.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use super::{Prepared, Server, Task};
+use crate::call::current::{self, CallState, Running};
+use crate::call::incoming::{Reply, ServerCall};
+use crate::call::module::Handler;
+use crate::wire::frame::{Failure, Frame, ReplyFrame};
+
+impl Prepared {
+    /// Runs the function for tarpc's dispatcher, which cancels by dropping the future.
+    pub(crate) async fn run(self, listed: Listed) -> Result<Reply, Failure> {
+        let Self {
+            call,
+            handler,
+            state,
+            ..
+        } = self;
+        let ended = || Failure::NotReturned {
+            reason: "the worker is ending".to_owned(),
+        };
+        match handler {
+            Handler::Async(function) => {
+                let running = Running::new(state, function(call));
+                let (running, task) = futures::future::abortable(running);
+                listed.stops_with(task);
+                let returned = running.await;
+                // Dropped after the function's future: `Server::stop` waits for that.
+                drop(listed);
+                returned.unwrap_or_else(|_| Err(ended()))
+            }
+            Handler::Sync(function) => {
+                let cancel = CancelOnDrop(Arc::clone(&state));
+                let job = move || {
+                    let returned = current::run(&state, || function(&call));
+                    drop(call);
+                    drop(listed);
+                    returned
+                };
+                let returned = tokio::task::spawn_blocking(job).await;
+                drop(cancel);
+                returned.unwrap_or_else(|_| Err(ended()))
+            }
+        }
+    }
+}
+
+/// Tells a synchronous function that its caller is gone.
+struct CancelOnDrop(Arc<CallState>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.is_cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Sees to it that a call ends with exactly one frame, whatever happens to its function, and after
+/// the function has let go of its arguments.
+pub(super) struct Ending {
+    pub(super) listed: Listed,
+    pub(super) server: Arc<Server>,
+    pub(super) call: u64,
+    pub(super) has_begun: Arc<AtomicBool>,
+    pub(super) is_answered: bool,
+}
+
+/// A place on the list of running functions.
+pub(crate) struct Listed {
+    pub(super) server: Arc<Server>,
+    pub(super) call: u64,
+    pub(super) is_ending: bool,
+}
+
+impl Listed {
+    /// Has `Server::stop` drop the function's future by `task`.
+    fn stops_with(&self, task: futures::future::AbortHandle) {
+        if let Some(in_flight) = self.server.lock().calls.get_mut(&self.call) {
+            if in_flight.state.is_cancelled.load(Ordering::Relaxed) {
+                task.abort();
+            }
+            in_flight.task = Some(Task::Tarpc(task));
+        }
+    }
+
+    /// Takes the call off the list, because what is sent next lets the host send another one. A
+    /// shutdown waits until it is sent.
+    fn leave(&mut self) {
+        if !std::mem::replace(&mut self.is_ending, true) {
+            let mut running = self.server.lock();
+            running.calls.remove(&self.call);
+            running.n_ending += 1;
+        }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let mut running = self.server.lock();
+        if self.is_ending {
+            running.n_ending -= 1;
+        } else {
+            running.calls.remove(&self.call);
+        }
+        let is_drained = running.is_draining && running.is_empty();
+        drop(running);
+        self.server.ended.notify_all();
+        if is_drained {
+            self.server.channel.wake_driver();
+        }
+    }
+}
+
+impl Ending {
+    fn answer(mut self, returned: Result<Reply, Failure>) {
+        self.is_answered = true;
+        self.listed.leave();
+        let (channel, call) = (&self.server.channel, self.call);
+        let sent = self.server.answer(returned, |outcome| {
+            channel.send(&Frame::Reply(ReplyFrame { call, outcome }))
+        });
+        if sent.is_err() {
+            channel.close();
+        }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if self.is_answered {
+            return;
+        }
+        let has_begun = self.has_begun.load(Ordering::Acquire);
+        self.listed.leave();
+        let released = Frame::Released {
+            call: self.call,
+            has_begun,
+        };
+        self.server.channel.send_or_close(&released);
+    }
+}
+
+/// A synchronous function on its way to a thread. Dropped unrun, it lets go of its arguments first.
+pub(super) struct SyncJob {
+    pub(super) arguments: Option<ServerCall>,
+    pub(super) ending: Ending,
+}
+
+impl SyncJob {
+    pub(super) fn run(
+        mut self,
+        state: &Arc<CallState>,
+        function: fn(&ServerCall) -> Result<Reply, Failure>,
+    ) {
+        let Some(arguments) = self.arguments.take() else {
+            return;
+        };
+        if state.is_cancelled.load(Ordering::Relaxed) {
+            drop(arguments);
+            return;
+        }
+        let returned = current::run(state, || function(&arguments));
+        drop(arguments);
+        if returned.is_ok() && state.knows_it.load(Ordering::Relaxed) {
+            // It stopped early, so this is no answer; dropping the ending says so.
+            return;
+        }
+        self.ending.answer(returned);
+    }
+}
+
+/// An asynchronous function as a task. Aborted, it lets go of its arguments first: its fields are
+/// dropped in this order.
+pub(super) struct AsyncJob {
+    pub(super) running: Option<Running<dyn Future<Output = Result<Reply, Failure>> + Send>>,
+    pub(super) ending: Option<Ending>,
+}
+
+impl Future for AsyncJob {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(running) = &mut self.running else {
+            return Poll::Ready(());
+        };
+        let returned = ready!(Pin::new(running).poll(cx));
+        self.running = None;
+        if let Some(ending) = self.ending.take() {
+            ending.answer(returned);
+        }
+        Poll::Ready(())
+    }
+}
