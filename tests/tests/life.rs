@@ -200,6 +200,30 @@ fn the_hosts_end_is_the_workers_end_in_the_middle_of_a_call() -> TestResult {
 }
 
 #[test]
+fn nothing_is_left_of_a_host_and_a_worker_that_are_killed_together() -> TestResult {
+    let mut host = Command::new(env!("CARGO_BIN_EXE_test-host"))
+        .args(["run-forever", WORKER])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut line = String::new();
+    BufReader::new(host.stdout.take().expect("piped")).read_line(&mut line)?;
+    let worker: u32 = line.trim().parse()?;
+    let pid = Pid::from_raw(worker.cast_signed()).expect("a process number");
+    rustix::process::kill_process(pid, Signal::KILL)?;
+    host.kill()?;
+    host.wait()?;
+    wait_until_gone(worker);
+    let names = std::fs::read_dir("/dev/shm")?
+        .flatten()
+        .map(|entry| entry.file_name());
+    let ours: Vec<_> = names
+        .filter(|name| name.to_string_lossy().contains("reedbed"))
+        .collect();
+    assert!(ours.is_empty(), "{ours:?}");
+    Ok(())
+}
+
+#[test]
 fn a_forked_child_of_the_host_keeps_no_worker_alive() -> TestResult {
     // The host starts a child that inherits whatever it can, and is killed.
     let mut host = Command::new(env!("CARGO_BIN_EXE_test-host"))

@@ -42,10 +42,10 @@ pub struct Call<'a, T, E> {
     result: PhantomData<fn() -> Result<T, E>>,
 }
 
-type Send_<'a> = Box<dyn FnOnce(&mut Outgoing<'a>) -> Result<(), SendError> + Send + 'a>;
+type Prepare<'a> = Box<dyn FnOnce(&mut Outgoing<'a>) -> Result<(), SendError> + Send + 'a>;
 
 enum State<'a> {
-    Unsent(Send_<'a>),
+    Unsent(Prepare<'a>),
     InFlight(InFlight<'a>),
     Done,
 }

@@ -28,6 +28,6 @@ pub mod segmentation {
     }
 
     fn label(image: &ArrayView2<'_, u16>, options: Options) -> Result<Array2<u32>, SegmentError> {
-        todo!()
+        unreachable!("only expanded, never run")
     }
 }

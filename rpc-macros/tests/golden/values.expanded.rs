@@ -13,7 +13,7 @@ mod files {
         r#type: &str,
         ranges: &[Range<u64>],
     ) -> io::Result<Vec<u8>> {
-        todo!()
+        unreachable!("only expanded, never run")
     }
     #[allow(
         clippy::needless_pass_by_value,
@@ -23,7 +23,7 @@ mod files {
     /// Reads a file.
     #[cfg(not(unix))]
     pub fn read(path: PathBuf) -> Option<Vec<u8>> {
-        todo!()
+        unreachable!("only expanded, never run")
     }
     #[allow(
         clippy::needless_pass_by_value,
