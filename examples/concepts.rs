@@ -1,0 +1,61 @@
+//! Runs every example and looks at what it prints.
+
+use std::process::{Command, Stdio};
+
+/// Runs an example, which checks its own claims, and checks that it prints `expected`, in order.
+fn run(program: &str, source: &str, expected: &[&str]) {
+    let header: Vec<_> = source
+        .lines()
+        .take_while(|line| line.starts_with("//!"))
+        .collect();
+    assert!(
+        header.iter().any(|line| line.contains("Look at:")),
+        "the header says what to see"
+    );
+    let n_lines = source.lines().count();
+    assert!(n_lines < 80, "{n_lines} lines are too many for one concept");
+
+    let output = Command::new(program)
+        .stdin(Stdio::null())
+        .output()
+        .expect("it starts");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{}\n{printed}{stderr}",
+        output.status
+    );
+    let mut rest = &*printed;
+    for expected in expected {
+        let (_, after) = rest
+            .split_once(expected)
+            .unwrap_or_else(|| panic!("{expected:?} is missing in\n{printed}{stderr}"));
+        rest = after;
+    }
+}
+
+/// Makes a test of each example: its name, and what it prints.
+macro_rules! examples {
+    ($($name:ident: $($expected:literal),+;)+) => {$(
+        #[test]
+        fn $name() {
+            let program = env!(concat!("CARGO_BIN_EXE_", stringify!($name)));
+            let source = include_str!(concat!(stringify!($name), ".rs"));
+            run(program, source, &[$($expected),+]);
+        }
+    )+};
+}
+
+examples! {
+    in_place: "510448 of 1000000 elements are bright\n", "5000000 bytes shared, 0 copied\n";
+    returned: "made, changed and read in place: inode ", "the image is still here";
+    raw_segment: "the worker adds up 499500\n", "2000 samples don't fit, there is room for 1000\n",
+        "4008 bytes aren't a whole number of aligned elements of type u128\n";
+    slices: "strides [6, 2]\n", "strides [-6, 1]\n", "strides [1, 6]\n", "strides [0, 1]\n",
+        "interleaved   calling `stripes::fill`", "are leased";
+    several_workers: "300 rows smoothed by 3 processes\n";
+    deadlines: "in time: 1000\n", "no answer came within 50ms", "poisoned", "1000: true\n", "dropped\n";
+    crash: "SIGABRT", "assertion failed: sample >= 0\n", "lent for reading: 500\n", "poisoned",
+        "recovered: 500 elements were written\n", "it was not sent", "another worker did it\n";
+}
