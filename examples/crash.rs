@@ -5,8 +5,8 @@
 //!
 //! `cargo run --bin crash`
 
-use reedbed::ndarray::{ArrayView1, ArrayViewMut1, Ix1};
-use reedbed::{Tensor, Worker, remote_module};
+use reedbed::ndarray::{ArrayView1, ArrayViewMut1};
+use reedbed::{Tensor, Tensor1, Worker, remote_module};
 
 #[remote_module]
 mod filters {
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let filters = worker.import::<filters::Client>().await?;
 
     let samples = Tensor::from_shape_fn(1000, |index| 500 - index as i64)?;
-    let mut doubled = Tensor::<i64, Ix1>::zeros(1000)?;
+    let mut doubled = Tensor1::<i64>::zeros(1000)?;
     let error = filters
         .double(&samples, &mut doubled)
         .await

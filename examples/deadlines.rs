@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use reedbed::ndarray::{ArrayViewMut1, Ix1};
-use reedbed::{FailureCause, Tensor, Worker, remote_module};
+use reedbed::ndarray::ArrayViewMut1;
+use reedbed::{FailureCause, Tensor1, Worker, remote_module};
 
 #[remote_module]
 mod search {
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     reedbed_worker::init![search];
     let worker = Worker::spawn_self().await?;
     let search = worker.import::<search::Client>().await?;
-    let mut progress = Tensor::<u64, Ix1>::zeros(1)?;
+    let mut progress = Tensor1::<u64>::zeros(1)?;
 
     println!("in time: {}", search.count(&mut progress, 1000).await?);
 

@@ -5,8 +5,8 @@
 //!
 //! `cargo run --bin in_place`
 
-use reedbed::ndarray::{ArrayView2, ArrayViewMut2, Ix2};
-use reedbed::{Tensor, Worker, remote_module};
+use reedbed::ndarray::{ArrayView2, ArrayViewMut2};
+use reedbed::{Tensor, Tensor2, Worker, remote_module};
 
 #[remote_module]
 mod labelling {
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let labelling = worker.import::<labelling::Client>().await?;
 
     let image = Tensor::from_shape_fn((1000, 1000), |(row, column)| (row ^ column) as f32)?;
-    let mut labels = Tensor::<u8, Ix2>::zeros(image.raw_dim())?;
+    let mut labels = Tensor2::<u8>::zeros(image.raw_dim())?;
     let before = labels.identity();
 
     let call = labelling.threshold(&image, 500.0, &mut labels);

@@ -7,15 +7,14 @@
 
 use std::time::Duration;
 
-use reedbed::ndarray::Ix2;
-use reedbed::{Tensor, Worker, remote_module};
+use reedbed::{Tensor, Tensor2, Worker, remote_module};
 
 #[remote_module]
 mod camera {
-    use super::{Ix2, Tensor};
+    use super::{Tensor, Tensor2};
 
     /// Takes a picture: it is written once, where its caller will read it.
-    pub fn picture(rows: usize, columns: usize) -> Result<Tensor<f32, Ix2>, String> {
+    pub fn picture(rows: usize, columns: usize) -> Result<Tensor2<f32>, String> {
         Tensor::from_shape_fn((rows, columns), |(row, column)| {
             (row * columns + column) as f32
         })
@@ -23,7 +22,7 @@ mod camera {
     }
 
     /// Subtracts the mean. The tensor comes by value and goes back by value.
-    pub fn centre(#[ndarray] mut image: Tensor<f32, Ix2>) -> Result<Tensor<f32, Ix2>, String> {
+    pub fn centre(#[ndarray] mut image: Tensor2<f32>) -> Result<Tensor2<f32>, String> {
         let mut pixels = image.view_mut().map_err(|error| error.to_string())?;
         let mean = pixels.mean().unwrap_or_default();
         pixels -= mean;

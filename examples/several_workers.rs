@@ -6,8 +6,8 @@
 //! `cargo run --bin several_workers`
 
 use futures::future::try_join_all;
-use reedbed::ndarray::{ArrayView2, ArrayViewMut2, Axis, Ix2, s};
-use reedbed::{Tensor, Worker, remote_module};
+use reedbed::ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use reedbed::{Tensor, Tensor2, Worker, remote_module};
 
 const N_WORKERS: usize = 3;
 const N_ROWS: usize = 300;
@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let image = Tensor::from_shape_fn((N_ROWS, 400), |(row, column)| (row * column % 17) as f32)?;
     let image = image.freeze().map_err(|(error, _)| error)?;
-    let mut smoothed = Tensor::<f32, Ix2>::zeros((N_ROWS, 400))?;
+    let mut smoothed = Tensor2::<f32>::zeros((N_ROWS, 400))?;
 
     let mut rest = smoothed.tensor_view_mut();
     let mut calls = Vec::new();

@@ -6,8 +6,8 @@
 //!
 //! `cargo run --bin slices`
 
-use reedbed::ndarray::{ArrayView2, ArrayViewMut2, Axis, Ix2, s};
-use reedbed::{Tensor, Worker, remote_module};
+use reedbed::ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use reedbed::{Tensor, Tensor2, Worker, remote_module};
 
 #[remote_module]
 mod stripes {
@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(image.view()?.sum(), 12 + 24);
 
     // Left and right half are disjoint too, but their bytes interleave: one after the other, please.
-    let mut square = Tensor::<i64, Ix2>::zeros((2, 2))?;
+    let mut square = Tensor2::<i64>::zeros((2, 2))?;
     let (left, right) = square.tensor_view_mut().split_at(Axis(1), 1);
     let (_, second) = tokio::join!(biased; stripes.fill(left, 1), other.fill(right, 2));
     println!(

@@ -205,7 +205,8 @@ pub use segment::{
 };
 pub use tensor::{
     CopyError, DType, Element, FrozenTensor, NotContiguous, NpyError, RecoverError, Tensor,
-    TensorView, TensorViewMut,
+    Tensor0, Tensor1, Tensor2, Tensor3, Tensor4, Tensor5, Tensor6, TensorD, TensorView,
+    TensorViewMut,
 };
 pub use wire::frame::Failure;
 pub use wire::handshake::{Dispatcher, Trust, WIRE_VERSION};

@@ -11,7 +11,7 @@ pub(crate) enum Family {
     ArrayView,
     /// `ArrayViewMut2`: may be an argument.
     ArrayViewMut,
-    /// `Tensor`: may be an argument and may be returned.
+    /// `Tensor`, `Tensor2` and its like: may be an argument and may be returned.
     Tensor,
     /// `TensorView`, `TensorViewMut`: what a host passes, never what a function takes.
     TensorView,
@@ -37,8 +37,8 @@ impl Family {
             "ArrayView" => Self::ArrayView,
             "ArrayViewMut" => Self::ArrayViewMut,
             "ArcArray" | "CowArray" | "ArrayRef" => Self::OtherArray,
-            _ if is_ranked => return None,
             "Tensor" => Self::Tensor,
+            _ if is_ranked => return None,
             "TensorView" | "TensorViewMut" => Self::TensorView,
             "ArrayBase" | "RawArrayView" | "RawArrayViewMut" => Self::OtherArray,
             // Ours have no type parameters; an application may well have its own `Segment<T>`.

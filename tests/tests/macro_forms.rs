@@ -60,8 +60,8 @@ pub mod arrays {
         image.fill(value);
     }
 
-    /// Takes a tensor and gives it back.
-    pub fn pass(#[ndarray] tensor: Tensor<u16, Ix2>) -> Tensor<u16, Ix2> {
+    /// Takes a tensor and gives it back; the alias names the same type.
+    pub fn pass(#[ndarray] tensor: Tensor<u16, Ix2>) -> reedbed::Tensor2<u16> {
         tensor
     }
 

@@ -19,5 +19,8 @@ pub(crate) use create::locate;
 pub use element::{DType, Element};
 pub use frozen::FrozenTensor;
 pub use npy::NpyError;
-pub use owned::{CopyError, NotContiguous, RecoverError, Tensor};
+pub use owned::{
+    CopyError, NotContiguous, RecoverError, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
+    Tensor5, Tensor6, TensorD,
+};
 pub use view::{TensorView, TensorViewMut};

@@ -31,16 +31,36 @@ use crate::segment::{AccessError, Segment, SegmentIdentity, ShmExhausted};
 /// lease ends.
 ///
 /// ```
-/// use reedbed::{Tensor, ndarray::{Ix2, array, s}};
+/// use reedbed::{Tensor2, ndarray::{Axis, array, s}};
 ///
-/// let mut image = Tensor::<u16, Ix2>::zeros((3, 4))?;
+/// let mut image = Tensor2::<u16>::zeros((3, 4))?;
 /// image.view_mut()?.slice_mut(s![1, ..]).fill(7);
 /// assert_eq!(image.view()?.sum(), 28);
 /// assert_eq!(image.slice(s![.., 0]).view()?, array![0, 7, 0]);
+/// assert_eq!(image.index_axis(Axis(0), 1).view()?, array![7, 7, 7, 7]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Tensor<A, D> {
     located: Located<A, D>,
+}
+
+/// Names the tensors of each number of dimensions, as ndarray does its arrays.
+macro_rules! ranks {
+    ($($name:ident = $dimension:ident, $docs:literal;)+) => {$(
+        #[doc = $docs]
+        pub type $name<A> = Tensor<A, ndarray::$dimension>;
+    )+};
+}
+
+ranks! {
+    Tensor0 = Ix0, "A tensor without dimensions: one element.";
+    Tensor1 = Ix1, "A tensor of one dimension.";
+    Tensor2 = Ix2, "A tensor of two dimensions.";
+    Tensor3 = Ix3, "A tensor of three dimensions.";
+    Tensor4 = Ix4, "A tensor of four dimensions.";
+    Tensor5 = Ix5, "A tensor of five dimensions.";
+    Tensor6 = Ix6, "A tensor of six dimensions.";
+    TensorD = IxDyn, "A tensor of any number of dimensions.";
 }
 
 impl<A: Element, D: Dimension> Tensor<A, D> {
@@ -102,6 +122,48 @@ impl<A: Element, D: Dimension> Tensor<A, D> {
     #[track_caller]
     pub fn slice_mut<I: SliceArg<D>>(&mut self, info: I) -> TensorViewMut<'_, A, I::OutDim> {
         self.tensor_view_mut().slice(info)
+    }
+
+    /// Borrows what lies at `index` along `axis` (a row of a matrix, an image of a stack), as a view
+    /// that stays in the segment.
+    ///
+    /// # Panics
+    /// If `axis` or `index` is out of bounds.
+    #[must_use]
+    #[track_caller]
+    pub fn index_axis(&self, axis: Axis, index: usize) -> TensorView<'_, A, D::Smaller>
+    where
+        D: RemoveAxis,
+    {
+        self.tensor_view().index_axis(axis, index)
+    }
+
+    /// As [`index_axis`](Self::index_axis), for writing.
+    ///
+    /// # Panics
+    /// As [`index_axis`](Self::index_axis).
+    #[must_use]
+    #[track_caller]
+    pub fn index_axis_mut(&mut self, axis: Axis, index: usize) -> TensorViewMut<'_, A, D::Smaller>
+    where
+        D: RemoveAxis,
+    {
+        self.tensor_view_mut().index_axis(axis, index)
+    }
+
+    /// Sets all elements.
+    ///
+    /// # Errors
+    /// As [`view_mut`](Self::view_mut).
+    pub fn fill(&mut self, element: A) -> Result<(), AccessError> {
+        self.view_mut()?.fill(element);
+        Ok(())
+    }
+
+    /// Returns the number of elements along each dimension, as a number or a tuple.
+    #[must_use]
+    pub fn dim(&self) -> D::Pattern {
+        self.raw_dim().into_pattern()
     }
 
     /// Returns the number of elements along each dimension.

@@ -4,7 +4,9 @@ use std::fmt;
 use std::io::{self, Write};
 use std::marker::PhantomData;
 
-use ndarray::{ArrayView, ArrayViewMut, Axis, Dimension, IntoDimension, IxDyn, SliceArg};
+use ndarray::{
+    ArrayView, ArrayViewMut, Axis, Dimension, IntoDimension, IxDyn, RemoveAxis, SliceArg,
+};
 
 use super::element::Element;
 use super::layout::{CheckedLayout, Layout};
@@ -76,6 +78,19 @@ impl<'a, A: Element, D: Dimension> TensorView<'a, A, D> {
     #[track_caller]
     pub fn slice<I: SliceArg<D>>(self, info: I) -> TensorView<'a, A, I::OutDim> {
         self.map(|raw| raw.slice_move(info))
+    }
+
+    /// Narrows it to what lies at `index` along `axis`, which is no dimension any more.
+    ///
+    /// # Panics
+    /// If `axis` or `index` is out of bounds.
+    #[must_use]
+    #[track_caller]
+    pub fn index_axis(self, axis: Axis, index: usize) -> TensorView<'a, A, D::Smaller>
+    where
+        D: RemoveAxis,
+    {
+        self.map(|raw| raw.index_axis_move(axis, index))
     }
 
     /// Transposes it: the order of its dimensions is reversed.
@@ -249,6 +264,19 @@ impl<'a, A: Element, D: Dimension> TensorViewMut<'a, A, D> {
     #[track_caller]
     pub fn slice<I: SliceArg<D>>(self, info: I) -> TensorViewMut<'a, A, I::OutDim> {
         self.map(|raw| raw.slice_move(info))
+    }
+
+    /// Narrows it to what lies at `index` along `axis`, which is no dimension any more.
+    ///
+    /// # Panics
+    /// If `axis` or `index` is out of bounds.
+    #[must_use]
+    #[track_caller]
+    pub fn index_axis(self, axis: Axis, index: usize) -> TensorViewMut<'a, A, D::Smaller>
+    where
+        D: RemoveAxis,
+    {
+        self.map(|raw| raw.index_axis_move(axis, index))
     }
 
     /// Transposes it: the order of its dimensions is reversed.
