@@ -7,6 +7,7 @@ pub mod by_hand;
 pub mod gate;
 pub mod limits;
 pub mod modules;
+pub mod python;
 pub mod setting;
 pub mod system;
 pub mod watched;
