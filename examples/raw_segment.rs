@@ -13,19 +13,19 @@ const HEADER_BYTES: usize = 8;
 
 #[remote_module]
 mod recorder {
-    use reedbed::{SegmentView, SegmentViewMut};
+    use reedbed::{AnyError, SegmentView, SegmentViewMut};
 
     use super::HEADER_BYTES;
 
     /// Writes a ramp of `n` samples and their number.
-    pub fn record(#[segment] mut record: SegmentViewMut<'_>, n: u32) -> Result<(), String> {
+    pub fn record(#[segment] mut record: SegmentViewMut<'_>, n: u32) -> Result<(), AnyError> {
         let room = record.as_bytes().len().saturating_sub(HEADER_BYTES) / size_of::<u32>();
         if room < n as usize {
-            return Err(format!("{n} samples don't fit, there is room for {room}"));
+            return Err(AnyError::new(format!(
+                "{n} samples don't fit, there is room for {room}"
+            )));
         }
-        let words = record
-            .as_slice::<u32>()
-            .map_err(|error| error.to_string())?;
+        let words = record.as_slice::<u32>()?;
         words[0] = n;
         words[HEADER_BYTES / size_of::<u32>()..]
             .iter_mut()
@@ -35,10 +35,8 @@ mod recorder {
     }
 
     /// Adds the samples up.
-    pub fn total(#[segment] record: SegmentView<'_>) -> Result<u64, String> {
-        let words = record
-            .as_slice::<u32>()
-            .map_err(|error| error.to_string())?;
+    pub fn total(#[segment] record: SegmentView<'_>) -> Result<u64, AnyError> {
+        let words = record.as_slice::<u32>()?;
         let samples = &words[HEADER_BYTES / size_of::<u32>()..];
         Ok(samples
             .iter()

@@ -7,23 +7,21 @@
 
 use std::time::Duration;
 
-use reedbed::{Tensor, Tensor2, Worker, remote_module};
+use reedbed::{AnyError, Tensor, Tensor2, Worker, remote_module};
 
 #[remote_module]
 mod camera {
-    use super::{Tensor, Tensor2};
+    use super::{AnyError, Tensor, Tensor2};
 
     /// Takes a picture: it is written once, where its caller will read it.
-    pub fn picture(rows: usize, columns: usize) -> Result<Tensor2<f32>, String> {
-        Tensor::from_shape_fn((rows, columns), |(row, column)| {
-            (row * columns + column) as f32
-        })
-        .map_err(|error| error.to_string())
+    pub fn picture(rows: usize, columns: usize) -> Result<Tensor2<f32>, AnyError> {
+        let pixels = |(row, column)| (row * columns + column) as f32;
+        Ok(Tensor::from_shape_fn((rows, columns), pixels)?)
     }
 
     /// Subtracts the mean. The tensor comes by value and goes back by value.
-    pub fn centre(#[ndarray] mut image: Tensor2<f32>) -> Result<Tensor2<f32>, String> {
-        let mut pixels = image.view_mut().map_err(|error| error.to_string())?;
+    pub fn centre(#[ndarray] mut image: Tensor2<f32>) -> Result<Tensor2<f32>, AnyError> {
+        let mut pixels = image.view_mut()?;
         let mean = pixels.mean().unwrap_or_default();
         pixels -= mean;
         Ok(image)

@@ -186,6 +186,7 @@ pub use reedbed_macros::remote_module;
 /// ```
 pub use reedbed_macros::Schema;
 
+pub use call::any_error::AnyError;
 pub use call::argument::{Arg, ArgMut, SegmentArg, SegmentArgMut};
 pub use call::connection::Caller;
 pub use call::current::{cancelled, deadline};

@@ -7,8 +7,11 @@
 //! The worker's side: [`server`] runs the functions, [`incoming`] turns frames into arguments,
 //! [`returned`] turns what they return into replies, [`current`] tells a function about its call.
 //!
+//! [`error`] says how a call can fail; [`any_error`] is for functions without an error of their own.
+//!
 //! [`module`] is what the macro's code names, [`tarpc`] lets tarpc's dispatchers stand in for ours.
 
+pub(crate) mod any_error;
 pub(crate) mod argument;
 pub(crate) mod connection;
 pub(crate) mod current;
