@@ -97,7 +97,7 @@ fn hidden(name: &str, version: &str, generics: &Generics) -> TokenStream {
     if parameters.is_empty() {
         return opaque;
     }
-    quote!(#w.structure(#name, |#w| { #opaque #(#parameters)* });)
+    quote!(#opaque #w.opaque_parameters(|#w| { #(#parameters)* });)
 }
 
 /// Describes fields, in the order in which they are written.

@@ -101,8 +101,8 @@ fn recursion_ends() {
 #[test]
 fn opaque_types_are_told_apart_by_version_and_parameters() {
     assert_eq!(text::<Name>(), r#"opaque Name "2""#);
-    assert!(text::<Tagged<u8>>().contains(r#"opaque Tagged "1""#));
-    assert_ne!(text::<Tagged<u8>>(), text::<Tagged<u16>>());
+    assert_eq!(text::<Tagged<u8>>(), r#"opaque Tagged "1" { T: u8 }"#);
+    assert_eq!(text::<Tagged<u16>>(), r#"opaque Tagged "1" { T: u16 }"#);
 }
 
 mod renamed {

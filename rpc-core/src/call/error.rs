@@ -1,11 +1,13 @@
 //! How a call can fail.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::module::Method;
 use crate::channel;
 use crate::process::WorkerEnd;
 use crate::segment::{AccessError, ShmExhausted};
@@ -82,10 +84,9 @@ impl<E: fmt::Debug> fmt::Debug for CallError<E> {
 /// A call that failed: which one, and why.
 pub struct CallFailure {
     pub(crate) worker: Arc<str>,
-    pub(crate) module: &'static str,
-    pub(crate) function: &'static str,
+    pub(crate) method: Cow<'static, Method>,
     pub(crate) cause: FailureCause,
-    pub(crate) unsent: Vec<(&'static str, Box<dyn Any + Send + Sync>)>,
+    pub(crate) unsent: Vec<(String, Box<dyn Any + Send + Sync>)>,
 }
 
 /// Why a call failed.
@@ -96,7 +97,7 @@ pub enum FailureCause {
     #[error("argument `{argument}` can't be lent")]
     Access {
         /// The argument.
-        argument: &'static str,
+        argument: String,
         /// Why.
         #[source]
         source: AccessError,
@@ -105,7 +106,7 @@ pub enum FailureCause {
     #[error("argument `{argument}` finds no room")]
     Exhausted {
         /// The argument.
-        argument: &'static str,
+        argument: String,
         /// Why.
         #[source]
         source: ShmExhausted,
@@ -114,7 +115,7 @@ pub enum FailureCause {
     #[error("argument `{argument}` would be copied ({size_bytes} bytes): {reason}")]
     CopyForbidden {
         /// The argument.
-        argument: &'static str,
+        argument: String,
         /// Its bytes.
         size_bytes: u64,
         /// Why it would be copied.
@@ -124,7 +125,7 @@ pub enum FailureCause {
     #[error("argument `{argument}` can't be encoded: {reason}")]
     Encode {
         /// The argument.
-        argument: &'static str,
+        argument: String,
         /// What serde says.
         reason: String,
     },
@@ -219,8 +220,8 @@ impl CallFailure {
 
     /// Returns the module and the function that were called.
     #[must_use]
-    pub fn function(&self) -> (&'static str, &'static str) {
-        (self.module, self.function)
+    pub fn function(&self) -> (&str, &str) {
+        (&self.method.module, &self.method.function)
     }
 
     /// Tells whether the function has certainly not begun.
@@ -244,8 +245,8 @@ impl CallFailure {
     /// [`Segment`](crate::Segment)) that was passed by value as `argument`. It comes back when
     /// nothing was sent, and is gone once the outcome is unknown.
     pub fn reclaim<T: 'static>(&mut self, argument: &str) -> Option<T> {
-        let is_wanted = |(name, value): &(&str, Box<dyn Any + Send + Sync>)| {
-            *name == argument && value.is::<T>()
+        let is_wanted = |(name, value): &(String, Box<dyn Any + Send + Sync>)| {
+            name == argument && value.is::<T>()
         };
         let index = self.unsent.iter().position(is_wanted)?;
         let (_, value) = self.unsent.swap_remove(index);
@@ -255,13 +256,8 @@ impl CallFailure {
 
 impl fmt::Display for CallFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            worker,
-            module,
-            function,
-            cause,
-            ..
-        } = self;
+        let (worker, cause) = (&self.worker, &self.cause);
+        let (module, function) = self.function();
         write!(
             f,
             "calling `{module}::{function}` in worker `{worker}` failed: {cause}"

@@ -1,8 +1,8 @@
 //! A call, as its caller holds it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -32,17 +32,30 @@ use crate::wire::frame::Failure;
 #[must_use = "a call does nothing until it is awaited or waited for"]
 pub struct Call<'a, T, E> {
     caller: Caller,
-    method: &'static Method,
+    method: Cow<'static, Method>,
     state: State<'a>,
     limit: Option<Duration>,
     /// Counted from the first poll.
     deadline: Option<Deadline>,
     forbids_copies: bool,
-    receive: fn(&mut Incoming<'_>) -> Result<Result<T, E>, Failure>,
-    result: PhantomData<fn() -> Result<T, E>>,
+    receive: Receive<T, E>,
 }
 
-type Prepare<'a> = Box<dyn FnOnce(&mut Outgoing<'a>) -> Result<(), SendError> + Send + 'a>;
+/// What the function returned: a value, or an error of its own.
+type Returned<T, E> = Result<Result<T, E>, Failure>;
+
+/// Reads what the function returned.
+pub(crate) enum Receive<T, E> {
+    /// As the type that this program knows it by.
+    Known(fn(&mut Incoming<'_>) -> Returned<T, E>),
+    /// As the worker described it.
+    #[expect(dead_code, reason = "calls without a stub come next")]
+    Described(Box<dyn Fn(&mut Incoming<'_>) -> Returned<T, E> + Send>),
+}
+
+/// Adds the arguments.
+pub(crate) type Prepare<'a> =
+    Box<dyn FnOnce(&mut Outgoing<'a>) -> Result<(), SendError> + Send + 'a>;
 
 enum State<'a> {
     Unsent(Prepare<'a>),
@@ -62,15 +75,27 @@ pub fn call<'a, R: Return<K>, K>(
     method: &'static Method,
     send: impl FnOnce(&mut Outgoing<'a>) -> Result<(), SendError> + Send + 'a,
 ) -> Call<'a, R::Value, R::Error> {
-    Call {
-        caller: caller.clone(),
-        method,
-        state: State::Unsent(Box::new(send)),
-        limit: None,
-        deadline: None,
-        forbids_copies: caller.forbids_copies(),
-        receive: R::receive,
-        result: PhantomData,
+    let method = Cow::Borrowed(method);
+    Call::new(caller, method, Box::new(send), Receive::Known(R::receive))
+}
+
+impl<'a, T, E> Call<'a, T, E> {
+    /// Calls `method` with the arguments that `send` adds; `receive` reads what it returns.
+    pub(crate) fn new(
+        caller: &Caller,
+        method: Cow<'static, Method>,
+        send: Prepare<'a>,
+        receive: Receive<T, E>,
+    ) -> Self {
+        Self {
+            caller: caller.clone(),
+            method,
+            state: State::Unsent(send),
+            limit: None,
+            deadline: None,
+            forbids_copies: caller.forbids_copies(),
+            receive,
+        }
     }
 }
 
@@ -169,7 +194,11 @@ impl<T, E> Call<'_, T, E> {
             let reason = super::error::Refusal(failure).to_string();
             self.failure(FailureCause::Protocol { reason }, Vec::new())
         };
-        let returned = (self.receive)(&mut incoming).map_err(malformed)?;
+        let returned = match &self.receive {
+            Receive::Known(receive) => receive(&mut incoming),
+            Receive::Described(receive) => receive(&mut incoming),
+        };
+        let returned = returned.map_err(malformed)?;
         incoming.finish().map_err(malformed)?;
         returned
             .map(|value| (value, report))
@@ -183,13 +212,13 @@ impl<'a, T, E> Call<'a, T, E> {
             unreachable!("only an unsent call is sent");
         };
         let connection = self.caller.connection();
-        let holder = connection.holder(self.method);
+        let holder = connection.holder(&self.method);
         let mut outgoing = Outgoing::new(holder, self.forbids_copies);
         let sent = prepare(&mut outgoing)
             .map_err(|SendError(cause)| cause)
             .and_then(|()| {
                 let exchange = connection.exchange();
-                exchange.send(self.method, &mut outgoing, begun, deadline)
+                exchange.send(&self.method, &mut outgoing, begun, deadline)
             });
         match sent {
             Ok(slot) => {
@@ -213,7 +242,7 @@ impl<'a, T, E> Call<'a, T, E> {
         let State::Unsent(prepare) = std::mem::replace(&mut self.state, State::Done) else {
             unreachable!("only an unsent call is prepared");
         };
-        let holder = self.caller.connection().holder(self.method);
+        let holder = self.caller.connection().holder(&self.method);
         let mut outgoing = Outgoing::new(holder, self.forbids_copies);
         // Its own error matters less than the worker's end.
         let _ = prepare(&mut outgoing);
@@ -227,7 +256,7 @@ fn deadline_from_now(limit: Option<Duration>) -> Deadline {
     Instant::now().checked_add(limit).map(|at| (at, limit))
 }
 
-type Unsent = Vec<(&'static str, Box<dyn std::any::Any + Send + Sync>)>;
+type Unsent = Vec<(String, Box<dyn std::any::Any + Send + Sync>)>;
 
 impl<T, E> Call<'_, T, E> {
     fn failure(&self, cause: FailureCause, unsent: Unsent) -> CallError<E> {
@@ -237,8 +266,7 @@ impl<T, E> Call<'_, T, E> {
     fn call_failure(&self, cause: FailureCause, unsent: Unsent) -> CallFailure {
         CallFailure {
             worker: Arc::clone(self.caller.connection().name()),
-            module: self.method.module,
-            function: self.method.function,
+            method: self.method.clone(),
             cause,
             unsent,
         }

@@ -1,5 +1,6 @@
 //! What `#[remote_module]` makes of a module: a stub to call it, and a table to serve it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -32,12 +33,12 @@ pub trait BlockingStub: Sized {
 }
 
 /// A function that is called by its number.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Method {
     /// The module's name.
-    pub module: &'static str,
+    pub module: Cow<'static, str>,
     /// The function's name.
-    pub function: &'static str,
+    pub function: Cow<'static, str>,
     /// The number.
     pub id: u64,
 }
@@ -47,8 +48,8 @@ impl Method {
     #[must_use]
     pub const fn new(module: &'static str, function: &'static str) -> Self {
         Self {
-            module,
-            function,
+            module: Cow::Borrowed(module),
+            function: Cow::Borrowed(function),
             id: method_id(module, function),
         }
     }

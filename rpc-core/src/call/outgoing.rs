@@ -12,6 +12,7 @@ use super::error::{FailureCause, SendError};
 use super::report::{CopyReason, Report};
 use crate::channel::loan::{self, Loan};
 use crate::segment::mapping::Access;
+use crate::segment::{AccessError, ShmExhausted};
 use crate::tensor::pointer::Located;
 use crate::tensor::{Element, Tensor};
 use crate::wire::codec;
@@ -27,7 +28,7 @@ pub struct Outgoing<'a> {
     /// What is copied back into the caller's arrays when the function has returned.
     pub(crate) copies_back: Vec<Box<dyn CopyBack + Send + 'a>>,
     /// What was passed by value, until it is sent.
-    pub(crate) given: Vec<(&'static str, Box<dyn Any + Send + Sync>)>,
+    pub(crate) given: Vec<(String, Box<dyn Any + Send + Sync>)>,
 }
 
 impl<'a> Outgoing<'a> {
@@ -61,12 +62,12 @@ impl<'a> Outgoing<'a> {
     /// If it can't be encoded.
     pub fn value<T: Serialize + ?Sized>(
         &mut self,
-        argument: &'static str,
+        argument: &str,
         value: &T,
     ) -> Result<(), SendError> {
         codec::encode_into(value, &mut self.body).map_err(|error| {
             SendError(FailureCause::Encode {
-                argument,
+                argument: argument.to_owned(),
                 reason: error.to_string(),
             })
         })
@@ -74,7 +75,7 @@ impl<'a> Outgoing<'a> {
 
     pub(crate) fn lend<A: Element, D: Dimension>(
         &mut self,
-        argument: &'static str,
+        argument: &str,
         located: &Located<A, D>,
     ) -> Result<(), SendError> {
         self.lend_for(argument, located, Access::Read)
@@ -82,7 +83,7 @@ impl<'a> Outgoing<'a> {
 
     pub(crate) fn lend_mut<A: Element, D: Dimension>(
         &mut self,
-        argument: &'static str,
+        argument: &str,
         located: &Located<A, D>,
     ) -> Result<(), SendError> {
         self.lend_for(argument, located, Access::ReadWrite)
@@ -90,33 +91,33 @@ impl<'a> Outgoing<'a> {
 
     fn lend_for<A: Element, D: Dimension>(
         &mut self,
-        argument: &'static str,
+        argument: &str,
         located: &Located<A, D>,
         access: Access,
     ) -> Result<(), SendError> {
         let loan = Loan::lend(located, access, &self.holder)
-            .map_err(|source| SendError(FailureCause::Access { argument, source }))?;
+            .map_err(|source| inaccessible(argument, source))?;
         self.report.shared_bytes += loan.size_bytes();
         self.add(argument, loan)
     }
 
     pub(crate) fn give<T: Any + Send + Sync, A: Element, D: Dimension>(
         &mut self,
-        argument: &'static str,
+        argument: &str,
         value: T,
         located: impl FnOnce(&T) -> &Located<A, D>,
     ) -> Result<(), SendError> {
         let loan = Loan::give(located(&value));
         // Kept in either case, so that an error hands it back.
-        self.given.push((argument, Box::new(value)));
-        let loan = loan.map_err(|source| SendError(FailureCause::Access { argument, source }))?;
+        self.given.push((argument.to_owned(), Box::new(value)));
+        let loan = loan.map_err(|source| inaccessible(argument, source))?;
         self.report.shared_bytes += loan.size_bytes();
         self.add(argument, loan)
     }
 
     pub(crate) fn copy_in<A: Element, D: Dimension>(
         &mut self,
-        argument: &'static str,
+        argument: &str,
         array: &ArrayRef<A, D>,
     ) -> Result<(), SendError> {
         self.stage(argument, array, Access::Read).map(drop)
@@ -124,7 +125,7 @@ impl<'a> Outgoing<'a> {
 
     pub(crate) fn copy_in_and_back<A: Element, D: Dimension + 'a>(
         &mut self,
-        argument: &'static str,
+        argument: &str,
         array: ArrayViewMut<'a, A, D>,
     ) -> Result<(), SendError> {
         let staged = self.stage(argument, &array, Access::ReadWrite)?;
@@ -137,29 +138,28 @@ impl<'a> Outgoing<'a> {
     /// Copies an array into a segment and lends it from there.
     fn stage<A: Element, D: Dimension>(
         &mut self,
-        argument: &'static str,
+        argument: &str,
         array: &ArrayRef<A, D>,
         access: Access,
     ) -> Result<Tensor<A, D>, SendError> {
         let (size_bytes, reason) = (size_bytes(array), CopyReason::HeapArgument);
         if self.forbids_copies {
             return Err(SendError(FailureCause::CopyForbidden {
-                argument,
+                argument: argument.to_owned(),
                 size_bytes,
                 reason,
             }));
         }
-        let staged = loan::stage(array)
-            .map_err(|source| SendError(FailureCause::Exhausted { argument, source }))?;
+        let staged = loan::stage(array).map_err(|source| exhausted(argument, source))?;
         let loan = Loan::lend(staged.located(), access, &self.holder)
-            .map_err(|source| SendError(FailureCause::Access { argument, source }))?;
+            .map_err(|source| inaccessible(argument, source))?;
         self.report.copied(Some(argument), size_bytes, reason);
         self.add(argument, loan)?;
         Ok(staged)
     }
 
     /// Writes the index of an array into the body.
-    fn add(&mut self, argument: &'static str, loan: Loan) -> Result<(), SendError> {
+    fn add(&mut self, argument: &str, loan: Loan) -> Result<(), SendError> {
         let index = u32::try_from(self.loans.len()).unwrap_or(u32::MAX);
         self.loans.push(loan);
         self.value(argument, &index)
@@ -174,6 +174,16 @@ impl fmt::Debug for Outgoing<'_> {
             .field("loans", &self.loans.len())
             .finish_non_exhaustive()
     }
+}
+
+fn inaccessible(argument: &str, source: AccessError) -> SendError {
+    let argument = argument.to_owned();
+    SendError(FailureCause::Access { argument, source })
+}
+
+fn exhausted(argument: &str, source: ShmExhausted) -> SendError {
+    let argument = argument.to_owned();
+    SendError(FailureCause::Exhausted { argument, source })
 }
 
 fn size_bytes<A, D: Dimension>(array: &ArrayRef<A, D>) -> u64 {

@@ -15,7 +15,7 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copy {
     /// The argument; `None` for what was returned.
-    pub argument: Option<&'static str>,
+    pub argument: Option<String>,
     /// The bytes.
     pub size_bytes: u64,
     /// Why they were copied.
@@ -38,15 +38,10 @@ pub enum CopyReason {
 }
 
 impl Report {
-    pub(crate) fn copied(
-        &mut self,
-        argument: Option<&'static str>,
-        size_bytes: u64,
-        reason: CopyReason,
-    ) {
+    pub(crate) fn copied(&mut self, argument: Option<&str>, size_bytes: u64, reason: CopyReason) {
         self.copied_bytes += size_bytes;
         self.copies.push(Copy {
-            argument,
+            argument: argument.map(str::to_owned),
             size_bytes,
             reason,
         });

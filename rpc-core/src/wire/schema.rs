@@ -85,9 +85,23 @@ impl SchemaWriter {
         self.open.pop();
     }
 
+    /// Writes the type that `W`, which is being described, travels as. A wrapper leaves no trace
+    /// in the text, so it isn't counted where a type inside itself is named either.
+    pub(crate) fn through<W: ?Sized, T: Schema + ?Sized>(&mut self) {
+        let wrapper = self.open.pop_if(|open| *open == std::any::type_name::<W>());
+        self.part::<T>();
+        self.open.extend(wrapper);
+    }
+
     /// Writes a type whose bytes only its version tells apart.
     pub fn opaque(&mut self, name: &str, version: &str) {
         let _ = write!(self.text, "opaque {name} {version:?}");
+    }
+
+    /// Writes what an opaque type, written just before, is applied to; `parameters` writes them as
+    /// fields.
+    pub fn opaque_parameters(&mut self, parameters: impl FnOnce(&mut Self)) {
+        self.braces(parameters);
     }
 
     /// Writes a type with parameters: `name<A, B>`.
@@ -356,7 +370,7 @@ macro_rules! transparent {
     ($($($name:ident)::+),* $(,)?) => {$(
         impl<T: Schema + ?Sized> Schema for $($name)::+<T> {
             fn describe(writer: &mut SchemaWriter) {
-                writer.part::<T>();
+                writer.through::<Self, T>();
             }
         }
     )*};
@@ -366,7 +380,7 @@ transparent! { Box, std::sync::Arc, std::rc::Rc }
 
 impl<T: Schema + ToOwned + ?Sized> Schema for std::borrow::Cow<'_, T> {
     fn describe(writer: &mut SchemaWriter) {
-        writer.part::<T>();
+        writer.through::<Self, T>();
     }
 }
 
@@ -406,6 +420,16 @@ mod tests {
         }
     }
 
+    /// A type inside itself, behind wrappers that leave no trace in the text.
+    struct Chain;
+    impl Schema for Chain {
+        fn describe(writer: &mut SchemaWriter) {
+            writer.structure("Chain", |writer| {
+                writer.field::<Option<Box<std::sync::Arc<Chain>>>>("next");
+            });
+        }
+    }
+
     /// A type inside another one of the same name.
     struct Pair<T>(std::marker::PhantomData<T>);
     impl<T: Schema> Schema for Pair<T> {
@@ -423,6 +447,10 @@ mod tests {
         assert_eq!(
             text(SchemaWriter::part::<Pair<Pair<u8>>>),
             "struct Pair { only: struct Pair { only: u8 } }"
+        );
+        assert_eq!(
+            text(SchemaWriter::part::<Box<Chain>>),
+            "struct Chain { next: option<recursive 1> }"
         );
         assert_eq!(
             text(<(Option<String>, HashMap<u8, [f32; 3]>) as Schema>::describe),

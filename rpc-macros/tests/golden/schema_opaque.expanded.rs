@@ -5,12 +5,9 @@ where
     T: Debug,
 {
     fn describe(w: &mut ::reedbed::schema::SchemaWriter) {
-        w.structure(
-            "Wrapper",
-            |w| {
-                w.opaque("Wrapper", "2");
-                w.field::<T>("T");
-            },
-        );
+        w.opaque("Wrapper", "2");
+        w.opaque_parameters(|w| {
+            w.field::<T>("T");
+        });
     }
 }

@@ -38,7 +38,7 @@ pub(crate) async fn heap_arrays_are_copied_there_and_back(setting: Setting) -> T
     let values = array![1i64, 2, 3];
     let (sum, report) = arrays.sum(&values).reported().await?;
     assert_eq!((sum, report.shared_bytes, report.copied_bytes), (6, 0, 24));
-    assert_eq!(report.copies[0].argument, Some("values"));
+    assert_eq!(report.copies[0].argument.as_deref(), Some("values"));
     assert_eq!(report.copies[0].reason, CopyReason::HeapArgument);
     assert_eq!(arrays.sum(values.slice(s![1..])).await?, 5);
 
@@ -59,10 +59,10 @@ pub(crate) async fn copies_can_be_forbidden(setting: Setting) -> TestResult {
     assert!(matches!(
         error.failure().map(|failure| failure.cause()),
         Some(FailureCause::CopyForbidden {
-            argument: "values",
+            argument,
             size_bytes: 8,
             ..
-        })
+        }) if argument == "values"
     ));
     let values = Tensor::from(array![1i64, 2]);
     assert_eq!(arrays.sum(&values).forbid_copies().await?, 3);
