@@ -50,8 +50,10 @@ pub(crate) enum Receive<T, E> {
     Known(fn(&mut Incoming<'_>) -> Returned<T, E>),
     /// As the worker described it.
     #[expect(dead_code, reason = "calls without a stub come next")]
-    Described(Box<dyn Fn(&mut Incoming<'_>) -> Returned<T, E> + Send>),
+    Described(Box<Reader<T, E>>),
 }
+
+type Reader<T, E> = dyn Fn(&mut Incoming<'_>) -> Returned<T, E> + Send;
 
 /// Adds the arguments.
 pub(crate) type Prepare<'a> =
