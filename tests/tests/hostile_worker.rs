@@ -104,6 +104,37 @@ async fn a_result_out_of_bounds_ends_the_worker() {
 }
 
 #[tokio::test]
+async fn a_result_outside_its_frame_ends_the_worker() {
+    let what = "sent an array in its frame, which can't hold it: elements from byte 0 to byte 32 are \
+                outside the 24 bytes that there are";
+    assert_violation("names-a-place-outside-the-frame", what, range).await;
+    let what = "sent an array in its frame, which gives more than the 24 bytes that there are";
+    assert_violation("gives-one-place-twice", what, |client| async move {
+        client.ranges(3).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_that_is_to_be_ended_ends_the_worker() {
+    let what = "sent an array in its frame, which is handed over on terms that a copy can't keep";
+    assert_violation("numbers-a-copy", what, range).await;
+}
+
+#[tokio::test]
+async fn a_result_in_its_frame_is_a_tensor_of_the_callers() {
+    watched(async {
+        let (worker, client) = client("returns-a-copy").await;
+        let mut result = client.range(3).await.expect("three elements");
+        result.view_mut().expect("nobody else has it")[0] = 7.0;
+        assert_eq!(result.view().expect("nobody else has it").sum(), 12.0);
+        drop((worker, client));
+        assert_eq!(result.view().expect("it outlives the worker").sum(), 12.0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_result_in_an_unknown_segment_ends_the_worker() {
     let what = "sent an array in segment 2, which was never announced";
     assert_violation("names-an-unknown-segment", what, range).await;

@@ -159,7 +159,7 @@ impl Exchange {
             return Err(FailureCause::NotSent { reason });
         }
         let limit_bytes = self.channel.limits().frame_bytes;
-        let len_bytes = outgoing.body.len() as u64;
+        let len_bytes = (outgoing.body.len() + outgoing.inline.len()) as u64;
         if is_too_long(len_bytes, limit_bytes) {
             return Err(SendError::TooLong {
                 len_bytes,
@@ -192,6 +192,7 @@ impl Exchange {
             function: method.id,
             time_left_ns: time_left.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
             handles: named.take_handles(),
+            inline: Bytes(outgoing.inline.take()),
             body: Bytes(std::mem::take(&mut outgoing.body)),
         });
         named.settle(&sent);
@@ -269,12 +270,13 @@ pub(crate) fn settle(
     ReplyFrame { call, outcome }: ReplyFrame,
 ) -> Result<(), Violation> {
     let unknown = || Violation(format!("answered call {call}, which isn't in flight"));
-    let (handles, body, copied_bytes) = match outcome {
+    let (handles, inline, body, copied_bytes) = match outcome {
         Outcome::Returned {
             handles,
+            inline,
             body,
             copied_bytes,
-        } => (handles, body, copied_bytes),
+        } => (handles, inline, body, copied_bytes),
         Outcome::Failed(failure) => {
             return calls
                 .refuse(call, failure)
@@ -282,7 +284,7 @@ pub(crate) fn settle(
                 .ok_or_else(unknown);
         }
     };
-    match channel.bind_all(&handles) {
+    match channel.bind_all(&handles, &inline.0) {
         Ok(bound) => {
             let parcel = Parcel::new(bound, body.0);
             match calls.answer(

@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use ndarray::{ArrayView, ArrayViewMut, Dimension};
+use ndarray::{ArrayRef, ArrayView, ArrayViewMut, Dimension};
 use serde::de::DeserializeOwned;
 
 use super::argument::HandleArg;
 use super::returned::Return;
 use crate::channel::bind::Bound;
+use crate::channel::inline::Inline;
 use crate::channel::loan::Loan;
 use crate::segment::mapping::Access;
 use crate::tensor::pointer::{Lent, Located};
@@ -245,6 +246,7 @@ impl fmt::Debug for ServerCall {
 pub struct Reply {
     pub(crate) body: Vec<u8>,
     pub(crate) loans: Vec<Loan>,
+    pub(crate) inline: Inline,
     pub(crate) copied_bytes: u64,
 }
 
@@ -264,6 +266,28 @@ impl Reply {
         let loan = Loan::give(located).map_err(|error| Failure::NotReturned {
             reason: error.to_string(),
         })?;
+        self.add(loan)
+    }
+
+    /// Adds a copy of an array of the heap.
+    pub(crate) fn copy_out<A: Element, D: Dimension>(
+        &mut self,
+        array: &ArrayRef<A, D>,
+    ) -> Result<(), Failure> {
+        let size_bytes = array.len().saturating_mul(size_of::<A>());
+        self.copied_bytes += size_bytes as u64;
+        if self.inline.has_room_for(size_bytes) {
+            let loan = Loan::give_copy(array, &mut self.inline);
+            return self.add(loan);
+        }
+        let tensor = Tensor::copy_of(array).map_err(|error| Failure::NotReturned {
+            reason: error.to_string(),
+        })?;
+        self.give(tensor.located())
+    }
+
+    /// Writes the index of an array into the body.
+    fn add(&mut self, loan: Loan) -> Result<(), Failure> {
         let index = u32::try_from(self.loans.len()).unwrap_or(u32::MAX);
         self.loans.push(loan);
         self.value(&index)

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::argument::SendArg;
 use super::error::{FailureCause, SendError};
 use super::report::{CopyReason, Report};
+use crate::channel::inline::Inline;
 use crate::channel::loan::{self, Loan};
 use crate::segment::mapping::Access;
 use crate::segment::{AccessError, ShmExhausted};
@@ -24,6 +25,7 @@ pub struct Outgoing<'a> {
     forbids_copies: bool,
     pub(crate) body: Vec<u8>,
     pub(crate) loans: Vec<Loan>,
+    pub(crate) inline: Inline,
     pub(crate) report: Report,
     /// What is copied back into the caller's arrays when the function has returned.
     pub(crate) copies_back: Vec<Box<dyn CopyBack + Send + 'a>>,
@@ -38,6 +40,7 @@ impl<'a> Outgoing<'a> {
             forbids_copies,
             body: Vec::new(),
             loans: Vec::new(),
+            inline: Inline::default(),
             report: Report::default(),
             copies_back: Vec::new(),
             given: Vec::new(),
@@ -120,7 +123,14 @@ impl<'a> Outgoing<'a> {
         argument: &str,
         array: &ArrayRef<A, D>,
     ) -> Result<(), SendError> {
-        self.stage(argument, array, Access::Read).map(drop)
+        let size_bytes = size_bytes(array);
+        if !self.inline.has_room_for(size_bytes) {
+            return self.stage(argument, array, Access::Read).map(drop);
+        }
+        self.check_copy(argument, size_bytes)?;
+        self.copied(argument, size_bytes, CopyReason::HeapArgument);
+        let loan = Loan::lend_copy(array, &mut self.inline);
+        self.add(argument, loan)
     }
 
     pub(crate) fn copy_in_and_back<A: Element, D: Dimension + 'a>(
@@ -129,8 +139,7 @@ impl<'a> Outgoing<'a> {
         array: ArrayViewMut<'a, A, D>,
     ) -> Result<(), SendError> {
         let staged = self.stage(argument, &array, Access::ReadWrite)?;
-        self.report
-            .copied(Some(argument), size_bytes(&array), CopyReason::HeapResult);
+        self.copied(argument, size_bytes(&array), CopyReason::HeapResult);
         self.copies_back.push(Box::new(Staged { staged, array }));
         Ok(())
     }
@@ -142,20 +151,31 @@ impl<'a> Outgoing<'a> {
         array: &ArrayRef<A, D>,
         access: Access,
     ) -> Result<Tensor<A, D>, SendError> {
-        let (size_bytes, reason) = (size_bytes(array), CopyReason::HeapArgument);
-        if self.forbids_copies {
-            return Err(SendError(FailureCause::CopyForbidden {
-                argument: argument.to_owned(),
-                size_bytes,
-                reason,
-            }));
-        }
+        let size_bytes = size_bytes(array);
+        self.check_copy(argument, size_bytes)?;
         let staged = loan::stage(array).map_err(|source| exhausted(argument, source))?;
         let loan = Loan::lend(staged.located(), access, &self.holder)
             .map_err(|source| inaccessible(argument, source))?;
-        self.report.copied(Some(argument), size_bytes, reason);
+        self.copied(argument, size_bytes, CopyReason::HeapArgument);
         self.add(argument, loan)?;
         Ok(staged)
+    }
+
+    /// Checks that an array of the heap may be copied.
+    fn check_copy(&self, argument: &str, size_bytes: usize) -> Result<(), SendError> {
+        if !self.forbids_copies {
+            return Ok(());
+        }
+        Err(SendError(FailureCause::CopyForbidden {
+            argument: argument.to_owned(),
+            size_bytes: size_bytes as u64,
+            reason: CopyReason::HeapArgument,
+        }))
+    }
+
+    fn copied(&mut self, argument: &str, size_bytes: usize, reason: CopyReason) {
+        self.report
+            .copied(Some(argument), size_bytes as u64, reason);
     }
 
     /// Writes the index of an array into the body.
@@ -186,8 +206,8 @@ fn exhausted(argument: &str, source: ShmExhausted) -> SendError {
     SendError(FailureCause::Exhausted { argument, source })
 }
 
-fn size_bytes<A, D: Dimension>(array: &ArrayRef<A, D>) -> u64 {
-    (array.len() * size_of::<A>()) as u64
+fn size_bytes<A, D: Dimension>(array: &ArrayRef<A, D>) -> usize {
+    array.len().saturating_mul(size_of::<A>())
 }
 
 /// An array of the caller's that gets its contents when the function has returned.

@@ -192,11 +192,7 @@ impl<A: Element, D: Dimension> Give<kind::Handle> for Array<A, D> {
     }
 
     fn give(self, reply: &mut Reply) -> Result<(), Failure> {
-        let tensor = Tensor::copy_of(&self).map_err(|error| Failure::NotReturned {
-            reason: error.to_string(),
-        })?;
-        reply.copied_bytes += tensor.size_bytes() as u64;
-        reply.give(tensor.located())
+        reply.copy_out(&self)
     }
 
     fn receive(incoming: &mut Incoming<'_>) -> Result<Tensor<A, D>, Failure> {

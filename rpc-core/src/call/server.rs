@@ -172,7 +172,7 @@ impl Server {
         state: &Arc<CallState>,
     ) -> Result<Result<Prepared, Failure>, Violation> {
         // Bound even if the function is unknown, so that what was given is given back.
-        let bound = match self.channel.bind_all(&frame.handles) {
+        let bound = match self.channel.bind_all(&frame.handles, &frame.inline.0) {
             Ok(bound) => bound,
             Err(BindError::Violation(violation)) => return Err(violation),
             Err(BindError::Refused(reason)) => return Ok(Err(Failure::SegmentRefused { reason })),
@@ -291,12 +291,12 @@ impl Server {
                 reason: error.to_string(),
             })
         };
-        let reply = match returned {
+        let mut reply = match returned {
             Ok(reply) => reply,
             Err(failure) => return send(Outcome::Failed(failure)),
         };
         let limit_bytes = self.channel.limits().frame_bytes;
-        let len_bytes = reply.body.len() as u64;
+        let len_bytes = (reply.body.len() + reply.inline.len()) as u64;
         if is_too_long(len_bytes, limit_bytes) {
             return send(not_returned(SendError::TooLong {
                 len_bytes,
@@ -309,6 +309,7 @@ impl Server {
         };
         let sent = send(Outcome::Returned {
             handles: named.take_handles(),
+            inline: Bytes(reply.inline.take()),
             body: Bytes(reply.body),
             copied_bytes: reply.copied_bytes,
         });

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::inline::Placed;
 use super::{Channel, Violation};
 use crate::segment::backing::Backing;
 use crate::segment::extent::{Extent, Tenure};
@@ -72,16 +73,42 @@ impl From<Violation> for BindError {
 }
 
 /// Where in a segment the elements of a handle are, checked.
-struct Place {
+pub(super) struct Place {
     dtype: DType,
     claimed: Layout,
     layout: CheckedLayout,
     bytes: Range<usize>,
 }
 
+impl Place {
+    /// The bytes from the lowest to the highest element.
+    pub(super) fn bytes(&self) -> Range<usize> {
+        self.bytes.clone()
+    }
+
+    /// The same elements with the first one `offset_bytes` into other `len` bytes.
+    pub(super) fn moved_to(
+        &self,
+        handle: &Handle,
+        offset_bytes: u64,
+        len: usize,
+    ) -> Result<CheckedLayout, BindError> {
+        let layout = Layout {
+            offset_bytes,
+            ..self.claimed.clone()
+        };
+        CheckedLayout::new(&layout, self.dtype, len, false)
+            .map_err(|error| refuse(handle, &error.to_string()))
+    }
+}
+
 impl Channel {
-    /// Finds the memory of all arrays of a frame.
-    pub(crate) fn bind_all(&self, handles: &[Handle]) -> Result<Vec<Bound>, BindError> {
+    /// Finds the memory of all arrays of a frame, which brought `inline`.
+    pub(crate) fn bind_all(
+        &self,
+        handles: &[Handle],
+        inline: &[u8],
+    ) -> Result<Vec<Bound>, BindError> {
         let n_handles = self.limits().n_handles as usize;
         if handles.len() > n_handles {
             let n = handles.len();
@@ -91,8 +118,9 @@ impl Channel {
         }
         let mut refusal = None;
         let mut bound = Vec::new();
+        let mut placed = Placed::new(inline);
         for handle in handles {
-            match self.bind(handle) {
+            match self.bind(handle, &mut placed) {
                 Ok(array) => bound.push(array),
                 // All are bound, so that what was given is given back.
                 Err(refused @ BindError::Refused(_)) => refusal = Some(refused),
@@ -102,7 +130,7 @@ impl Channel {
         refusal.map_or(Ok(bound), Err)
     }
 
-    fn bind(&self, handle: &Handle) -> Result<Bound, BindError> {
+    fn bind(&self, handle: &Handle, placed: &mut Placed<'_>) -> Result<Bound, BindError> {
         match (handle.origin, handle.terms) {
             (Origin::Sender, Terms::Read) => self.borrow_theirs(handle, Access::Read),
             (Origin::Sender, Terms::ReadWrite) => self.borrow_theirs(handle, Access::ReadWrite),
@@ -116,6 +144,7 @@ impl Channel {
                     "is moved on terms that don't fit its origin",
                 ))
             }
+            (Origin::Frame, _) => placed.bind(handle),
         }
     }
 
@@ -320,11 +349,12 @@ impl Tenure for FromPeer {
     }
 }
 
-fn refuse(handle: &Handle, what: &str) -> BindError {
-    BindError::Violation(Violation(format!(
-        "sent an array in segment {}, which {what}",
-        handle.segment
-    )))
+pub(super) fn refuse(handle: &Handle, what: &str) -> BindError {
+    let place = match handle.origin {
+        Origin::Sender | Origin::Receiver => format!("segment {}", handle.segment),
+        Origin::Frame => "its frame".to_owned(),
+    };
+    BindError::Violation(Violation(format!("sent an array in {place}, which {what}")))
 }
 
 fn overlap(handle: &Handle) -> impl Fn(crate::AccessError) -> BindError {
@@ -336,8 +366,8 @@ fn overlap(handle: &Handle) -> impl Fn(crate::AccessError) -> BindError {
     }
 }
 
-/// Checks a handle's numbers against the length of its segment.
-fn place(handle: &Handle, len: usize, access: Access) -> Result<Place, BindError> {
+/// Checks a handle's numbers against the length of its segment, or of what its frame brought.
+pub(super) fn place(handle: &Handle, len: usize, access: Access) -> Result<Place, BindError> {
     let dtype = DType::from_number(handle.dtype)
         .ok_or_else(|| refuse(handle, &format!("has no element type {}", handle.dtype)))?;
     let claimed = Layout {
@@ -375,11 +405,6 @@ fn given(handle: &Handle, extent: Extent, place: &Place) -> Result<Bound, BindEr
 /// Locates a given array in its extent.
 fn given_arc(handle: &Handle, extent: Arc<Extent>, place: &Place) -> Result<Bound, BindError> {
     let offset_bytes = place.claimed.offset_bytes - extent.range().start as u64;
-    let layout = Layout {
-        offset_bytes,
-        ..place.claimed.clone()
-    };
-    let layout = CheckedLayout::new(&layout, place.dtype, extent.len(), true)
-        .map_err(|error| refuse(handle, &error.to_string()))?;
+    let layout = place.moved_to(handle, offset_bytes, extent.len())?;
     Ok(Bound::Given { extent, layout })
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use ndarray::Dimension;
+use ndarray::{ArrayRef, Dimension};
 
+use super::inline::Inline;
 use super::{Channel, SendError};
 use crate::segment::AccessError;
 use crate::segment::extent::Extent;
@@ -18,11 +19,22 @@ use crate::wire::handle::{Handle, Origin, Terms};
 /// An array that is about to be sent.
 #[derive(Debug)]
 pub(crate) struct Loan {
-    extent: Arc<Extent>,
     layout: Layout,
     dtype: DType,
-    /// `None` if it is given away.
-    lease: Option<(Lease, Access)>,
+    place: Place,
+}
+
+/// Where the elements of a loan are.
+#[derive(Debug)]
+enum Place {
+    /// In a segment.
+    Segment {
+        extent: Arc<Extent>,
+        /// `None` if it is given away.
+        lease: Option<(Lease, Access)>,
+    },
+    /// In the frame: the receiver has a copy of its own.
+    Frame(Terms),
 }
 
 impl Loan {
@@ -36,10 +48,7 @@ impl Loan {
         holder: &Arc<str>,
     ) -> Result<Self, AccessError> {
         let lease = Lease::begin(located.extent(), &located.bytes(), access, holder)?;
-        Ok(Self {
-            lease: Some((lease, access)),
-            ..Self::unleased(located)
-        })
+        Ok(Self::in_segment(located, Some((lease, access))))
     }
 
     /// Gives the elements away, in the name of `holder`.
@@ -51,15 +60,59 @@ impl Loan {
     ) -> Result<Self, AccessError> {
         let all = 0..located.extent().len();
         located.extent().leases().check(&all, Access::ReadWrite)?;
-        Ok(Self::unleased(located))
+        Ok(Self::in_segment(located, None))
     }
 
-    fn unleased<A: Element, D: Dimension>(located: &Located<A, D>) -> Self {
+    /// Lends a copy of the elements that travels in the frame.
+    pub(crate) fn lend_copy<A: Element, D: Dimension>(
+        array: &ArrayRef<A, D>,
+        inline: &mut Inline,
+    ) -> Self {
+        Self::in_frame(array, inline, Terms::Read)
+    }
+
+    /// Gives a copy of the elements away that travels in the frame.
+    pub(crate) fn give_copy<A: Element, D: Dimension>(
+        array: &ArrayRef<A, D>,
+        inline: &mut Inline,
+    ) -> Self {
+        Self::in_frame(array, inline, Terms::Moved { transfer: 0 })
+    }
+
+    fn in_frame<A: Element, D: Dimension>(
+        array: &ArrayRef<A, D>,
+        inline: &mut Inline,
+        terms: Terms,
+    ) -> Self {
         Self {
-            extent: Arc::clone(located.extent()),
+            layout: inline.push(array),
+            dtype: A::DTYPE,
+            place: Place::Frame(terms),
+        }
+    }
+
+    fn in_segment<A: Element, D: Dimension>(
+        located: &Located<A, D>,
+        lease: Option<(Lease, Access)>,
+    ) -> Self {
+        let extent = Arc::clone(located.extent());
+        Self {
             layout: located.layout(),
             dtype: A::DTYPE,
-            lease: None,
+            place: Place::Segment { extent, lease },
+        }
+    }
+
+    /// Names the elements, whose place begins `start` bytes into the segment or the frame.
+    fn handle(&self, origin: Origin, segment: u64, terms: Terms, start: u64) -> Handle {
+        Handle {
+            origin,
+            segment,
+            terms,
+            dtype: self.dtype as u8,
+            offset_bytes: start + self.layout.offset_bytes,
+            shape: self.layout.shape.clone(),
+            strides: self.layout.strides.clone(),
         }
     }
 
@@ -71,24 +124,26 @@ impl Loan {
 
     /// The lease, which from now on ends with the call.
     pub(crate) fn take_lease(&mut self) -> Option<Lease> {
-        self.lease.take().map(|(lease, _)| lease)
+        match &mut self.place {
+            Place::Segment { lease, .. } => lease.take().map(|(lease, _)| lease),
+            Place::Frame(_) => None,
+        }
     }
 
     /// The elements once more, if they are bools that are lent for writing.
     pub(crate) fn lent_bools(&self) -> Option<Located<bool, ndarray::IxDyn>> {
-        let is_lent_for_writing = matches!(self.lease, Some((_, Access::ReadWrite)));
-        if self.dtype != DType::Bool || !is_lent_for_writing {
+        let Place::Segment {
+            extent,
+            lease: Some((_, Access::ReadWrite)),
+        } = &self.place
+        else {
+            return None;
+        };
+        if self.dtype != DType::Bool {
             return None;
         }
-        let len = self.extent.len();
-        let layout = CheckedLayout::new(&self.layout, DType::Bool, len, true).ok()?;
-        Located::new(Arc::clone(&self.extent), &layout)
-    }
-
-    fn access(&self) -> Access {
-        self.lease
-            .as_ref()
-            .map_or(Access::ReadWrite, |(_, access)| *access)
+        let layout = CheckedLayout::new(&self.layout, DType::Bool, extent.len(), true).ok()?;
+        Located::new(Arc::clone(extent), &layout)
     }
 }
 
@@ -150,44 +205,52 @@ impl Channel {
             returned,
         };
         for loan in loans {
-            let handle = self.name(loan)?;
-            match handle.terms {
-                Terms::Moved { transfer } => named.transfers.push(transfer),
-                Terms::Returned { .. } => named.returned.push(Arc::clone(&loan.extent)),
-                Terms::Read | Terms::ReadWrite => {}
-            }
+            let handle = match &loan.place {
+                Place::Segment { extent, lease } => {
+                    let access = lease.as_ref().map(|(_, access)| *access);
+                    let handle = self.name(loan, extent, access)?;
+                    match handle.terms {
+                        Terms::Moved { transfer } => named.transfers.push(transfer),
+                        Terms::Returned { .. } => named.returned.push(Arc::clone(extent)),
+                        Terms::Read | Terms::ReadWrite => {}
+                    }
+                    handle
+                }
+                Place::Frame(terms) => loan.handle(Origin::Frame, 0, *terms, 0),
+            };
             named.handles.push(handle);
         }
         Ok(named)
     }
 
-    fn name(&self, loan: &Loan) -> Result<Handle, SendError> {
-        let backing = loan.extent.backing();
+    /// Names an array in a segment, lent for `access` or given away.
+    fn name(
+        &self,
+        loan: &Loan,
+        extent: &Arc<Extent>,
+        access: Option<Access>,
+    ) -> Result<Handle, SendError> {
+        let backing = extent.backing();
         let theirs = self.imports().number_of(backing);
         let (origin, segment) = match theirs {
             Some(segment) => (Origin::Receiver, segment),
-            None => (Origin::Sender, self.announce(backing, loan.access())?),
+            None => {
+                let access = access.unwrap_or(Access::ReadWrite);
+                (Origin::Sender, self.announce(backing, access)?)
+            }
         };
-        let terms = match (&loan.lease, loan.extent.tenure().transfer()) {
-            (Some((_, Access::Read)), _) => Terms::Read,
-            (Some((_, Access::ReadWrite)), _) => Terms::ReadWrite,
+        let terms = match (access, extent.tenure().transfer()) {
+            (Some(Access::Read), _) => Terms::Read,
+            (Some(Access::ReadWrite), _) => Terms::ReadWrite,
             (None, Some((channel, transfer))) if channel == self.uid() => {
-                loan.extent.tenure().give_back();
+                extent.tenure().give_back();
                 Terms::Returned { transfer }
             }
             (None, _) => Terms::Moved {
-                transfer: self.transfers().add(&loan.extent),
+                transfer: self.transfers().add(extent),
             },
         };
-        Ok(Handle {
-            origin,
-            segment,
-            terms,
-            dtype: loan.dtype as u8,
-            offset_bytes: loan.extent.range().start as u64 + loan.layout.offset_bytes,
-            shape: loan.layout.shape.clone(),
-            strides: loan.layout.strides.clone(),
-        })
+        Ok(loan.handle(origin, segment, terms, extent.range().start as u64))
     }
 
     /// Puts a frame that is too long for a message into a segment.
@@ -214,7 +277,7 @@ impl Channel {
 
 /// Copies an array of the heap into a segment, to lend it from there.
 pub(crate) fn stage<A: Element, D: Dimension>(
-    array: &ndarray::ArrayRef<A, D>,
+    array: &ArrayRef<A, D>,
 ) -> Result<Tensor<A, D>, crate::segment::ShmExhausted> {
     Tensor::copy_of(array).or_else(|_| {
         pool::trim_pool();

@@ -4,6 +4,7 @@
 //! - [`exports`] and [`imports`] remember which segments each side knows, so that a descriptor
 //!   travels once for each segment and access;
 //! - [`loan`] turns tensors into handles, [`bind`] turns handles back into memory;
+//! - [`inline`] is for arrays so small that they travel in the frame;
 //! - [`handshake`] is what both sides say first.
 //!
 //! A [`Channel`] is one end. It sends from any thread, without blocking; what arrives is read by
@@ -14,6 +15,7 @@ pub(crate) mod bind;
 mod exports;
 pub(crate) mod handshake;
 mod imports;
+pub(crate) mod inline;
 pub(crate) mod loan;
 mod outbox;
 pub(crate) mod socket;

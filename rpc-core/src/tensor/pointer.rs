@@ -249,11 +249,12 @@ pub(crate) fn elements_of_mut<A: Element>(bytes: &mut [u8]) -> Option<&mut [A]> 
     (before.is_empty() && after.is_empty()).then_some(elements)
 }
 
-/// Appends the bytes of one element, little-endian.
-pub(crate) fn extend_bytes<A: Element>(bytes: &mut Vec<u8>, element: &A) {
-    let first = std::ptr::from_ref(element).cast::<u8>();
-    // SAFETY: the element is plain data without padding, so all its bytes are initialised.
-    bytes.extend_from_slice(unsafe { std::slice::from_raw_parts(first, size_of::<A>()) });
+/// Appends the bytes of elements, little-endian.
+pub(crate) fn extend_bytes<A: Element>(bytes: &mut Vec<u8>, elements: &[A]) {
+    let first = elements.as_ptr().cast::<u8>();
+    let len = size_of_val(elements);
+    // SAFETY: the elements are plain data without padding, so all their bytes are initialised.
+    bytes.extend_from_slice(unsafe { std::slice::from_raw_parts(first, len) });
 }
 
 impl<A, D: Dimension> fmt::Debug for Located<A, D> {

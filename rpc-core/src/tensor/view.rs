@@ -187,8 +187,9 @@ impl<'a, A: Element, D: Dimension> TensorView<'a, A, D> {
         let mut row = Vec::new();
         for lane in elements.rows() {
             row.clear();
-            lane.iter()
-                .for_each(|element| super::pointer::extend_bytes(&mut row, element));
+            lane.iter().for_each(|element| {
+                super::pointer::extend_bytes(&mut row, std::slice::from_ref(element))
+            });
             writer.write_all(&row)?;
         }
         Ok(())

@@ -87,6 +87,8 @@ pub(crate) struct CallFrame {
     pub(crate) time_left_ns: Option<u64>,
     /// The arrays among the arguments.
     pub(crate) handles: Vec<Handle>,
+    /// The elements of those that travel in the frame.
+    pub(crate) inline: Bytes,
     /// The arguments one after another; an array is its index in `handles`, a `u32`.
     pub(crate) body: Bytes,
 }
@@ -107,6 +109,8 @@ pub(crate) enum Outcome {
     Returned {
         /// The arrays in what it returned.
         handles: Vec<Handle>,
+        /// The elements of those that travel in the frame.
+        inline: Bytes,
         /// What it returned; an array is its index in `handles`, a `u32`.
         body: Bytes,
         /// How many bytes of arrays were copied to send it.

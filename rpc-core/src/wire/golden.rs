@@ -115,6 +115,16 @@ fn three_lent() -> Handle {
     }
 }
 
+/// Three `i64` in the frame.
+fn three_inline(terms: Terms) -> Handle {
+    Handle {
+        origin: Origin::Frame,
+        segment: 0,
+        terms,
+        ..three_lent()
+    }
+}
+
 /// The module of the examples.
 fn arithmetic() -> ModuleSchema {
     let sum = FunctionSchema {
@@ -135,6 +145,7 @@ fn call(call: u64, time_left_ns: Option<u64>, body: &[u8]) -> CallFrame {
         function: method_id("arithmetic", "sum"),
         time_left_ns,
         handles: Vec::new(),
+        inline: Bytes::default(),
         body: Bytes(body.to_vec()),
     }
 }
@@ -248,6 +259,15 @@ fn handles(checks: &mut Checks) {
             ..handle(Origin::Sender, 2, Terms::ReadWrite, DType::U16)
         },
     );
+    let behind_others = |terms| Handle {
+        offset_bytes: 16,
+        ..three_inline(terms)
+    };
+    checks.value("handle-inline-read", behind_others(Terms::Read));
+    checks.value(
+        "handle-inline-moved",
+        behind_others(Terms::Moved { transfer: 0 }),
+    );
     let single = |origin, terms| Handle {
         offset_bytes: 64,
         ..handle(origin, 3, terms, DType::F64)
@@ -271,6 +291,14 @@ fn frames_of_calls(checks: &mut Checks) {
         }),
     );
     checks.value(
+        "call-inline",
+        Frame::Call(CallFrame {
+            handles: vec![three_inline(Terms::Read)],
+            inline: Bytes(codec::encode(&[1i64, 2, 3]).unwrap()),
+            ..call(1, None, &[0; 4])
+        }),
+    );
+    checks.value(
         "call-with-time",
         Frame::Call(call(2, Some(1_000_000_000), &[])),
     );
@@ -280,8 +308,22 @@ fn frames_of_calls(checks: &mut Checks) {
             call: 1,
             outcome: Outcome::Returned {
                 handles: Vec::new(),
+                inline: Bytes::default(),
                 body: Bytes(codec::encode(&6i64).unwrap()),
                 copied_bytes: 0,
+            },
+        }),
+    );
+    let single = handle(Origin::Frame, 0, Terms::Moved { transfer: 0 }, DType::F32);
+    checks.value(
+        "reply-inline",
+        Frame::Reply(ReplyFrame {
+            call: 1,
+            outcome: Outcome::Returned {
+                handles: vec![single],
+                inline: Bytes(codec::encode(&1.5f32).unwrap()),
+                body: Bytes(vec![0; 4]),
+                copied_bytes: 4,
             },
         }),
     );

@@ -2,18 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The wire form of a tensor, or of a view of one: where its elements are, and on what terms.
+/// The wire form of an array: where its elements are, and on what terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Handle {
-    /// Who announced the segment.
+    /// Who announced the segment, or that there is none.
     pub(crate) origin: Origin,
-    /// The segment's number, given by whoever announced it; never used twice on a channel.
+    /// The segment's number, given by whoever announced it; never used twice on a channel. 0 for
+    /// elements in the frame.
     pub(crate) segment: u64,
     /// On what terms the elements are handed over.
     pub(crate) terms: Terms,
     /// The number of the element type (see [`DType`](crate::DType)).
     pub(crate) dtype: u8,
-    /// Where the first element is, in bytes from the start of the segment.
+    /// Where the first element is, in bytes from the start of the segment, or of the frame's
+    /// `inline`.
     pub(crate) offset_bytes: u64,
     /// The number of elements along each dimension.
     pub(crate) shape: Vec<u64>,
@@ -21,13 +23,15 @@ pub(crate) struct Handle {
     pub(crate) strides: Vec<i64>,
 }
 
-/// Who announced a segment, as seen by whoever sends the handle.
+/// Where elements lie, as seen by whoever sends the handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Origin {
-    /// The sender of the handle.
+    /// In a segment that the sender of the handle announced.
     Sender,
-    /// Its receiver.
+    /// In a segment that its receiver announced.
     Receiver,
+    /// In the frame that has the handle: in its `inline`.
+    Frame,
 }
 
 /// On what terms elements are handed over.
@@ -39,7 +43,8 @@ pub(crate) enum Terms {
     ReadWrite,
     /// Given away. The new owner sends `Ended` with this number when it is done with them.
     Moved {
-        /// A number that the sender uses once on the channel.
+        /// A number that the sender uses once on the channel; 0 for elements in the frame, which
+        /// nobody wants back.
         transfer: u64,
     },
     /// Given back to the receiver, which once gave them away under this number.

@@ -218,6 +218,40 @@ fn frames(how: &str, call: u64) -> Option<Vec<Vec<u8>>> {
             shape: vec![4],
             ..three()
         }),
+        "names-a-place-outside-the-frame" => {
+            let four = Handle::row_inline(dtype::F64, 4).on(Terms::Moved(0));
+            vec![frame::returned_inline(
+                call,
+                &[four],
+                &[0; 24],
+                &0u32.to_le_bytes(),
+            )]
+        }
+        "gives-one-place-twice" => {
+            let three = Handle::row_inline(dtype::F64, 3).on(Terms::Moved(0));
+            let body = Bytes::new().u32(0).u8(1).u32(1).u64(3).done();
+            let handles = [three.clone(), three];
+            vec![frame::returned_inline(call, &handles, &[0; 24], &body)]
+        }
+        "numbers-a-copy" => {
+            let three = Handle::row_inline(dtype::F64, 3).on(Terms::Moved(1));
+            vec![frame::returned_inline(
+                call,
+                &[three],
+                &[0; 24],
+                &0u32.to_le_bytes(),
+            )]
+        }
+        "returns-a-copy" => {
+            let three = Handle::row_inline(dtype::F64, 3).on(Terms::Moved(0));
+            let elements = Bytes::new().f64(1.0).f64(2.0).f64(3.0).done();
+            vec![frame::returned_inline(
+                call,
+                &[three],
+                &elements,
+                &0u32.to_le_bytes(),
+            )]
+        }
         "names-an-unknown-segment" => result(Handle {
             segment: 2,
             ..three()

@@ -35,18 +35,41 @@ pub fn ended(transfer: u64) -> Vec<u8> {
 /// Calls a function.
 #[must_use]
 pub fn call(call: u64, function: u64, handles: &[Handle], body: &[u8]) -> Vec<u8> {
+    call_inline(call, function, handles, &[], body)
+}
+
+/// Calls a function with elements in the frame.
+#[must_use]
+pub fn call_inline(
+    call: u64,
+    function: u64,
+    handles: &[Handle],
+    inline: &[u8],
+    body: &[u8],
+) -> Vec<u8> {
     Bytes::new()
         .u32(4)
-        .raw(&request(call, function, handles, body))
+        .raw(&request_inline(call, function, handles, inline, body))
         .done()
 }
 
 /// The fields of a call, from its number on.
 #[must_use]
 pub fn request(call: u64, function: u64, handles: &[Handle], body: &[u8]) -> Vec<u8> {
+    request_inline(call, function, handles, &[], body)
+}
+
+fn request_inline(
+    call: u64,
+    function: u64,
+    handles: &[Handle],
+    inline: &[u8],
+    body: &[u8],
+) -> Vec<u8> {
     let bytes = Bytes::new().u64(call).u64(function).u8(0);
     bytes
         .list(handles, |bytes, handle| handle.write(bytes))
+        .run(inline)
         .run(body)
         .done()
 }
@@ -54,9 +77,16 @@ pub fn request(call: u64, function: u64, handles: &[Handle], body: &[u8]) -> Vec
 /// Answers a call with a result.
 #[must_use]
 pub fn returned(call: u64, handles: &[Handle], body: &[u8]) -> Vec<u8> {
+    returned_inline(call, handles, &[], body)
+}
+
+/// Answers a call with a result whose elements are in the frame.
+#[must_use]
+pub fn returned_inline(call: u64, handles: &[Handle], inline: &[u8], body: &[u8]) -> Vec<u8> {
     let bytes = Bytes::new().u32(5).u64(call).u32(0);
     bytes
         .list(handles, |bytes, handle| handle.write(bytes))
+        .run(inline)
         .run(body)
         .u64(0)
         .done()
@@ -133,11 +163,13 @@ pub enum Frame {
         call: u64,
         function: u64,
         handles: Vec<Handle>,
+        inline: Vec<u8>,
         body: Vec<u8>,
     },
     Returned {
         call: u64,
         handles: Vec<Handle>,
+        inline: Vec<u8>,
         body: Vec<u8>,
     },
     Failed {
@@ -266,6 +298,7 @@ impl Frame {
                     call,
                     function,
                     handles,
+                    inline: reader.run(),
                     body: reader.run(),
                 }
             }
@@ -298,11 +331,13 @@ impl Frame {
         let call = reader.u64();
         match reader.u32() {
             0 => {
-                let (handles, body) = (reader.list(Handle::read), reader.run());
+                let (handles, inline) = (reader.list(Handle::read), reader.run());
+                let body = reader.run();
                 let _copied_bytes = reader.u64();
                 Self::Returned {
                     call,
                     handles,
+                    inline,
                     body,
                 }
             }

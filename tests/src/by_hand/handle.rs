@@ -5,7 +5,7 @@ use super::bytes::{Bytes, Reader};
 /// An array, as a frame names it. Nothing of it is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handle {
-    /// 0: the segment is its sender's. 1: its receiver's.
+    /// 0: the segment is its sender's. 1: its receiver's. 2: the elements are in the frame.
     pub origin: u32,
     /// The segment's number.
     pub segment: u64,
@@ -57,6 +57,15 @@ impl Handle {
             offset_bytes: 0,
             shape: vec![n],
             strides: vec![1],
+        }
+    }
+
+    /// One dimension of `n` elements from the start of the frame's `inline`.
+    #[must_use]
+    pub fn row_inline(dtype: u8, n: u64) -> Self {
+        Self {
+            origin: 2,
+            ..Self::row(0, dtype, n)
         }
     }
 

@@ -192,8 +192,21 @@ impl Host {
 
     /// Calls `module.function`.
     pub fn call(&self, call: u64, path: &str, handles: &[Handle], body: &[u8]) {
+        self.call_inline(call, path, handles, &[], body);
+    }
+
+    /// Calls `module.function` with elements in the frame.
+    pub fn call_inline(
+        &self,
+        call: u64,
+        path: &str,
+        handles: &[Handle],
+        inline: &[u8],
+        body: &[u8],
+    ) {
         let (module, name) = path.split_once('.').expect("a module and a function");
-        self.send(&frame::call(call, function(module, name), handles, body));
+        let frame = frame::call_inline(call, function(module, name), handles, inline, body);
+        self.send(&frame);
     }
 
     /// Receives the result of a call that brings no array.
@@ -203,9 +216,11 @@ impl Host {
             Frame::Returned {
                 call: answered,
                 handles,
+                inline,
                 body,
             } if answered == call => {
                 assert_eq!(handles, []);
+                assert_eq!(inline, [0u8; 0]);
                 body
             }
             other => panic!("a result of call {call} is expected, not {other:?}"),

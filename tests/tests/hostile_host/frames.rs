@@ -31,7 +31,7 @@ fn malformed_frames_are_a_violation() {
             call(Bytes::new().u8(0).u64(0).u64(1 << 40)),
             "LimitExceeded",
         ),
-        (call(Bytes::new().u8(0).u64(1).u32(2)), "2"),
+        (call(Bytes::new().u8(0).u64(1).u32(3)), "3"),
         (
             Bytes::new().u32(0).u64(1).u64(64).u8(2).done(),
             "InvalidBooleanValue(2)",

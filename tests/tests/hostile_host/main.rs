@@ -6,6 +6,7 @@
 mod failures;
 mod frames;
 mod handles;
+mod inline;
 mod over_tarpc;
 mod segments;
 mod session;

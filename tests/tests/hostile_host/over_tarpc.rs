@@ -40,6 +40,7 @@ fn a_call_over_tarpc_is_answered() {
         (5, 0, 9, 0)
     );
     assert_eq!(reader.list(Handle::read), []);
+    assert_eq!(reader.run(), [0u8; 0]);
     assert_eq!(reader.run(), 6i64.to_le_bytes());
     let _copied_bytes = reader.u64();
     reader.end();
