@@ -20,6 +20,19 @@ pub enum Place {
     Process,
     /// On a thread of the test's process.
     Thread,
+    /// In a process of the test's own program, run again.
+    Itself,
+    /// In a process of the stock worker, which loads the library of the test modules.
+    Library,
+}
+
+/// The programs that a worker runs in, which Cargo names to tests alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Programs {
+    /// The worker of the test modules.
+    pub worker: &'static str,
+    /// The stock worker.
+    pub stock: &'static str,
 }
 
 /// What not every setting can do. A test asks for it and checks what happens in either case.
@@ -37,23 +50,26 @@ impl Setting {
     pub fn capabilities(self) -> Capabilities {
         Capabilities {
             acknowledges_cancellation: self.dispatcher == Dispatcher::Reedbed,
-            isolates_crashes: self.place == Place::Process,
+            isolates_crashes: self.place != Place::Thread,
         }
     }
 
-    /// Starts a worker that serves all modules of the tests. `program` is the test worker.
+    /// Starts a worker that serves all modules of the tests.
     ///
     /// # Errors
     /// As [`Worker::spawn`].
-    pub async fn start(self, program: &str) -> Result<Worker, SpawnError> {
-        match self.place {
-            Place::Process => {
-                Worker::builder(program)
-                    .dispatcher(self.dispatcher)
-                    .spawn()
-                    .await
+    pub async fn start(self, programs: Programs) -> Result<Worker, SpawnError> {
+        let builder = match self.place {
+            Place::Process => Worker::builder(programs.worker),
+            Place::Thread => {
+                return Worker::in_process_over(&modules::all(), self.dispatcher).await;
             }
-            Place::Thread => Worker::in_process_over(&modules::all(), self.dispatcher).await,
-        }
+            Place::Itself => Worker::builder_of_self(),
+            Place::Library => {
+                let library = reedbed::library_beside("test_library")?;
+                Worker::builder(programs.stock).arg("--module").arg(library)
+            }
+        };
+        builder.dispatcher(self.dispatcher).spawn().await
     }
 }

@@ -1,4 +1,4 @@
-//! Makes a program a [reedbed] worker.
+//! Makes a program, or a library, a [reedbed] worker.
 //!
 //! A worker program of its own:
 //!
@@ -23,19 +23,26 @@
 //! }
 //! ```
 //!
+//! A library that the stock worker, the program `reedbed-worker`, loads at run time: see
+//! [`export_modules!`].
+//!
 //! Modules are listed by name, rather than found by themselves, because a linker silently leaves
 //! out what nothing refers to.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(clippy::print_stdout)]
 
 use std::error::Error;
 use std::process::ExitCode;
 
-use reedbed::{Module, ServeOptions};
+use reedbed::{CANNOT_SERVE, Module, ServeOptions};
 
-/// The status of a worker that could not serve.
-const CANNOT_SERVE: u8 = 70;
+#[doc(hidden)]
+#[expect(
+    unsafe_code,
+    reason = "a descriptor crosses the C ABI as a bare number"
+)]
+pub mod entry;
 
 #[doc(hidden)]
 pub use reedbed as __reedbed;
@@ -58,6 +65,60 @@ macro_rules! worker_main {
 macro_rules! init {
     ($($($module:ident)::+),+ $(,)?) => {
         $crate::init(&[$($($module)::+::MODULE),+])
+    };
+}
+
+/// Makes a library one whose modules the stock worker serves: `export_modules![a, b::c]`.
+///
+/// The library is a crate of the type `cdylib`; this is all it needs in its `src/lib.rs`, beside the
+/// modules, or the `use` of them:
+///
+/// ```
+/// # mod segmentation { #[reedbed::remote_module] pub mod nuclei { pub fn nothing() {} } }
+/// reedbed_worker::export_modules![segmentation::nuclei];
+/// # fn main() {}
+/// ```
+///
+/// A host has it served by `Worker::spawn_library("libsegmentation.so")`. `reedbed-worker` and the
+/// library are compiled separately and share no types: a descriptor and a number cross between them,
+/// by C's calling convention.
+///
+/// A list that is made elsewhere, or code that runs before the modules are served (which may read
+/// the environment, load a model, and panic), is written after two dots:
+///
+/// ```
+/// # mod segmentation { #[reedbed::remote_module] pub mod nuclei { pub fn nothing() {} } }
+/// fn modules() -> Vec<reedbed::Module> {
+///     vec![segmentation::nuclei::MODULE]
+/// }
+///
+/// reedbed_worker::export_modules![..modules()];
+/// # fn main() {}
+/// ```
+///
+/// One library exports once, and its crate doesn't `forbid(unsafe_code)`: a symbol with a name that
+/// others find counts as unsafe.
+#[macro_export]
+macro_rules! export_modules {
+    (..$modules:expr) => {
+        const _: () = {
+            #[allow(unsafe_code, reason = "its name has the crate's in it, so nothing else has it")]
+            #[unsafe(export_name = concat!("reedbed_wire_version_", env!("CARGO_CRATE_NAME")))]
+            extern "C" fn wire_version() -> u32 {
+                $crate::entry::WIRE_VERSION
+            }
+
+            #[allow(unsafe_code, reason = "as above; and what is promised here is passed on")]
+            #[unsafe(export_name = concat!("reedbed_entry_", env!("CARGO_CRATE_NAME")))]
+            unsafe extern "C" fn entry(channel: ::std::ffi::c_int) -> ::std::ffi::c_int {
+                let modules = || $modules;
+                // SAFETY: the same contract.
+                unsafe { $crate::entry::serve(channel, modules) }
+            }
+        };
+    };
+    ($($($module:ident)::+),+ $(,)?) => {
+        $crate::export_modules![..[$($($module)::+::MODULE),+]];
     };
 }
 
@@ -92,7 +153,8 @@ pub fn init(modules: &[Module]) {
 }
 
 /// Says why this process can't serve, on standard error, in one line.
-fn tell(error: &dyn Error) {
+#[doc(hidden)]
+pub fn tell(error: &dyn Error) {
     let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

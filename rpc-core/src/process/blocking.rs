@@ -38,6 +38,16 @@ impl Worker {
             .map(Self::from_async)
     }
 
+    /// Has the stock worker load a module library and serve its modules.
+    ///
+    /// # Errors
+    /// As [`reedbed::Worker::spawn_library`](crate::Worker::spawn_library).
+    pub fn spawn_library(library: impl Into<PathBuf>) -> Result<Self, SpawnError> {
+        WorkerBuilder::of_library(library.into())
+            .spawn_blocking()
+            .map(Self::from_async)
+    }
+
     /// Starts a worker that was set up by a builder.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use super::end::WorkerEnd;
 use super::error::SpawnError;
 use super::log::{Log, LogLine, LogSink};
 use super::serve::{self, SELF_MARKER};
+use super::stock;
 use super::worker::{StopOnDrop, Worker};
 use crate::call::connection::{Connection, Dispatch, Exchange, OwnDispatch};
 use crate::call::module::Module;
@@ -37,6 +38,8 @@ const STARTUP_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct WorkerBuilder {
     program: PathBuf,
     is_self: bool,
+    /// The module library for the stock worker to load.
+    library: Option<PathBuf>,
     name: Option<String>,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, Option<OsString>)>,
@@ -52,6 +55,7 @@ impl WorkerBuilder {
         Self {
             program,
             is_self: false,
+            library: None,
             name: None,
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -76,7 +80,17 @@ impl WorkerBuilder {
         }
     }
 
-    /// Names the worker in errors and in the log. By default it is the program's file name.
+    pub(crate) fn of_library(library: PathBuf) -> Self {
+        let name = library.file_name().map(OsStr::to_string_lossy);
+        Self {
+            name: name.map(|name| name.into_owned()),
+            library: Some(library),
+            ..Self::new(PathBuf::from(stock::PROGRAM))
+        }
+    }
+
+    /// Names the worker in errors and in the log. By default it is the file name of the program,
+    /// or of the module library.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -162,9 +176,14 @@ impl WorkerBuilder {
     }
 
     /// Starts the process, and the thread that waits until it is ready and then drives it.
-    fn start(self) -> Result<oneshot::Receiver<Result<Worker, SpawnError>>, SpawnError> {
+    fn start(mut self) -> Result<oneshot::Receiver<Result<Worker, SpawnError>>, SpawnError> {
         if self.is_self {
             serve::check_self()?;
+        }
+        if let Some(library) = &mut self.library {
+            // The worker may have another directory.
+            *library = std::path::absolute(&library)?;
+            self.program = stock::find(library)?;
         }
         let starting_dispatch = StartDispatch::new(self.dispatcher)?;
         let worker = self.worker_name();
@@ -218,6 +237,9 @@ impl WorkerBuilder {
                 command.arg0(own);
             }
             command.arg(SELF_MARKER);
+        }
+        if let Some(library) = &self.library {
+            command.arg("--module").arg(library);
         }
         command.args(&self.arguments);
         if self.is_environment_cleared {

@@ -4,7 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::end::WorkerEnd;
+use super::end::{EndReason, WorkerEnd};
+use super::serve::CANNOT_SERVE;
 
 /// Why a worker did not start. No process is left behind.
 ///
@@ -22,7 +23,7 @@ pub enum SpawnError {
         source: io::Error,
     },
     /// The program ended before it was ready.
-    #[error("worker `{worker}` (`{}`) ended before it was ready (does its `main` serve modules, with `reedbed_worker::worker_main!`?): {end}", program.display())]
+    #[error("worker `{worker}` (`{}`) ended before it was ready{}: {end}", program.display(), hint(end))]
     Ended {
         /// The worker's name.
         worker: String,
@@ -58,9 +59,17 @@ pub enum SpawnError {
     NotInitialised,
     /// A worker is about to run itself as a worker before it serves.
     #[error(
-        "this process was started as a worker; it can't run itself as a worker before it serves (is there code before `reedbed_worker::init![..]` in its `main`?)"
+        "this process was started as a worker; it can't run itself as a worker before it serves (is there code before `reedbed_worker::init![..]` in its `main`, or did its first argument, `--reedbed-worker`, get lost?)"
     )]
     Recursion,
+    /// The program that loads module libraries isn't there.
+    #[error("`{}` needs the stock worker, `reedbed-worker`, which is at none of {}; build it beside this program (`cargo build --package reedbed-worker`), install it (`cargo install --path worker`, in reedbed's source), or name it in the environment variable `REEDBED_WORKER`", library.display(), paths(tried))]
+    NoStockWorker {
+        /// The library that was to be loaded.
+        library: PathBuf,
+        /// Where it was looked for.
+        tried: Vec<PathBuf>,
+    },
     /// tarpc's dispatcher runs on tokio, and there is no runtime here.
     #[error("tarpc's dispatcher needs a tokio runtime; call this inside one")]
     NoRuntime,
@@ -117,6 +126,23 @@ pub enum ImportError {
 }
 
 crate::readable::debug_as_message!(SpawnError, ImportError);
+
+/// What a program may have forgotten, unless it has said itself why it can't serve.
+fn hint(end: &WorkerEnd) -> &'static str {
+    if *end.reason() == EndReason::Exited(CANNOT_SERVE.into()) {
+        return "";
+    }
+    " (does its `main` serve modules, with `reedbed_worker::worker_main!`?)"
+}
+
+fn paths(paths: &[PathBuf]) -> String {
+    list(
+        &paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect::<Vec<_>>(),
+    )
+}
 
 fn list(names: &[String]) -> String {
     if names.is_empty() {

@@ -4,6 +4,7 @@
 //!   program is, [`blocking`] its blocking twin;
 //! - [`driver`] is the thread that reads a worker's channel and watches over the process;
 //! - [`end`] says how a worker ended, [`log`] what it printed;
+//! - [`stock`] finds the program that loads module libraries;
 //! - [`serve`] is the other side: a process (or a thread) that becomes a worker.
 
 mod beside;
@@ -14,12 +15,16 @@ mod end;
 mod error;
 mod log;
 mod serve;
+mod stock;
 mod worker;
 
-pub use beside::program_beside;
+pub use beside::{library_beside, program_beside};
 pub use builder::WorkerBuilder;
 pub use end::{EndReason, WorkerEnd};
 pub use error::{ImportError, SpawnError};
 pub use log::{LogLine, LogStream};
-pub use serve::{ServeError, ServeOptions, is_started_as_worker, serve_inherited};
+pub use serve::{
+    CANNOT_SERVE, ServeError, ServeOptions, inherited_channel, is_started_as_worker, serve_channel,
+    serve_inherited,
+};
 pub use worker::{Traffic, Worker};

@@ -21,11 +21,18 @@ use crate::wire::handshake::{Limits, MESSAGE_BYTES};
 /// unlike variables of the environment, are not passed on to a worker's own children.
 pub(crate) const SELF_MARKER: &str = "--reedbed-worker";
 
+/// The exit status of a process that could not serve and has said why on standard error:
+/// `EX_SOFTWARE` of `sysexits.h`.
+pub const CANNOT_SERVE: u8 = 70;
+
 /// How long a worker waits for its host's first message.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Whether this program has said what it serves when it is run as a worker of itself.
 static IS_INITIALISED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this program is a worker that got as far as serving. Run again, it gets there again.
+static IS_SERVING: AtomicBool = AtomicBool::new(false);
 
 /// Why a process can't serve, or has stopped.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +43,11 @@ pub enum ServeError {
         "this program is a reedbed worker: a host starts it (`Worker::spawn`), and its standard input is the host's channel, which it isn't here"
     )]
     NotAWorker,
+    /// The descriptor to serve on is something else.
+    #[error(
+        "the descriptor to serve on is no host's channel, which is a socket of the type SEQPACKET"
+    )]
+    NotAChannel,
     /// The host can't be understood.
     #[error("the host can't be understood: {0}")]
     Incompatible(String),
@@ -79,11 +91,16 @@ fn has_marker() -> bool {
 }
 
 /// Checks that this program can be run as a worker of itself.
+///
+/// A worker that doesn't serve yet must not start itself again, or each of them would start one more.
+/// It is known by its first argument, and, should that have got lost on the way, by its standard
+/// input, which is the channel until it serves.
 pub(crate) fn check_self() -> Result<(), SpawnError> {
-    if has_marker() {
+    let is_serving = IS_SERVING.load(Ordering::Relaxed);
+    if !is_serving && (has_marker() || is_channel(io::stdin())) {
         return Err(SpawnError::Recursion);
     }
-    if !IS_INITIALISED.load(Ordering::Relaxed) {
+    if !is_serving && !IS_INITIALISED.load(Ordering::Relaxed) {
         return Err(SpawnError::NotInitialised);
     }
     Ok(())
@@ -98,8 +115,41 @@ pub(crate) fn check_self() -> Result<(), SpawnError> {
 /// [`ServeError`] if the process can't serve, or the host broke the protocol. The caller reports it
 /// and exits.
 pub fn serve_inherited(modules: &[Module], options: ServeOptions) -> Result<(), ServeError> {
+    let channel = inherited_channel()?;
+    IS_SERVING.store(true, Ordering::Relaxed);
+    serve_channel(channel, modules, options)
+}
+
+/// Takes the channel that this process inherited as its standard input, which becomes `/dev/null`.
+///
+/// # Errors
+/// [`ServeError::NotAWorker`] if no host started this process, and [`ServeError::System`].
+pub fn inherited_channel() -> Result<OwnedFd, ServeError> {
+    let stdin = io::stdin();
+    if !is_channel(&stdin) {
+        return Err(ServeError::NotAWorker);
+    }
+    let channel = stdin.as_fd().try_clone_to_owned()?;
+    let null = std::fs::File::open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null).map_err(io::Error::from)?;
+    Ok(channel)
+}
+
+/// As [`serve_inherited`], on a channel that was [taken](inherited_channel) already: by the program
+/// that has loaded this code as a library, say.
+///
+/// # Errors
+/// As [`serve_inherited`], and [`ServeError::NotAChannel`].
+pub fn serve_channel(
+    channel: OwnedFd,
+    modules: &[Module],
+    options: ServeOptions,
+) -> Result<(), ServeError> {
+    if !is_channel(&channel) {
+        return Err(ServeError::NotAChannel);
+    }
+    let socket = Socket::new(channel);
     let served = Served::new(modules).map_err(ServeError::Modules)?;
-    let socket = take_standard_input()?;
     let Introduced {
         message: hello,
         attachment: host,
@@ -149,18 +199,9 @@ fn refusal(error: HandshakeError) -> ServeError {
     }
 }
 
-/// Moves the channel away from standard input, which becomes `/dev/null`.
-fn take_standard_input() -> Result<Socket, ServeError> {
-    let stdin = io::stdin();
-    let is_channel =
-        rustix::net::sockopt::socket_type(&stdin).is_ok_and(|kind| kind == SocketType::SEQPACKET);
-    if !is_channel {
-        return Err(ServeError::NotAWorker);
-    }
-    let socket = stdin.as_fd().try_clone_to_owned()?;
-    let null = std::fs::File::open("/dev/null")?;
-    rustix::stdio::dup2_stdin(&null).map_err(io::Error::from)?;
-    Ok(Socket::new(socket))
+/// Tells whether a descriptor may be a channel. A terminal, a file, a pipe or a stream is none.
+fn is_channel(fd: impl AsFd) -> bool {
+    rustix::net::sockopt::socket_type(fd).is_ok_and(|kind| kind == SocketType::SEQPACKET)
 }
 
 /// Why a server has stopped.

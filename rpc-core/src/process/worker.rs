@@ -71,8 +71,8 @@ impl Worker {
     /// `reedbed_worker::init![..]`, which names the modules.
     ///
     /// # Errors
-    /// [`SpawnError::NotInitialised`] if it doesn't, [`SpawnError::Recursion`] in a process that was
-    /// itself started so, and the others.
+    /// [`SpawnError::NotInitialised`] if it doesn't, [`SpawnError::Recursion`] in a worker that doesn't
+    /// serve yet, and the others. (A function that a worker serves may do it.)
     ///
     /// # Cancel safety
     /// As [`spawn`](Self::spawn).
@@ -84,6 +84,32 @@ impl Worker {
     #[must_use]
     pub fn builder_of_self() -> WorkerBuilder {
         WorkerBuilder::of_self()
+    }
+
+    /// Has the stock worker load a module library (`libsegmentation.so`, see
+    /// `reedbed_worker::export_modules!`) and serve its modules.
+    ///
+    /// The stock worker is the program `reedbed-worker`: the one that the environment variable
+    /// `REEDBED_WORKER` names, or else one [beside](crate::program_beside) this program, or else
+    /// one in `PATH`. [`builder`](Self::builder) with the arguments `--module libsegmentation.so`
+    /// takes one from elsewhere.
+    ///
+    /// # Errors
+    /// [`SpawnError::NoStockWorker`], [`SpawnError::Ended`] with the stock worker's own words if it
+    /// can't load the library, and the others.
+    ///
+    /// # Cancel safety
+    /// As [`spawn`](Self::spawn).
+    pub async fn spawn_library(library: impl Into<PathBuf>) -> Result<Self, SpawnError> {
+        Self::builder_of_library(library).spawn().await
+    }
+
+    /// Sets up a worker that loads a module library (see [`spawn_library`](Self::spawn_library)).
+    /// The functions see the [arguments](WorkerBuilder::arg) that follow `--`; `--crate name`
+    /// before that names the library's crate where the file's name doesn't.
+    #[must_use]
+    pub fn builder_of_library(library: impl Into<PathBuf>) -> WorkerBuilder {
+        WorkerBuilder::of_library(library.into())
     }
 
     /// Serves modules on a thread of this process, over the same channel and by the same rules,

@@ -134,8 +134,8 @@ pub(crate) async fn shutdown_waits_for_calls(setting: Setting) -> TestResult {
     let (seven, end) = futures::join!(call, stop);
     assert_eq!(seven?, 7);
     let expected = match setting.place {
-        Place::Process => EndReason::Exited(0),
         Place::Thread => EndReason::Stopped,
+        _ => EndReason::Exited(0),
     };
     assert_eq!(end.reason(), &expected);
     Ok(())
@@ -228,12 +228,9 @@ pub(crate) async fn a_result_over_the_limit_is_an_error(setting: Setting) -> Tes
 pub(crate) async fn what_could_not_be_returned_goes_back(setting: Setting) -> TestResult {
     let (_worker, arrays) = import::<arrays::Client>(setting).await?;
     // A size that no other test of this process uses, so that nobody else takes the memory.
-    let n = match (setting.place, setting.dispatcher) {
-        (Place::Process, Dispatcher::Reedbed) => 300_000,
-        (Place::Process, _) => 340_000,
-        (Place::Thread, Dispatcher::Reedbed) => 380_000,
-        (Place::Thread, _) => 420_000,
-    };
+    let n = 300_000
+        + 80_000 * setting.place as usize
+        + 40_000 * usize::from(setting.dispatcher == Dispatcher::Tarpc);
     let given = Tensor::<f64, ndarray::Ix1>::from_elem(n, 1.0)?;
     let identity = given.identity();
     let error = arrays.pass_on_with(given, 70 << 20).await.unwrap_err();

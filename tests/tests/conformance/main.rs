@@ -1,8 +1,11 @@
-//! One suite for every implementation: a worker in a process and in a thread, under Reedbed's own
-//! dispatcher and tarpc's.
+//! One suite for every implementation: a worker in a process of its own program, in one of this
+//! very program, in one of the stock worker, and on a thread; under Reedbed's own dispatcher and
+//! tarpc's.
 //!
 //! A test is an ordinary function of a [`Setting`]; what a setting can't do is a named capability
 //! that the test asks for, and checks what happens instead.
+//!
+//! This program runs itself as a worker, so `main` is its own, and the harness a library.
 
 #![expect(
     clippy::unwrap_used,
@@ -17,15 +20,44 @@ mod ownership;
 mod values;
 
 use std::future::Future;
+use std::process::ExitCode;
 use std::time::Duration;
 
+use libtest_mimic::{Arguments, Trial};
 use reedbed::{Dispatcher, Stub, Worker};
-use reedbed_tests::setting::{Place, Setting};
+use reedbed_tests::setting::{Place, Programs, Setting};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 /// What no test takes; a test that hangs fails here instead.
 const WATCHDOG: Duration = Duration::from_secs(120);
+
+/// Where workers run; the tests' names begin with it.
+const PLACES: [(&str, Place); 4] = [
+    ("process", Place::Process),
+    ("thread", Place::Thread),
+    ("itself", Place::Itself),
+    ("library", Place::Library),
+];
+
+const DISPATCHERS: [(&str, Dispatcher); 2] = [
+    ("", Dispatcher::Reedbed),
+    ("_over_tarpc", Dispatcher::Tarpc),
+];
+
+fn main() -> ExitCode {
+    reedbed_worker::init(&reedbed_tests::modules::all());
+    let mut all = Vec::new();
+    for (over, dispatcher) in DISPATCHERS {
+        for (name, place) in PLACES {
+            all.extend(trials(
+                &format!("{name}{over}"),
+                Setting { place, dispatcher },
+            ));
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), all).exit_code()
+}
 
 /// Runs a test over one setting.
 fn run<F: Future<Output = TestResult>>(test: impl FnOnce(Setting) -> F, setting: Setting) {
@@ -45,7 +77,11 @@ fn run<F: Future<Output = TestResult>>(test: impl FnOnce(Setting) -> F, setting:
 
 /// Starts a worker.
 async fn start(setting: Setting) -> Result<Worker, Box<dyn std::error::Error>> {
-    Ok(setting.start(env!("CARGO_BIN_EXE_test-worker")).await?)
+    let programs = Programs {
+        worker: env!("CARGO_BIN_EXE_test-worker"),
+        stock: env!("CARGO_BIN_EXE_stock-worker"),
+    };
+    Ok(setting.start(programs).await?)
 }
 
 /// Starts a worker and imports one of its modules.
@@ -55,38 +91,17 @@ async fn import<S: Stub>(setting: Setting) -> Result<(Worker, S), Box<dyn std::e
     Ok((worker, client))
 }
 
-const PROCESS: Setting = Setting {
-    place: Place::Process,
-    dispatcher: Dispatcher::Reedbed,
-};
-const THREAD: Setting = Setting {
-    place: Place::Thread,
-    dispatcher: Dispatcher::Reedbed,
-};
-const PROCESS_OVER_TARPC: Setting = Setting {
-    place: Place::Process,
-    dispatcher: Dispatcher::Tarpc,
-};
-const THREAD_OVER_TARPC: Setting = Setting {
-    place: Place::Thread,
-    dispatcher: Dispatcher::Tarpc,
-};
-
-/// Makes a test of each function for each setting.
+/// Makes a test of each function, for one setting.
 macro_rules! conformance {
     ($($module:ident: $($test:ident),+ $(,)?);+ $(;)?) => {
-        mod process { $(mod $module { $(
-            #[test] fn $test() { crate::run(crate::$module::$test, crate::PROCESS); }
-        )+ })+ }
-        mod thread { $(mod $module { $(
-            #[test] fn $test() { crate::run(crate::$module::$test, crate::THREAD); }
-        )+ })+ }
-        mod process_over_tarpc { $(mod $module { $(
-            #[test] fn $test() { crate::run(crate::$module::$test, crate::PROCESS_OVER_TARPC); }
-        )+ })+ }
-        mod thread_over_tarpc { $(mod $module { $(
-            #[test] fn $test() { crate::run(crate::$module::$test, crate::THREAD_OVER_TARPC); }
-        )+ })+ }
+        fn trials(name: &str, setting: Setting) -> Vec<Trial> {
+            vec![$($(
+                Trial::test(
+                    format!(concat!("{}::", stringify!($module), "::", stringify!($test)), name),
+                    move || { run($module::$test, setting); Ok(()) },
+                ),
+            )+)+]
+        }
     };
 }
 
