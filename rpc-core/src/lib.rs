@@ -39,7 +39,7 @@
 //! # Reading order
 //!
 //! 1. [`Tensor`], its borrows [`TensorView`] and [`TensorViewMut`], and [`FrozenTensor`]; [`Segment`]
-//!    for bare memory.
+//!    for bare memory; [`SharedCell`] for values that both sides use at once.
 //! 2. [`remote_module`] and [`Schema`]: what can be called, and what can travel.
 //! 3. [`Worker`] (and [`blocking::Worker`]): how a worker starts and ends.
 //! 4. [`Call`], [`CallError`] and [`Report`]: what a call is, how it fails, what it copied.
@@ -127,6 +127,7 @@ pub use ndarray;
 /// | `#[ndarray] x: Tensor<A, D>` | `impl Into<Tensor<A, D>>`: a `Tensor`; or an `Array` | nothing; or once |
 /// | `#[ndarray] x: Option<..>`, a tuple of these | the same, where each array says `.into()`: `None`, `Some((&mask).into())`, `((&a).into(), (&b).into())` | as each part |
 /// | `#[segment] x: SegmentView<'_>`, `SegmentViewMut<'_>`, `Segment` | `&Segment`, `&mut Segment`, `Segment` | nothing |
+/// | `#[segment] x: SharedCell<T>`, `SharedCells<T>` | `&SharedCell<T>`, `&SharedCells<T>` | nothing: both use it at once |
 /// | `x: T` | `T` | as serde writes it |
 /// | `x: &T`, `&str`, `&[T]`, `&Path` | the same; the worker decodes the owned form and lends it | as serde writes it |
 ///
@@ -201,9 +202,9 @@ pub use process::{
     library_beside, program_beside, serve_channel, serve_inherited,
 };
 pub use segment::{
-    AccessError, NotAligned, PoolUsage, Segment, SegmentIdentity, SegmentView, SegmentViewMut,
-    ShmExhausted, Shortage, memory_budget, pool_usage, set_memory_budget, set_pool_capacity,
-    trim_pool,
+    AccessError, Atomic, AtomicInteger, NotAligned, PoolUsage, Segment, SegmentIdentity,
+    SegmentView, SegmentViewMut, SharedCell, SharedCells, ShmExhausted, Shortage, memory_budget,
+    pool_usage, set_memory_budget, set_pool_capacity, trim_pool,
 };
 pub use tensor::{
     CopyError, DType, Element, FrozenTensor, NotContiguous, NpyError, RecoverError, Tensor,

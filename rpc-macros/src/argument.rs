@@ -107,11 +107,7 @@ fn serialized(ty: &Type, generics: &Generics) -> Result<Passing> {
     if let Some(family) = inside::first_family(ty) {
         let marker = family.marker();
         by_handle(ty, marker, false)?;
-        let what = if family.is_segment() {
-            "raw memory"
-        } else {
-            "an array"
-        };
+        let what = family.noun();
         return Err(Error::new_spanned(
             ty,
             format!(
@@ -153,19 +149,18 @@ fn by_handle(ty: &Type, marker: &str, is_nested: bool) -> Result<()> {
     if let Some(family) = Family::of(ty) {
         let right = family.marker();
         return match family {
-            _ if right != marker && family.is_segment() => refuse(format!(
-                "raw memory is marked `#[{right}]`, not `#[{marker}]`"
-            )),
-            _ if right != marker => refuse(format!(
-                "an array is marked `#[{right}]`, not `#[{marker}]`"
-            )),
+            _ if right != marker => {
+                let what = family.noun();
+                refuse(format!("{what} is marked `#[{right}]`, not `#[{marker}]`"))
+            }
             Family::Array | Family::OtherArray | Family::TensorView => refuse(instead(ty, family)),
             Family::ArrayView
             | Family::ArrayViewMut
             | Family::Tensor
             | Family::Segment
             | Family::SegmentView
-            | Family::SegmentViewMut => Ok(()),
+            | Family::SegmentViewMut
+            | Family::SharedCell => Ok(()),
         };
     }
     match ty {
@@ -217,6 +212,9 @@ fn instead_of_reference(ty: &Type, family: Family) -> String {
         Family::Segment => "a segment is lent as a view: take `#[segment] name: SegmentView<'_>` \
                             to read it, `SegmentViewMut<'_>` to write it"
             .to_owned(),
+        Family::SharedCell => {
+            format!("a cell is shared already: take the `{name}<..>` itself, without `&`")
+        }
         Family::Tensor => "a tensor is lent as a view: take `#[ndarray] name: ArrayView<'_, ..>` \
                            to read it, `ArrayViewMut<'_, ..>` to write it"
             .to_owned(),

@@ -23,6 +23,8 @@ pub(crate) enum Family {
     SegmentView,
     /// `SegmentViewMut`: may be an argument.
     SegmentViewMut,
+    /// `SharedCell`, `SharedCells`: may be an argument and may be returned.
+    SharedCell,
 }
 
 impl Family {
@@ -41,6 +43,7 @@ impl Family {
             _ if is_ranked => return None,
             "TensorView" | "TensorViewMut" => Self::TensorView,
             "ArrayBase" | "RawArrayView" | "RawArrayViewMut" => Self::OtherArray,
+            "SharedCell" | "SharedCells" => Self::SharedCell,
             // Ours have no type parameters; an application may well have its own `Segment<T>`.
             _ if type_arguments(segment).next().is_some() => return None,
             "Segment" => Self::Segment,
@@ -50,12 +53,21 @@ impl Family {
         })
     }
 
-    /// Whether it is raw memory rather than an array.
+    /// Whether it is raw memory, or a cell, rather than an array.
     pub(crate) fn is_segment(self) -> bool {
         matches!(
             self,
-            Self::Segment | Self::SegmentView | Self::SegmentViewMut
+            Self::Segment | Self::SegmentView | Self::SegmentViewMut | Self::SharedCell
         )
+    }
+
+    /// What it is, in messages.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::SharedCell => "a shared cell",
+            _ if self.is_segment() => "raw memory",
+            _ => "an array",
+        }
     }
 
     /// The attribute that an argument of the family carries.

@@ -72,7 +72,9 @@ fn result(ty: &Type) -> Option<Fallible> {
 fn kind(ty: &Type, is_marked: bool) -> Result<Kind> {
     let whole = || ty.clone();
     match Family::of(ty) {
-        Some(Family::Array | Family::Tensor | Family::Segment) => return Ok(Kind::Handle(whole())),
+        Some(Family::Array | Family::Tensor | Family::Segment | Family::SharedCell) => {
+            return Ok(Kind::Handle(whole()));
+        }
         Some(_) => return Err(owned(ty)),
         None => {}
     }
@@ -142,7 +144,11 @@ fn no_borrow(ty: &Type) -> Result<()> {
                         ),
                     });
                 }
-                (_, None | Some(Family::Array | Family::Tensor | Family::Segment)) => {
+                (
+                    _,
+                    None
+                    | Some(Family::Array | Family::Tensor | Family::Segment | Family::SharedCell),
+                ) => {
                     visit::visit_type(self, ty);
                 }
                 _ => self.0 = Some(owned(ty)),

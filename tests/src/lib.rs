@@ -4,10 +4,12 @@
 #![forbid(unsafe_code)]
 
 pub mod by_hand;
+
 pub mod gate;
 pub mod limits;
 pub mod modules;
 pub mod python;
 pub mod setting;
+pub mod shared;
 pub mod system;
 pub mod watched;

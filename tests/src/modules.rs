@@ -518,6 +518,7 @@ element_modules! {
 #[must_use]
 pub fn all() -> Vec<reedbed::Module> {
     let mut modules = vec![arrays::MODULE, control::MODULE, values::MODULE];
+    modules.push(crate::shared::cells::MODULE);
     modules.extend_from_slice(ELEMENTS);
     modules
 }

@@ -7,7 +7,7 @@ use ndarray::{ArrayBase, ArrayView, ArrayViewMut, Data, DataMut, Dimension, Ix1}
 use super::error::SendError;
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
-use crate::segment::{Segment, SegmentView, SegmentViewMut};
+use crate::segment::{Atomic, Segment, SegmentView, SegmentViewMut, SharedCell, SharedCells};
 use crate::tensor::{Element, FrozenTensor, Tensor, TensorView, TensorViewMut};
 use crate::wire::frame::Failure;
 use crate::wire::schema::SchemaWriter;
@@ -148,8 +148,8 @@ pub trait SendArg<'a> {
     label = "not an array argument",
     note = "`#[ndarray]` is for `ArrayView<'_, A, D>` (lent for reading), `ArrayViewMut<'_, A, D>` \
             (lent for writing) and `Tensor<A, D>` (given away), and for `Option`s and tuples of \
-            them; `#[segment]` is for `SegmentView`, `SegmentViewMut` and `Segment`; anything else \
-            travels as a serde argument, without an attribute"
+            them; `#[segment]` is for `SegmentView`, `SegmentViewMut`, `Segment`, `SharedCell<T>` \
+            and `SharedCells<T>`; anything else travels as a serde argument, without an attribute"
 )]
 pub trait HandleArg<'a>: Sized {
     /// What the stub takes in its place.
@@ -294,6 +294,52 @@ impl<'a> HandleArg<'a> for Segment {
     fn bind(argument: &'static str, incoming: &mut Incoming<'a>) -> Result<Self, Failure> {
         incoming.tensor(argument).map(Self::from_bytes)
     }
+}
+
+impl<'a, T: Atomic> SendArg<'a> for SharedCell<T> {
+    fn send(self, argument: &'static str, outgoing: &mut Outgoing<'a>) -> Result<(), SendError> {
+        outgoing.share(argument, self.shared(), 0)
+    }
+}
+
+impl<'a, T: Atomic> HandleArg<'a> for SharedCell<T> {
+    type Sent = Self;
+
+    fn describe(writer: &mut SchemaWriter) {
+        describe_cell::<T>(writer);
+    }
+
+    fn bind(argument: &'static str, incoming: &mut Incoming<'a>) -> Result<Self, Failure> {
+        incoming.cell(argument)
+    }
+}
+
+impl<'a, T: Atomic> SendArg<'a> for SharedCells<T> {
+    fn send(self, argument: &'static str, outgoing: &mut Outgoing<'a>) -> Result<(), SendError> {
+        outgoing.share(argument, self.shared(), 1)
+    }
+}
+
+impl<'a, T: Atomic> HandleArg<'a> for SharedCells<T> {
+    type Sent = Self;
+
+    fn describe(writer: &mut SchemaWriter) {
+        describe_cells::<T>(writer);
+    }
+
+    fn bind(argument: &'static str, incoming: &mut Incoming<'a>) -> Result<Self, Failure> {
+        incoming.shared(argument, 1).map(Self::from_shared)
+    }
+}
+
+/// Writes what a single cell is into a schema.
+pub(crate) fn describe_cell<T: Atomic>(writer: &mut SchemaWriter) {
+    writer.leaf(&format!("shared {}", T::DTYPE));
+}
+
+/// Writes what a run of cells is into a schema.
+pub(crate) fn describe_cells<T: Atomic>(writer: &mut SchemaWriter) {
+    writer.leaf(&format!("shared list<{}>", T::DTYPE));
 }
 
 fn not_a_run(argument: &str) -> Failure {

@@ -13,6 +13,8 @@ use crate::channel::bind::Bound;
 use crate::channel::inline::Inline;
 use crate::channel::loan::Loan;
 use crate::segment::mapping::Access;
+use crate::segment::shared::Shared;
+use crate::segment::{Atomic, SharedCell};
 use crate::tensor::pointer::{Lent, Located};
 use crate::tensor::{Element, Tensor};
 use crate::wire::codec;
@@ -35,7 +37,7 @@ impl Parcel {
         for bound in bound {
             let (array, lent) = match bound {
                 Bound::Lent(lent) => (None, Some(lent)),
-                given @ Bound::Given { .. } => (Some(given), None),
+                owned @ (Bound::Given { .. } | Bound::Shared { .. }) => (Some(owned), None),
             };
             parcel.arrays.push(Mutex::new(array));
             parcel.lent.push(lent);
@@ -140,7 +142,7 @@ impl<'a> Incoming<'a> {
         let index = self.index(argument)?;
         let wanted = match access {
             Access::Read => "the array must be lent for reading",
-            Access::ReadWrite => "the array must be lent for writing",
+            Access::ReadWrite | Access::Shared => "the array must be lent for writing",
         };
         let lent = self.parcel.lent[index]
             .as_ref()
@@ -167,6 +169,39 @@ impl<'a> Incoming<'a> {
             Ok(true) => Ok(Tensor::from_located(located)),
             _ => Err(bad(argument, "a bool is neither 0 nor 1")),
         }
+    }
+
+    /// Takes a single cell.
+    pub(crate) fn cell<T: Atomic>(
+        &mut self,
+        argument: &'static str,
+    ) -> Result<SharedCell<T>, Failure> {
+        SharedCell::from_shared(self.shared(argument, 0)?)
+            .ok_or_else(|| bad(argument, "a single cell is expected"))
+    }
+
+    /// Takes cells, as a run (or, with `n_dimensions` 0, a single one).
+    pub(crate) fn shared<T: Atomic>(
+        &mut self,
+        argument: &'static str,
+        n_dimensions: usize,
+    ) -> Result<Shared<T>, Failure> {
+        let index = self.index(argument)?;
+        let mut place = self.parcel.arrays[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(Bound::Shared { extent, layout }) = place.take() else {
+            return Err(bad(argument, "the cell must be shared"));
+        };
+        drop(place);
+        let shared = Shared::new(extent, &layout);
+        shared
+            .filter(|_| layout.shape().len() == n_dimensions)
+            .ok_or_else(|| {
+                let (found, shape) = (layout.dtype(), layout.shape());
+                let expected = format!("a cell of {} is expected, in {n_dimensions} dimensions, not one of {found} of shape {shape:?}", T::DTYPE);
+                bad(argument, &expected)
+            })
     }
 }
 
@@ -256,6 +291,15 @@ impl Reply {
         codec::encode_into(value, &mut self.body).map_err(|error| Failure::NotReturned {
             reason: error.to_string(),
         })
+    }
+
+    /// Adds cells.
+    pub(crate) fn share<T: Atomic>(
+        &mut self,
+        shared: &Shared<T>,
+        n_dimensions: usize,
+    ) -> Result<(), Failure> {
+        self.add(Loan::share(shared, n_dimensions))
     }
 
     /// Adds a tensor.

@@ -13,7 +13,8 @@ use super::report::{CopyReason, Report};
 use crate::channel::inline::Inline;
 use crate::channel::loan::{self, Loan};
 use crate::segment::mapping::Access;
-use crate::segment::{AccessError, ShmExhausted};
+use crate::segment::shared::Shared;
+use crate::segment::{AccessError, Atomic, ShmExhausted};
 use crate::tensor::pointer::Located;
 use crate::tensor::{Element, Tensor};
 use crate::wire::codec;
@@ -116,6 +117,16 @@ impl<'a> Outgoing<'a> {
         let loan = loan.map_err(|source| inaccessible(argument, source))?;
         self.report.shared_bytes += loan.size_bytes();
         self.add(argument, loan)
+    }
+
+    /// Adds cells, as a run (or, with `n_dimensions` 0, a single one).
+    pub(crate) fn share<T: Atomic>(
+        &mut self,
+        argument: &str,
+        shared: &Shared<T>,
+        n_dimensions: usize,
+    ) -> Result<(), SendError> {
+        self.add(argument, Loan::share(shared, n_dimensions))
     }
 
     pub(crate) fn copy_in<A: Element, D: Dimension>(

@@ -6,9 +6,9 @@ use ndarray::{Array, Dimension, Ix1};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::argument::describe_returned;
+use super::argument::{describe_cell, describe_cells, describe_returned};
 use super::incoming::{Incoming, Reply};
-use crate::segment::Segment;
+use crate::segment::{Atomic, Segment, SharedCell, SharedCells};
 use crate::tensor::{Element, Tensor};
 use crate::wire::frame::Failure;
 use crate::wire::schema::{Schema, SchemaWriter};
@@ -213,6 +213,38 @@ impl Give<kind::Handle> for Segment {
 
     fn receive(incoming: &mut Incoming<'_>) -> Result<Self, Failure> {
         incoming.tensor::<u8, Ix1>(RETURNED).map(Self::from_bytes)
+    }
+}
+
+impl<T: Atomic> Give<kind::Handle> for SharedCell<T> {
+    type Received = Self;
+
+    fn describe(writer: &mut SchemaWriter) {
+        describe_cell::<T>(writer);
+    }
+
+    fn give(self, reply: &mut Reply) -> Result<(), Failure> {
+        reply.share(self.shared(), 0)
+    }
+
+    fn receive(incoming: &mut Incoming<'_>) -> Result<Self, Failure> {
+        incoming.cell(RETURNED)
+    }
+}
+
+impl<T: Atomic> Give<kind::Handle> for SharedCells<T> {
+    type Received = Self;
+
+    fn describe(writer: &mut SchemaWriter) {
+        describe_cells::<T>(writer);
+    }
+
+    fn give(self, reply: &mut Reply) -> Result<(), Failure> {
+        reply.share(self.shared(), 1)
+    }
+
+    fn receive(incoming: &mut Incoming<'_>) -> Result<Self, Failure> {
+        incoming.shared(RETURNED, 1).map(Self::from_shared)
     }
 }
 

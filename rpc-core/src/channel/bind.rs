@@ -9,6 +9,7 @@ use crate::segment::backing::Backing;
 use crate::segment::extent::{Extent, Tenure};
 use crate::segment::lease::Leases;
 use crate::segment::mapping::Access;
+use crate::segment::shared;
 use crate::tensor::DType;
 use crate::tensor::layout::{CheckedLayout, Layout};
 use crate::tensor::pointer::Lent;
@@ -27,6 +28,13 @@ pub(crate) enum Bound {
     /// Given.
     Given {
         /// Its bytes.
+        extent: Arc<Extent>,
+        /// Where in them its elements are.
+        layout: CheckedLayout,
+    },
+    /// Shared, for atomics alone.
+    Shared {
+        /// Its bytes, which are marked.
         extent: Arc<Extent>,
         /// Where in them its elements are.
         layout: CheckedLayout,
@@ -134,7 +142,15 @@ impl Channel {
         match (handle.origin, handle.terms) {
             (Origin::Sender, Terms::Read) => self.borrow_theirs(handle, Access::Read),
             (Origin::Sender, Terms::ReadWrite) => self.borrow_theirs(handle, Access::ReadWrite),
-            (Origin::Sender, Terms::Moved { transfer }) => self.receive_theirs(handle, transfer),
+            (Origin::Sender, Terms::Moved { transfer }) => {
+                let (extent, layout) = self.receive_theirs(handle, transfer, Access::ReadWrite)?;
+                Ok(Bound::Given { extent, layout })
+            }
+            (Origin::Sender, Terms::Shared { transfer }) => {
+                let (extent, layout) = self.receive_theirs(handle, transfer, Access::Shared)?;
+                Ok(Bound::Shared { extent, layout })
+            }
+            (Origin::Receiver, Terms::Shared { transfer }) => self.share_ours(handle, transfer),
             (Origin::Receiver, Terms::Read) => self.borrow_ours(handle, Access::Read),
             (Origin::Receiver, Terms::ReadWrite) => self.borrow_ours(handle, Access::ReadWrite),
             (Origin::Receiver, Terms::Returned { transfer }) => self.take_back(handle, transfer),
@@ -206,8 +222,14 @@ impl Channel {
         )
     }
 
-    fn receive_theirs(&self, handle: &Handle, transfer: u64) -> Result<Bound, BindError> {
-        let found = self.find_theirs(handle, Access::ReadWrite);
+    /// Takes in what the peer moves here, or shares (`Access::Shared`).
+    fn receive_theirs(
+        &self,
+        handle: &Handle,
+        transfer: u64,
+        access: Access,
+    ) -> Result<(Arc<Extent>, CheckedLayout), BindError> {
+        let found = self.find_theirs(handle, access);
         if let Err(BindError::Refused(_)) = found {
             // It can't be used here, so it goes back at once.
             self.send_or_close(&Frame::Ended { transfer });
@@ -215,7 +237,7 @@ impl Channel {
         let (backing, leases) = found?;
         let place = place(handle, backing.mapping().len(), Access::ReadWrite)?;
         let key = leases
-            .begin(&place.bytes, Access::ReadWrite, &borrower())
+            .begin(&place.bytes, access, &borrower())
             .map_err(overlap(handle))?;
         let tenure = FromPeer {
             channel: Weak::clone(&self.this),
@@ -226,8 +248,25 @@ impl Channel {
             key: Mutex::new(Some(key)),
         };
         let start = place.bytes.start / BASE_ALIGNMENT * BASE_ALIGNMENT;
-        let extent = Extent::new(backing, start..place.bytes.end, tenure);
-        given(handle, extent, &place)
+        let extent = Arc::new(Extent::new(backing, start..place.bytes.end, tenure));
+        if access == Access::Shared && !shared::mark(&extent) {
+            unreachable!("a new extent is not leased");
+        }
+        let layout = within(handle, &extent, &place)?;
+        Ok((extent, layout))
+    }
+
+    /// Finds a cell that this side made, and the peer shares.
+    fn share_ours(&self, handle: &Handle, transfer: u64) -> Result<Bound, BindError> {
+        let backing = self.find_ours(handle)?;
+        let place = place(handle, backing.mapping().len(), Access::Shared)?;
+        let extent = self
+            .transfers()
+            .get(transfer)
+            .filter(|extent| extent.leases().is_shared() && is_inside(&place, &backing, extent))
+            .ok_or_else(|| refuse(handle, "shares what was never shared with it"))?;
+        let layout = within(handle, &extent, &place)?;
+        Ok(Bound::Shared { extent, layout })
     }
 
     fn take_back(&self, handle: &Handle, transfer: u64) -> Result<Bound, BindError> {
@@ -235,12 +274,8 @@ impl Channel {
         let place = place(handle, backing.mapping().len(), Access::ReadWrite)?;
         let extent = self.transfers().remove(transfer);
         let extent = extent.ok_or_else(|| refuse(handle, "returns what was never given"))?;
-        let range = extent.range();
-        let is_inside = extent.backing().uid() == backing.uid()
-            && range.start <= place.bytes.start
-            && place.bytes.end <= range.end;
         let all = 0..extent.len();
-        if !is_inside
+        if !is_inside(&place, &backing, &extent)
             || extent
                 .leases()
                 .check_leases(&all, Access::ReadWrite)
@@ -248,7 +283,8 @@ impl Channel {
         {
             return Err(refuse(handle, "returns something else than was given"));
         }
-        given_arc(handle, extent, &place)
+        let layout = within(handle, &extent, &place)?;
+        Ok(Bound::Given { extent, layout })
     }
 
     fn find_ours(&self, handle: &Handle) -> Result<Arc<Backing>, BindError> {
@@ -375,7 +411,7 @@ pub(super) fn place(handle: &Handle, len: usize, access: Access) -> Result<Place
         shape: handle.shape.clone(),
         strides: handle.strides.clone(),
     };
-    let layout = CheckedLayout::new(&claimed, dtype, len, access == Access::ReadWrite)
+    let layout = CheckedLayout::new(&claimed, dtype, len, access != Access::Read)
         .map_err(|error| refuse(handle, &format!("can't hold it: {error}")))?;
     let bytes = layout.bytes();
     Ok(Place {
@@ -398,13 +434,16 @@ fn lent(
         .ok_or_else(|| refuse(handle, "has a bool that is neither 0 nor 1"))
 }
 
-fn given(handle: &Handle, extent: Extent, place: &Place) -> Result<Bound, BindError> {
-    given_arc(handle, Arc::new(extent), place)
+/// Whether the bytes of a handle lie in an extent.
+fn is_inside(place: &Place, backing: &Backing, extent: &Extent) -> bool {
+    let range = extent.range();
+    extent.backing().uid() == backing.uid()
+        && range.start <= place.bytes.start
+        && place.bytes.end <= range.end
 }
 
-/// Locates a given array in its extent.
-fn given_arc(handle: &Handle, extent: Arc<Extent>, place: &Place) -> Result<Bound, BindError> {
+/// Locates an array in its extent.
+fn within(handle: &Handle, extent: &Extent, place: &Place) -> Result<CheckedLayout, BindError> {
     let offset_bytes = place.claimed.offset_bytes - extent.range().start as u64;
-    let layout = place.moved_to(handle, offset_bytes, extent.len())?;
-    Ok(Bound::Given { extent, layout })
+    place.moved_to(handle, offset_bytes, extent.len())
 }

@@ -61,7 +61,7 @@ impl Exports {
         self.uid_of.insert(export.segment, backing.uid());
         let flag = match access {
             Access::Read => &mut export.is_readable,
-            Access::ReadWrite => &mut export.is_writable,
+            Access::ReadWrite | Access::Shared => &mut export.is_writable,
         };
         let is_new = !std::mem::replace(flag, true);
         Named {
@@ -76,7 +76,7 @@ impl Exports {
         if let Some(export) = self.by_uid.get_mut(&backing.uid()) {
             match access {
                 Access::Read => export.is_readable = false,
-                Access::ReadWrite => export.is_writable = false,
+                Access::ReadWrite | Access::Shared => export.is_writable = false,
             }
         }
     }
@@ -110,7 +110,7 @@ impl Exports {
     }
 }
 
-/// Tensors that were moved to the peer and have not come back.
+/// Tensors that were moved to the peer and have not come back, and cells that it shares.
 #[derive(Debug, Default)]
 pub(crate) struct Transfers {
     extents: HashMap<u64, Arc<Extent>>,
@@ -133,6 +133,11 @@ impl Transfers {
         let extent = self.extents.remove(&transfer)?;
         self.by_place.remove(&place(&extent, transfer));
         Some(extent)
+    }
+
+    /// Finds what was moved to the peer, or is shared with it, under this number.
+    pub(crate) fn get(&self, transfer: u64) -> Option<Arc<Extent>> {
+        self.extents.get(&transfer).map(Arc::clone)
     }
 
     /// Finds the moved tensor that holds `bytes` of a segment.

@@ -33,7 +33,7 @@ impl Import {
     pub(crate) fn backing(&self, access: Access) -> Option<&Arc<Backing>> {
         match access {
             Access::Read => self.reading.as_ref().or(self.writing.as_ref()),
-            Access::ReadWrite => self.writing.as_ref(),
+            Access::ReadWrite | Access::Shared => self.writing.as_ref(),
         }
     }
 }
@@ -86,7 +86,7 @@ impl Imports {
         let import = self.segments.entry(segment).or_default();
         let place = match access {
             Access::Read => &mut import.reading,
-            Access::ReadWrite => &mut import.writing,
+            Access::ReadWrite | Access::Shared => &mut import.writing,
         };
         if place.is_some() {
             return Some(backing);

@@ -106,7 +106,10 @@ impl<'a> Placed<'a> {
         match handle.terms {
             Terms::Read => self.lend(handle),
             Terms::Moved { transfer: 0 } => self.give(handle),
-            Terms::ReadWrite | Terms::Moved { .. } | Terms::Returned { .. } => Err(refuse(
+            Terms::ReadWrite
+            | Terms::Moved { .. }
+            | Terms::Returned { .. }
+            | Terms::Shared { .. } => Err(refuse(
                 handle,
                 "is handed over on terms that a copy can't keep",
             )),
@@ -248,6 +251,7 @@ mod tests {
                 Ok(Bound::Given { extent, layout }) => {
                     prop_assert!(layout.bytes().end <= extent.len());
                 }
+                Ok(Bound::Shared { .. }) => prop_assert!(false, "a copy is never shared"),
                 Err(BindError::Violation(_)) => {}
                 Err(BindError::Refused(reason)) => prop_assert!(false, "{}", reason),
             }

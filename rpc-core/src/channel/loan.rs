@@ -6,11 +6,12 @@ use ndarray::{ArrayRef, Dimension};
 
 use super::inline::Inline;
 use super::{Channel, SendError};
-use crate::segment::AccessError;
 use crate::segment::extent::Extent;
 use crate::segment::lease::Lease;
 use crate::segment::mapping::Access;
 use crate::segment::pool;
+use crate::segment::shared::Shared;
+use crate::segment::{AccessError, Atomic};
 use crate::tensor::layout::{CheckedLayout, Layout};
 use crate::tensor::pointer::Located;
 use crate::tensor::{DType, Element, Tensor};
@@ -30,8 +31,10 @@ enum Place {
     /// In a segment.
     Segment {
         extent: Arc<Extent>,
-        /// `None` if it is given away.
+        /// `None` if it is given away, or shared.
         lease: Option<(Lease, Access)>,
+        /// Whether both sides use it from now on.
+        is_shared: bool,
     },
     /// In the frame: the receiver has a copy of its own.
     Frame(Terms),
@@ -91,6 +94,19 @@ impl Loan {
         }
     }
 
+    /// Shares the elements with the peer, for as long as it likes.
+    pub(crate) fn share<T: Atomic>(shared: &Shared<T>, n_dimensions: usize) -> Self {
+        Self {
+            layout: shared.layout(n_dimensions),
+            dtype: T::DTYPE,
+            place: Place::Segment {
+                extent: Arc::clone(shared.extent()),
+                lease: None,
+                is_shared: true,
+            },
+        }
+    }
+
     fn in_segment<A: Element, D: Dimension>(
         located: &Located<A, D>,
         lease: Option<(Lease, Access)>,
@@ -99,7 +115,11 @@ impl Loan {
         Self {
             layout: located.layout(),
             dtype: A::DTYPE,
-            place: Place::Segment { extent, lease },
+            place: Place::Segment {
+                extent,
+                lease,
+                is_shared: false,
+            },
         }
     }
 
@@ -135,6 +155,7 @@ impl Loan {
         let Place::Segment {
             extent,
             lease: Some((_, Access::ReadWrite)),
+            ..
         } = &self.place
         else {
             return None;
@@ -188,7 +209,9 @@ impl Handle {
     /// The number of the transfer of a moved handle.
     pub(crate) fn transfer(&self) -> u64 {
         match self.terms {
-            Terms::Moved { transfer } | Terms::Returned { transfer } => transfer,
+            Terms::Moved { transfer }
+            | Terms::Returned { transfer }
+            | Terms::Shared { transfer } => transfer,
             Terms::Read | Terms::ReadWrite => 0,
         }
     }
@@ -206,13 +229,21 @@ impl Channel {
         };
         for loan in loans {
             let handle = match &loan.place {
-                Place::Segment { extent, lease } => {
-                    let access = lease.as_ref().map(|(_, access)| *access);
+                Place::Segment {
+                    extent,
+                    lease,
+                    is_shared,
+                } => {
+                    let lent = lease.as_ref().map(|(_, access)| *access);
+                    let access = is_shared.then_some(Access::Shared).or(lent);
                     let handle = self.name(loan, extent, access)?;
-                    match handle.terms {
-                        Terms::Moved { transfer } => named.transfers.push(transfer),
-                        Terms::Returned { .. } => named.returned.push(Arc::clone(extent)),
-                        Terms::Read | Terms::ReadWrite => {}
+                    match (handle.terms, handle.origin) {
+                        (Terms::Moved { transfer }, _)
+                        | (Terms::Shared { transfer }, Origin::Sender) => {
+                            named.transfers.push(transfer);
+                        }
+                        (Terms::Returned { .. }, _) => named.returned.push(Arc::clone(extent)),
+                        (Terms::Read | Terms::ReadWrite | Terms::Shared { .. }, _) => {}
                     }
                     handle
                 }
@@ -223,7 +254,7 @@ impl Channel {
         Ok(named)
     }
 
-    /// Names an array in a segment, lent for `access` or given away.
+    /// Names an array in a segment, lent or shared for `access`, or given away.
     fn name(
         &self,
         loan: &Loan,
@@ -242,6 +273,12 @@ impl Channel {
         let terms = match (access, extent.tenure().transfer()) {
             (Some(Access::Read), _) => Terms::Read,
             (Some(Access::ReadWrite), _) => Terms::ReadWrite,
+            (Some(Access::Shared), Some((channel, transfer))) if channel == self.uid() => {
+                Terms::Shared { transfer }
+            }
+            (Some(Access::Shared), _) => Terms::Shared {
+                transfer: self.transfers().add(extent),
+            },
             (None, Some((channel, transfer))) if channel == self.uid() => {
                 extent.tenure().give_back();
                 Terms::Returned { transfer }

@@ -377,7 +377,7 @@ impl Channel {
     ) -> Result<(), SendError> {
         let fd = backing.fd().ok_or(SendError::NotForwardable)?;
         let descriptor = match access {
-            Access::ReadWrite => Descriptor::Segment(Arc::clone(backing)),
+            Access::ReadWrite | Access::Shared => Descriptor::Segment(Arc::clone(backing)),
             Access::Read => {
                 let fd = memfd::reopen_read_only(fd).map_err(SendError::NoDescriptor)?;
                 Descriptor::Own(fd)
@@ -386,7 +386,7 @@ impl Channel {
         let frame = Frame::Segment {
             segment,
             len_bytes: backing.mapping().len() as u64,
-            is_writable: access == Access::ReadWrite,
+            is_writable: access != Access::Read,
         };
         Ok(self.outbox.push(codec::encode(&frame)?, Some(descriptor))?)
     }

@@ -142,6 +142,15 @@ impl Leases {
         self.is_poisoned.load(Ordering::Acquire)
     }
 
+    /// Tells whether the bytes are shared with other processes, for atomics alone.
+    pub(crate) fn is_shared(&self) -> bool {
+        let state = self.lock();
+        state
+            .entries
+            .iter()
+            .any(|entry| entry.access == Access::Shared)
+    }
+
     /// Checks for leases alone, whether poisoned or not.
     pub(crate) fn check_leases(
         &self,
@@ -180,7 +189,8 @@ impl State {
     fn check_leases(&self, range: &Range<usize>, access: Access) -> Result<(), AccessError> {
         let in_the_way = |entry: &&Entry| {
             let overlaps = entry.range.start < range.end && range.start < entry.range.end;
-            overlaps && (access == Access::ReadWrite || entry.access == Access::ReadWrite)
+            let is_common = access == entry.access && access != Access::ReadWrite;
+            overlaps && !is_common
         };
         match self.entries.iter().find(in_the_way) {
             Some(entry) => Err(AccessError::Leased {
@@ -189,6 +199,7 @@ impl State {
                 purpose: match entry.access {
                     Access::Read => "reading",
                     Access::ReadWrite => "writing",
+                    Access::Shared => "sharing",
                 },
                 holder: Arc::clone(&entry.holder),
             }),

@@ -22,6 +22,8 @@ pub(crate) enum Access {
     Read,
     /// Reading and writing.
     ReadWrite,
+    /// Reading and writing, by atomics alone, while others do the same. Mapped as `ReadWrite`.
+    Shared,
 }
 
 /// A segment's pages in this process, unmapped on drop.
@@ -49,7 +51,7 @@ impl Mapping {
     pub(crate) fn new(fd: BorrowedFd<'_>, len: usize, access: Access) -> io::Result<Self> {
         let protection = match access {
             Access::Read => ProtFlags::READ,
-            Access::ReadWrite => ProtFlags::READ | ProtFlags::WRITE,
+            Access::ReadWrite | Access::Shared => ProtFlags::READ | ProtFlags::WRITE,
         };
         let flags = MapFlags::SHARED | MapFlags::POPULATE;
         // SAFETY: with a null hint and without MAP_FIXED, `mmap` touches no existing mapping.

@@ -5,20 +5,27 @@
 //! - [`backing`] joins a descriptor and its mapping into a segment;
 //! - [`extent`] is a range of a segment with one tenant; [`lease`] lends parts of it;
 //! - [`pool`] hands out extents and recycles them, [`arena`] packs small ones into one segment;
-//! - [`raw`] is the public [`Segment`]: bare bytes, without shape or element type.
+//! - [`raw`] is the public [`Segment`]: bare bytes, without shape or element type;
+//! - [`cell`] is for values that two processes use at once: [`atomic`] says what they may be,
+//!   [`shared`] makes them of memory (with `mapping`, a home of unsafe code).
 
 pub(crate) mod arena;
+mod atomic;
 pub(crate) mod backing;
 pub(crate) mod budget;
+mod cell;
 pub(crate) mod extent;
 pub(crate) mod lease;
 pub(crate) mod mapping;
 pub(crate) mod memfd;
 pub(crate) mod pool;
 mod raw;
+pub(crate) mod shared;
 
+pub use atomic::{Atomic, AtomicInteger};
 pub use backing::SegmentIdentity;
 pub use budget::{ShmExhausted, Shortage, memory_budget, set_memory_budget};
+pub use cell::{SharedCell, SharedCells};
 pub use lease::AccessError;
 pub use pool::{PoolUsage, pool_usage, set_pool_capacity, trim_pool};
 pub use raw::{NotAligned, Segment, SegmentView, SegmentViewMut};

@@ -277,6 +277,10 @@ fn handles(checks: &mut Checks) {
         single(Origin::Sender, Terms::Moved { transfer: 7 }),
     );
     checks.value(
+        "handle-shared",
+        single(Origin::Sender, Terms::Shared { transfer: 8 }),
+    );
+    checks.value(
         "handle-returned",
         single(Origin::Receiver, Terms::Returned { transfer: 7 }),
     );

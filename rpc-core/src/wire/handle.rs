@@ -52,4 +52,10 @@ pub(crate) enum Terms {
         /// The number under which they came.
         transfer: u64,
     },
+    /// Shared: both sides may access them at once, atomically, until the receiver sends `Ended`.
+    /// Given back to the side that made them, they keep their number, and no `Ended` follows.
+    Shared {
+        /// A number that the side that made them uses once on the channel.
+        transfer: u64,
+    },
 }

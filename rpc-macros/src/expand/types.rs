@@ -85,7 +85,9 @@ fn sent(ty: &Type) -> TokenStream {
         (Some(Family::SegmentViewMut), None) => {
             quote_spanned!(ty.span()=> ::reedbed::SegmentArgMut<#call>)
         }
-        (Some(Family::Tensor), Some(_)) | (Some(Family::Segment), None) => quote!(#ty),
+        (Some(Family::Tensor), Some(_)) | (Some(Family::Segment | Family::SharedCell), None) => {
+            quote!(#ty)
+        }
         _ => projected(ty),
     }
 }
@@ -171,7 +173,10 @@ fn received(part: &Kind) -> TokenStream {
             (Some(Family::Array), Some((a, d))) => {
                 quote_spanned!(ty.span()=> ::reedbed::Tensor<#a, #d>)
             }
-            (Some(Family::Tensor), Some(_)) | (Some(Family::Segment), None) => quote!(#ty),
+            (Some(Family::Tensor), Some(_))
+            | (Some(Family::Segment | Family::SharedCell), None) => {
+                quote!(#ty)
+            }
             _ => {
                 let (first, last) = ends(ty);
                 let kind = kind_of(part, first);

@@ -97,6 +97,24 @@ fn arrays_are_marked() {
         )),
         &["raw memory travels by handle, not serialized: put `#[segment]` before the argument"],
     );
+    assert_messages(
+        &module(quote!(
+            pub fn f(x: SharedCell<u64>) {}
+        )),
+        &["a shared cell travels by handle, not serialized: put `#[segment]` before the argument"],
+    );
+    assert_messages(
+        &module(quote!(
+            pub fn f(#[ndarray] x: SharedCells<u64>) {}
+        )),
+        &["a shared cell is marked `#[segment]`, not `#[ndarray]`"],
+    );
+    assert_messages(
+        &module(quote!(
+            pub fn f(#[segment] x: &SharedCell<u64>) {}
+        )),
+        &["a cell is shared already: take the `SharedCell<..>` itself, without `&`"],
+    );
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub enum Terms {
     Moved(u64),
     /// Given back, of this number.
     Returned(u64),
+    /// Shared, under this number.
+    Shared(u64),
 }
 
 /// The numbers of element types.
@@ -40,6 +42,7 @@ pub mod dtype {
     pub const BOOL: u8 = 0;
     pub const U8: u8 = 1;
     pub const U32: u8 = 3;
+    pub const U64: u8 = 4;
     pub const I64: u8 = 9;
     pub const F32: u8 = 13;
     pub const F64: u8 = 14;
@@ -84,6 +87,7 @@ impl Handle {
             Terms::ReadWrite => bytes.u32(1),
             Terms::Moved(transfer) => bytes.u32(2).u64(transfer),
             Terms::Returned(transfer) => bytes.u32(3).u64(transfer),
+            Terms::Shared(transfer) => bytes.u32(4).u64(transfer),
         };
         bytes
             .u8(self.dtype)
@@ -105,6 +109,7 @@ impl Handle {
                 1 => Terms::ReadWrite,
                 2 => Terms::Moved(reader.u64()),
                 3 => Terms::Returned(reader.u64()),
+                4 => Terms::Shared(reader.u64()),
                 other => panic!("{other} are no terms"),
             },
             dtype: reader.u8(),

@@ -10,6 +10,7 @@ mod inline;
 mod over_tarpc;
 mod segments;
 mod session;
+mod shared;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;

@@ -1,0 +1,136 @@
+//! Elements that two processes access at once, on purpose. Like `mapping` and `tensor::pointer`,
+//! this file has unsafe code: it makes references to atomics.
+//!
+//! # Invariants
+//! 1. The elements of a [`Shared`] lie in its extent, one after another, at a multiple of their
+//!    size; the extent keeps their mapping alive, and the mapping is writable.
+//! 2. The extent of a [`Shared`] is marked with [`Access::Shared`] for as long as it exists, so that
+//!    nothing in this process makes a reference to plain data of it, and no handle lends or moves
+//!    it. The other side was told that the elements are shared, and accesses them atomically.
+//! 3. std's atomics have the size of the values whose bits they hold, need no larger boundary than
+//!    that, are valid for all bytes, and may be changed through a shared reference.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::atomic::Atomic;
+use super::budget::ShmExhausted;
+use super::extent::Extent;
+use super::mapping::Access;
+use super::pool;
+use crate::tensor::layout::{CheckedLayout, Layout};
+
+/// A run of elements that two processes access at once. Clones are the same elements.
+pub(crate) struct Shared<T> {
+    extent: Arc<Extent>,
+    /// Where in the extent the elements are.
+    bytes: Range<usize>,
+    element: PhantomData<T>,
+}
+
+impl<T: Atomic> Shared<T> {
+    /// Takes memory for `n` elements that are all zero.
+    pub(crate) fn zeroed(n: usize) -> Result<Self, ShmExhausted> {
+        let len = n.saturating_mul(size_of::<T>());
+        let extent = pool::allocate(len)?.extent;
+        // The first ones here: nobody else has the extent.
+        let marked = mark(&extent);
+        debug_assert!(marked, "a new extent is not leased");
+        let shared = Self {
+            extent,
+            bytes: 0..len,
+            element: PhantomData,
+        };
+        for cell in shared.cells() {
+            T::store(cell, T::ZERO, std::sync::atomic::Ordering::Relaxed);
+        }
+        Ok(shared)
+    }
+
+    /// Takes the elements of `layout`, which was checked against the length of `extent`, an extent
+    /// that is marked. `None` if they are of another type or don't lie one after another.
+    pub(crate) fn new(extent: Arc<Extent>, layout: &CheckedLayout) -> Option<Self> {
+        let is_run = match (layout.shape(), layout.strides()) {
+            ([], []) => true,
+            ([n], [stride]) => *stride == 1 || *n <= 1,
+            _ => false,
+        };
+        let bytes = layout.bytes();
+        let is_fit = layout.dtype() == T::DTYPE
+            && is_run
+            && bytes.end <= extent.len()
+            && is_aligned::<T>(extent.base().as_ptr().addr() + bytes.start)
+            && extent.backing().mapping().access() == Access::ReadWrite
+            && extent.leases().is_shared();
+        is_fit.then_some(Self {
+            extent,
+            bytes,
+            element: PhantomData,
+        })
+    }
+
+    /// The extent that the elements lie in.
+    pub(crate) fn extent(&self) -> &Arc<Extent> {
+        &self.extent
+    }
+
+    /// The elements, as atomics.
+    pub(crate) fn cells(&self) -> &[T::Cell] {
+        let n = self.bytes.len() / size_of::<T>();
+        let start = self.extent.range().start + self.bytes.start;
+        let first = self.extent.backing().mapping().at(start);
+        let Some(first) = first.filter(|_| n > 0) else {
+            return &[];
+        };
+        // SAFETY: `n` elements lie here, aligned, in a mapping that is writable and lives as long
+        // as `self` (invariant 1); they are accessed by nothing but atomics, here and in the other
+        // process (invariant 2); an atomic has their size and is valid for their bytes, whatever
+        // they are and however they change (invariant 3).
+        unsafe { std::slice::from_raw_parts(first.cast::<T::Cell>().as_ptr(), n) }
+    }
+
+    /// One of the elements, alone.
+    pub(crate) fn part(&self, index: usize) -> Option<Self> {
+        let start = self.bytes.start + index.checked_mul(size_of::<T>())?;
+        let end = start + size_of::<T>();
+        (end <= self.bytes.end).then(|| Self {
+            extent: Arc::clone(&self.extent),
+            bytes: start..end,
+            element: PhantomData,
+        })
+    }
+
+    /// Where the elements are in the extent, as a run (or, with `n_dimensions` 0, the only one).
+    pub(crate) fn layout(&self, n_dimensions: usize) -> Layout {
+        let n = (self.bytes.len() / size_of::<T>()) as u64;
+        Layout {
+            offset_bytes: self.bytes.start as u64,
+            shape: vec![n; n_dimensions],
+            strides: vec![1; n_dimensions],
+        }
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self {
+            extent: Arc::clone(&self.extent),
+            bytes: self.bytes.clone(),
+            element: PhantomData,
+        }
+    }
+}
+
+/// Marks an extent as shared, for as long as it exists; `false` if a lease is in the way.
+pub(crate) fn mark(extent: &Extent) -> bool {
+    let all = 0..extent.len();
+    extent
+        .leases()
+        .begin(&all, Access::Shared, &"a shared cell".into())
+        .is_ok()
+}
+
+fn is_aligned<T>(address: usize) -> bool {
+    address.is_multiple_of(size_of::<T>())
+}
