@@ -325,6 +325,19 @@ pub mod control {
         std::process::id()
     }
 
+    /// Runs this program as a worker of this worker; returns the number of its process.
+    pub async fn run_itself() -> Result<u32, String> {
+        let text = |error: &dyn std::error::Error| error.to_string();
+        let worker = reedbed::Worker::spawn_self()
+            .await
+            .map_err(|error| text(&error))?;
+        let control = worker
+            .import::<Client>()
+            .await
+            .map_err(|error| text(&error))?;
+        control.process_id().await.map_err(|error| text(&error))
+    }
+
     /// Panics.
     pub fn panic(message: String) {
         panic!("{message}");

@@ -42,6 +42,8 @@ pub struct Capabilities {
     pub acknowledges_cancellation: bool,
     /// A crash of the worker leaves the host alive.
     pub isolates_crashes: bool,
+    /// A function may run its program as a worker.
+    pub runs_itself: bool,
 }
 
 impl Setting {
@@ -51,6 +53,8 @@ impl Setting {
         Capabilities {
             acknowledges_cancellation: self.dispatcher == Dispatcher::Reedbed,
             isolates_crashes: self.place != Place::Thread,
+            // The stock worker doesn't know which library its own worker should load.
+            runs_itself: self.place != Place::Library,
         }
     }
 

@@ -331,34 +331,6 @@ async fn a_stub_of_fewer_functions_is_served() -> TestResult {
     Ok(())
 }
 
-#[tokio::test]
-async fn running_oneself_without_saying_so_is_an_error() {
-    let error = Worker::spawn_self().await.unwrap_err();
-    assert!(matches!(error, SpawnError::NotInitialised));
-    assert!(
-        error.to_string().contains("`reedbed_worker::init![..]`"),
-        "{error}"
-    );
-}
-
-#[test]
-fn a_worker_of_itself_that_spawns_before_it_serves_is_an_error() -> TestResult {
-    let output = Command::new(env!("CARGO_BIN_EXE_test-host"))
-        .arg("recursive")
-        .output()?;
-    let stderr = String::from_utf8(output.stderr)?;
-    assert!(
-        stderr.contains("it can't run itself as a worker before it serves"),
-        "{stderr}"
-    );
-    assert_eq!(
-        stderr.matches("ended before it was ready").count(),
-        1,
-        "one level deep: {stderr}"
-    );
-    Ok(())
-}
-
 #[test]
 fn a_worker_program_started_by_hand_says_what_it_is() -> TestResult {
     let output = Command::new(WORKER).stdin(Stdio::null()).output()?;

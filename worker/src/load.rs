@@ -33,8 +33,11 @@ type Entry = unsafe extern "C" fn(c_int) -> c_int;
 pub(crate) enum LoadError {
     #[error("module library `{}` can't be read; is it built?", library.display())]
     Missing { library: PathBuf, source: io::Error },
-    #[error("`{}` can't be loaded as a module library, which is a crate of the type `cdylib`: {reason}", library.display())]
-    NotALibrary { library: PathBuf, reason: String },
+    #[error("`{}` can't be loaded as a module library, which is a crate of the type `cdylib`", library.display())]
+    NotALibrary {
+        library: PathBuf,
+        source: libloading::Error,
+    },
     #[error("module library `{}` has no symbol `{symbol}`; does its crate say `reedbed_worker::export_modules![..]`, and is the file named after the crate? (`--crate name` names it otherwise)", library.display())]
     NoEntry { library: PathBuf, symbol: String },
     #[error("module library `{}` speaks version {theirs} of the wire, this reedbed-worker speaks {WIRE_VERSION}; build both with the same reedbed", library.display())]
@@ -65,16 +68,10 @@ pub(crate) fn open(library: &Library) -> Result<Loaded, LoadError> {
     let flags = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
     // SAFETY: the file is trusted to be loaded (invariant 1).
     let opened = unsafe { libloading::os::unix::Library::open(Some(&path), flags) };
-    let opened = match opened {
-        Ok(opened) => opened,
-        Err(error) => {
-            let reason = error.to_string();
-            return Err(LoadError::NotALibrary {
-                library: path,
-                reason,
-            });
-        }
-    };
+    let opened = opened.map_err(|source| LoadError::NotALibrary {
+        library: path.clone(),
+        source,
+    })?;
     let no_entry = |symbol: &str| LoadError::NoEntry {
         library: path.clone(),
         symbol: symbol.to_owned(),

@@ -104,6 +104,13 @@ impl WorkerBuilder {
         self
     }
 
+    /// Adds arguments to the worker's command line.
+    #[must_use]
+    pub fn args(mut self, arguments: impl IntoIterator<Item: Into<OsString>>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
     /// Sets a variable in the worker's environment, which is otherwise that of this process.
     #[must_use]
     pub fn env(mut self, variable: impl Into<OsString>, value: impl Into<OsString>) -> Self {

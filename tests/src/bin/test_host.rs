@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::Write;
 use std::process::Command;
+use std::time::Duration;
 
 use reedbed::Worker;
 use reedbed_tests::gate::Gates;
@@ -16,7 +17,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     match arguments[..] {
         ["run-forever", worker] => run_forever(worker, false).await,
         ["run-forever-with-child", worker] => run_forever(worker, true).await,
-        ["recursive" | "--reedbed-worker", ..] => recursive().await,
+        ["recursive"] | ["--reedbed-worker"] => recursive().await,
+        ["late"] | ["--reedbed-worker", "late"] => late().await,
+        ["replaced"] => replaced().await,
+        ["library", library] => echo(&Worker::spawn_library(library).await?).await,
         ["under-limits", worker, limit] => limits::run(worker, limit).await,
         _ => Err("see the source for what to say".into()),
     }
@@ -54,5 +58,35 @@ async fn recursive() -> Result<(), Box<dyn Error>> {
     }
     let worker = Worker::spawn_self().await?;
     worker.import::<values::Client>().await?;
+    Ok(())
+}
+
+/// Says what it serves when a thread runs already, and in a task of a runtime.
+async fn late() -> Result<(), Box<dyn Error>> {
+    let thread = std::thread::spawn(std::thread::park);
+    reedbed_worker::init![values];
+    let worker = Worker::builder_of_self().arg("late").spawn().await?;
+    echo(&worker).await?;
+    println!("{}", worker.shutdown(Duration::from_secs(60)).await);
+    thread.thread().unpark();
+    thread.join().map_err(|_| "the thread panicked")?;
+    Ok(())
+}
+
+/// Runs itself after something else has taken the place of its file.
+async fn replaced() -> Result<(), Box<dyn Error>> {
+    reedbed_worker::init![values];
+    let own = std::env::current_exe()?;
+    std::fs::remove_file(&own)?;
+    std::fs::write(&own, "no program")?;
+    let worker = Worker::builder_of_self().arg("late").spawn().await?;
+    echo(&worker).await
+}
+
+/// Has the worker say something.
+async fn echo(worker: &Worker) -> Result<(), Box<dyn Error>> {
+    let values = worker.import::<values::Client>().await?;
+    let name = worker.name().to_owned();
+    println!("{} answers", values.echo(name).await?);
     Ok(())
 }

@@ -290,3 +290,19 @@ pub(crate) async fn an_empty_slice_stays_inside(setting: Setting) -> TestResult 
     assert_eq!(arrays.checksum(slice.into_dyn()).await?, 0.0);
     Ok(())
 }
+
+pub(crate) async fn a_function_may_run_its_program_as_a_worker(setting: Setting) -> TestResult {
+    let (worker, control) = import::<control::Client>(setting).await?;
+    let ran = control.run_itself().await;
+    if setting.capabilities().runs_itself {
+        let id = ran?;
+        assert!(id != std::process::id() && Some(id) != worker.id(), "{id}");
+    } else {
+        let error = ran.unwrap_err().to_string();
+        assert!(
+            error.starts_with("a program that runs itself as a worker begins"),
+            "{error}"
+        );
+    }
+    Ok(())
+}

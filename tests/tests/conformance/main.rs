@@ -131,5 +131,6 @@ conformance! {
         calls_after_the_end_are_not_sent, an_argument_over_the_limit_is_not_sent,
         what_was_received_outlives_the_worker, a_poisoned_half_stays_poisoned,
         a_result_over_the_limit_is_an_error, what_could_not_be_returned_goes_back,
-        more_calls_than_fit_wait_for_room, an_empty_slice_stays_inside;
+        more_calls_than_fit_wait_for_room, an_empty_slice_stays_inside,
+        a_function_may_run_its_program_as_a_worker;
 }
