@@ -54,6 +54,7 @@ examples! {
         "4008 bytes aren't a whole number of aligned elements of type u128\n";
     slices: "strides [6, 2]\n", "strides [-6, 1]\n", "strides [1, 6]\n", "strides [0, 1]\n",
         "interleaved   calling `stripes::fill`", "are leased";
+    progress: "more than 10 terms", "more than 100000 terms", "pi is about 3.14";
     several_workers: "300 rows smoothed by 3 processes\n";
     deadlines: "in time: 1000\n", "no answer came within 50ms", "poisoned", "1000: true\n", "dropped\n";
     crash: "SIGABRT", "assertion failed: sample >= 0\n", "lent for reading: 500\n", "poisoned",

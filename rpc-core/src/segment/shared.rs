@@ -92,8 +92,9 @@ impl<T: Atomic> Shared<T> {
 
     /// One of the elements, alone.
     pub(crate) fn part(&self, index: usize) -> Option<Self> {
-        let start = self.bytes.start + index.checked_mul(size_of::<T>())?;
-        let end = start + size_of::<T>();
+        let offset = index.checked_mul(size_of::<T>())?;
+        let start = self.bytes.start.checked_add(offset)?;
+        let end = start.checked_add(size_of::<T>())?;
         (end <= self.bytes.end).then(|| Self {
             extent: Arc::clone(&self.extent),
             bytes: start..end,
@@ -133,4 +134,21 @@ pub(crate) fn mark(extent: &Extent) -> bool {
 
 fn is_aligned<T>(address: usize) -> bool {
     address.is_multiple_of(size_of::<T>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_never_lies_outside() {
+        let shared = Shared::<u16>::zeroed(3).unwrap();
+        let second = shared.part(1).unwrap();
+        assert!(second.part(0).is_some() && second.part(1).is_none());
+        assert!(shared.part(3).is_none());
+        // Indices whose bytes would wrap around, to before the second one.
+        for index in [usize::MAX, usize::MAX / 2, usize::MAX / 2 + 1] {
+            assert!(second.part(index).is_none(), "{index}");
+        }
+    }
 }
