@@ -317,6 +317,8 @@ pub mod arrays {
 pub mod control {
     use std::path::PathBuf;
 
+    use reedbed::{AnyError, Worker};
+
     use crate::gate::Gate;
     use crate::system;
 
@@ -326,16 +328,10 @@ pub mod control {
     }
 
     /// Runs this program as a worker of this worker; returns the number of its process.
-    pub async fn run_itself() -> Result<u32, String> {
-        let text = |error: &dyn std::error::Error| error.to_string();
-        let worker = reedbed::Worker::spawn_self()
-            .await
-            .map_err(|error| text(&error))?;
-        let control = worker
-            .import::<Client>()
-            .await
-            .map_err(|error| text(&error))?;
-        control.process_id().await.map_err(|error| text(&error))
+    pub async fn run_itself() -> Result<u32, AnyError> {
+        let worker = Worker::spawn_self().await?;
+        let control = worker.import::<Client>().await?;
+        Ok(control.process_id().await?)
     }
 
     /// Panics.

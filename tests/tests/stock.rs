@@ -21,7 +21,7 @@ fn stock(library: impl AsRef<Path>) -> WorkerBuilder {
 
 /// Starts a worker that can't serve; returns what the host says of it.
 async fn refused(builder: WorkerBuilder) -> String {
-    let error = builder.spawn().await.unwrap_err();
+    let error = builder.spawn().await.expect_err("it can't serve");
     let SpawnError::Ended { end, .. } = &error else {
         panic!("an end is expected, not {error}");
     };
@@ -351,7 +351,7 @@ fn a_host_without_the_stock_worker_says_where_it_looked_and_what_to_do() -> Test
     let beside = installed.folder.path().join("reedbed-worker");
     for part in [
         &format!(
-            "libtest_library.so` needs the stock worker, `reedbed-worker`, which is at none of `{}`, `/nowhere/reedbed-worker`",
+            "libtest_library.so` needs the stock worker, `reedbed-worker`, which is neither at `{}` nor in a folder of `PATH`",
             beside.display()
         ),
         "`cargo build --package reedbed-worker`",
@@ -372,6 +372,43 @@ fn a_host_without_the_stock_worker_says_where_it_looked_and_what_to_do() -> Test
     assert!(
         stderr.contains("`/nowhere/at-all` can't be started"),
         "{stderr}"
+    );
+    Ok(())
+}
+
+/// The example needs the stock worker beside it, which Cargo builds only when it is told to.
+#[test]
+fn the_example_of_a_module_library_runs() -> TestResult {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
+    let cargo = |arguments: &[&str]| {
+        Command::new(env!("CARGO"))
+            .args(arguments)
+            .args(["--locked", "--offline"])
+            .env("CARGO_TARGET_DIR", &target)
+            .env_remove("REEDBED_WORKER")
+            .output()
+    };
+    let built = cargo(&[
+        "build",
+        "--package",
+        "reedbed-worker",
+        "--package",
+        "module_library",
+    ])?;
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    let ran = cargo(&["run", "--package", "module_library"])?;
+    let printed = String::from_utf8(ran.stdout)?;
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(
+        printed
+            .matches("2 spots, counted by reedbed-worker in process ")
+            .count(),
+        2,
+        "{printed}{stderr}"
     );
     Ok(())
 }

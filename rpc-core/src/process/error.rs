@@ -63,12 +63,12 @@ pub enum SpawnError {
     )]
     Recursion,
     /// The program that loads module libraries isn't there.
-    #[error("`{}` needs the stock worker, `reedbed-worker`, which is at none of {}; build it beside this program (`cargo build --package reedbed-worker`), install it (`cargo install --path worker`, in reedbed's source), or name it in the environment variable `REEDBED_WORKER`", library.display(), paths(tried))]
+    #[error("`{}` needs the stock worker, `reedbed-worker`, which is neither at {} nor in a folder of `PATH`; build it there (`cargo build --package reedbed-worker`), install it (`cargo install --path worker`, in reedbed's source), or name it in the environment variable `REEDBED_WORKER`", library.display(), paths(beside))]
     NoStockWorker {
         /// The library that was to be loaded.
         library: PathBuf,
-        /// Where it was looked for.
-        tried: Vec<PathBuf>,
+        /// Where it could be, beside this program.
+        beside: Vec<PathBuf>,
     },
     /// tarpc's dispatcher runs on tokio, and there is no runtime here.
     #[error("tarpc's dispatcher needs a tokio runtime; call this inside one")]
@@ -136,12 +136,8 @@ fn hint(end: &WorkerEnd) -> &'static str {
 }
 
 fn paths(paths: &[PathBuf]) -> String {
-    list(
-        &paths
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect::<Vec<_>>(),
-    )
+    let quoted = paths.iter().map(|path| format!("`{}`", path.display()));
+    quoted.collect::<Vec<_>>().join(" or ")
 }
 
 fn list(names: &[String]) -> String {

@@ -18,14 +18,14 @@ pub(crate) fn find(library: &Path) -> Result<PathBuf, SpawnError> {
         // Named on purpose, so no other will do: starting it fails if it isn't there.
         return Ok(program.into());
     }
-    let mut tried = beside::places(Path::new(PROGRAM), &env::current_exe()?);
+    let beside = beside::places(Path::new(PROGRAM), &env::current_exe()?);
     let path = env::var_os("PATH").unwrap_or_default();
-    tried.extend(env::split_paths(&path).map(|folder| folder.join(PROGRAM)));
-    match tried.iter().find(|place| place.is_file()) {
-        Some(program) => Ok(program.clone()),
-        None => Err(SpawnError::NoStockWorker {
+    let in_path = env::split_paths(&path).map(|folder| folder.join(PROGRAM));
+    let mut places = beside.iter().cloned().chain(in_path);
+    places
+        .find(|place| place.is_file())
+        .ok_or_else(|| SpawnError::NoStockWorker {
             library: library.to_owned(),
-            tried,
-        }),
-    }
+            beside: beside.clone(),
+        })
 }
