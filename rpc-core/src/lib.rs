@@ -193,6 +193,7 @@ pub use call::connection::Caller;
 pub use call::current::{cancelled, deadline};
 pub use call::error::{CallError, CallFailure, FailureCause, Refusal};
 pub use call::future::{Call, Reported};
+pub use call::instance::{Instance, InstanceStub};
 pub use call::module::{BlockingStub, Module, Stub};
 pub use call::report::{Copy, CopyReason, Report};
 pub use process::blocking;
@@ -224,11 +225,11 @@ pub mod __private {
 
     pub use crate::call::argument::{HandleArg, SendArg};
     pub use crate::call::error::SendError;
-    pub use crate::call::future::call;
+    pub use crate::call::future::{call, call_of};
     pub use crate::call::incoming::{Incoming, Reply, ServerCall};
     pub use crate::call::module::{BoxFuture, Function, Handler, Method, Served};
     pub use crate::call::outgoing::Outgoing;
-    pub use crate::call::returned::{Give, Return, kind};
+    pub use crate::call::returned::{Give, Made, Return, kind};
     pub use crate::wire::frame::Failure;
     pub use crate::wire::schema::method_id;
 
@@ -238,6 +239,9 @@ pub mod __private {
         T: crate::schema::Schema + serde::Serialize + serde::de::DeserializeOwned + Send + 'static,
     {
     }
+
+    /// Fails to compile, at the type, unless its values can stay in a worker and serve calls there.
+    pub fn assert_service<T: Send + Sync + 'static>() {}
 
     /// Fails to compile, at the type, unless it is an array argument.
     pub fn assert_handle<'a, T: HandleArg<'a>>() {}

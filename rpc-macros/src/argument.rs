@@ -4,6 +4,7 @@ use syn::ext::IdentExt;
 use syn::visit::Visit;
 use syn::{Attribute, Error, Generics, Ident, Lifetime, Pat, PatType, Result, Type, TypeReference};
 
+use crate::check::Subject;
 use crate::errors::Errors;
 use crate::inside;
 use crate::names::{self, Family};
@@ -25,6 +26,7 @@ pub(crate) fn is_marker(attr: &Attribute) -> bool {
 pub(crate) fn check(
     argument: &PatType,
     generics: &Generics,
+    subject: Option<&Subject>,
     errors: &mut Errors,
 ) -> Option<Argument> {
     let ident = errors.keep(name(&argument.pat));
@@ -42,6 +44,7 @@ pub(crate) fn check(
     }
     let passing = errors
         .keep(inside::no_open_type(&argument.ty, "take"))
+        .and(errors.keep(inside::no_instance(&argument.ty, subject)))
         .and(marker)
         .and_then(|marker| errors.keep(passing(&argument.ty, marker.as_deref(), generics)));
     let (ident, passing) = (ident?, passing?);

@@ -1,24 +1,57 @@
-//! From an inline module to what can be called in it, with everything that is wrong said at once.
+//! From what was annotated to what can be called in it, with everything that is wrong said at once.
+
+mod interface;
+mod service;
 
 use std::collections::HashMap;
 
+use proc_macro2::Span;
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, Expr, ExprLit, FnArg, GenericParam, Ident, Lit, Meta, Signature, UseTree, Visibility,
+    Attribute, Expr, ExprLit, FnArg, GenericParam, Ident, Lit, Meta, Receiver, Signature, Type,
+    UseTree, Visibility, parse_quote_spanned,
 };
 
 use crate::argument;
 use crate::errors::Errors;
+use crate::names;
 use crate::parse::{self, Item, Module};
-use crate::remote::{Function, Remote};
+use crate::remote::{Form, Function, Kind, Remote, Role, Stubs};
 use crate::returned;
+
+pub(crate) use interface::interface;
+pub(crate) use service::service;
 
 /// What the macro adds to a module.
 const ADDED: [&str; 3] = ["Client", "BlockingClient", "MODULE"];
 
-/// Checks a module. Returns the functions that can be called, without those that can't; nothing
-/// if the stub would collide with the user's own items.
-pub(crate) fn module(module: &Module, errors: &mut Errors) -> Option<Remote> {
+/// What a service or an interface is about: the type whose values are its instances.
+pub(crate) struct Subject {
+    /// The type, where it has a name besides `Self`.
+    pub(crate) ty: Option<Type>,
+    /// What a constructor's caller receives.
+    pub(crate) handle: Ident,
+}
+
+impl Subject {
+    /// Whether the type is the subject.
+    pub(crate) fn is_named_by(&self, ty: &Type) -> bool {
+        let is_self = matches!(names::bare(ty), Type::Path(path) if path.path.is_ident("Self"));
+        is_self || self.ty.as_ref() == Some(names::bare(ty))
+    }
+
+    /// The type that stands for an instance in what a constructor returns.
+    pub(crate) fn made(&self, span: Span) -> Type {
+        let handle = &self.handle;
+        parse_quote_spanned!(span=> ::reedbed::__private::Made<#handle>)
+    }
+}
+
+/// Checks a module, which is called `name` on the wire if that isn't its own name. Returns the
+/// functions that can be called, without those that can't; nothing if the stub would collide with
+/// the user's own items.
+pub(crate) fn module(module: &Module, name: Option<String>, errors: &mut Errors) -> Option<Remote> {
     let is_free = names_are_free(module, errors);
     let mut served = Vec::new();
     let mut is_marked = false;
@@ -41,20 +74,29 @@ pub(crate) fn module(module: &Module, errors: &mut Errors) -> Option<Remote> {
         }
         return None;
     }
-    let duplicates = duplicates(&served, errors);
-    let functions = served
-        .into_iter()
-        .filter_map(|served| {
-            let function = function(served, errors)?;
-            (!duplicates.contains(&function.name)).then_some(function)
-        })
-        .collect();
     let remote = Remote {
-        name: module.ident.unraw().to_string(),
+        name: name.unwrap_or_else(|| module.ident.unraw().to_string()),
+        form: Form::Module,
+        stubs: Stubs::of_module(Span::mixed_site()),
         docs: docs(&module.attrs),
-        functions,
+        functions: functions(&served, None, errors),
     };
     is_free.then_some(remote)
+}
+
+/// Checks the functions of an item whose values are `subject`'s; leaves out those that can't be
+/// called.
+fn functions(
+    served: &[&parse::Function],
+    subject: Option<&Subject>,
+    errors: &mut Errors,
+) -> Vec<Function> {
+    let duplicates = duplicates(served, errors);
+    let check = |served: &&parse::Function| {
+        let function = function(&served.attrs, &served.sig, subject, errors)?;
+        (!duplicates.contains(&function.name)).then_some(function)
+    };
+    served.iter().filter_map(check).collect()
 }
 
 /// Whether the function is one of those that can be called: those that are `pub`.
@@ -63,19 +105,21 @@ pub(crate) fn is_served(function: &parse::Function) -> bool {
 }
 
 /// Removes the attributes that are the macro's own, so that the compiler doesn't look for them.
-pub(crate) fn strip(module: &mut Module) {
-    for item in &mut module.items {
-        let Item::Function(function) = item else {
-            continue;
-        };
-        function
-            .attrs
-            .retain(|attr| !attr.path().is_ident(returned::MARKER));
-        for input in &mut function.sig.inputs {
-            let (FnArg::Receiver(syn::Receiver { attrs, .. })
-            | FnArg::Typed(syn::PatType { attrs, .. })) = input;
-            attrs.retain(|attr| !argument::is_marker(attr));
+pub(crate) fn strip<Other>(items: &mut [Item<Other>]) {
+    for item in items {
+        if let Item::Function(function) = item {
+            strip_function(&mut function.attrs, &mut function.sig);
         }
+    }
+}
+
+/// As [`strip`], for one function.
+pub(crate) fn strip_function(attrs: &mut Vec<Attribute>, sig: &mut Signature) {
+    attrs.retain(|attr| !attr.path().is_ident(returned::MARKER));
+    for input in &mut sig.inputs {
+        let (FnArg::Receiver(Receiver { attrs, .. }) | FnArg::Typed(syn::PatType { attrs, .. })) =
+            input;
+        attrs.retain(|attr| !argument::is_marker(attr));
     }
 }
 
@@ -135,8 +179,8 @@ fn not_marked(function: &parse::Function, errors: &mut Errors) -> bool {
         .iter()
         .filter(|attr| attr.path().is_ident(returned::MARKER));
     let on_arguments = function.sig.inputs.iter().flat_map(|input| {
-        let (FnArg::Receiver(syn::Receiver { attrs, .. })
-        | FnArg::Typed(syn::PatType { attrs, .. })) = input;
+        let (FnArg::Receiver(Receiver { attrs, .. }) | FnArg::Typed(syn::PatType { attrs, .. })) =
+            input;
         attrs.iter().filter(|attr| argument::is_marker(attr))
     });
     let mut is_unmarked = true;
@@ -186,47 +230,107 @@ fn duplicates(served: &[&parse::Function], errors: &mut Errors) -> Vec<String> {
 }
 
 /// Checks one public function.
-fn function(function: &parse::Function, errors: &mut Errors) -> Option<Function> {
-    let sig = &function.sig;
+fn function(
+    attrs: &[Attribute],
+    sig: &Signature,
+    subject: Option<&Subject>,
+    errors: &mut Errors,
+) -> Option<Function> {
     let is_plain = signature(sig, errors);
-    let returned = errors.keep(returned::check(sig, &function.attrs));
-    let arguments: Vec<_> = sig
-        .inputs
-        .iter()
-        .map(|input| match input {
-            FnArg::Typed(typed) => argument::check(typed, &sig.generics, errors),
-            FnArg::Receiver(receiver) => {
-                errors.spanned(
-                    receiver,
-                    "a remote function has no `self`: it belongs to a module, not to a value; \
-                     pass what it needs as an argument",
-                );
-                None
+    let returned = errors.keep(returned::check(sig, attrs, subject));
+    let mut is_method = false;
+    let mut arguments = Vec::new();
+    for input in &sig.inputs {
+        match input {
+            FnArg::Typed(typed) => {
+                arguments.push(argument::check(typed, &sig.generics, subject, errors));
             }
-        })
-        .collect();
+            FnArg::Receiver(receiver) => match refused(receiver, subject) {
+                Some(message) => {
+                    errors.spanned(receiver, message);
+                    arguments.push(None);
+                }
+                None => is_method = true,
+            },
+        }
+    }
     let arguments = arguments.into_iter().collect::<Option<_>>()?;
     is_plain.then_some(())?;
+    let returned = returned?;
+    let is_constructor = match &returned.kind {
+        Kind::Instance(_) => true,
+        Kind::Fallible { ok, .. } => matches!(**ok, Kind::Instance(_)),
+        _ => false,
+    };
+    let role = match (is_method, is_constructor) {
+        (false, false) => Role::Plain,
+        (false, true) => Role::Constructor,
+        (true, false) => Role::Method,
+        (true, true) => {
+            errors.spanned(
+                &sig.output,
+                "a method makes no new instance: return what it is made of, and have the caller \
+                 pass that to a constructor",
+            );
+            return None;
+        }
+    };
     Some(Function {
         ident: sig.ident.clone(),
         name: sig.ident.unraw().to_string(),
-        cfgs: function
-            .attrs
-            .iter()
-            .filter(|attr| is_cfg(attr))
-            .cloned()
-            .collect(),
-        shown: function
-            .attrs
+        cfgs: attrs.iter().filter(|attr| is_cfg(attr)).cloned().collect(),
+        shown: attrs
             .iter()
             .filter(|attr| is_shown(attr))
             .cloned()
             .collect(),
-        docs: docs(&function.attrs),
+        docs: docs(attrs),
         is_async: sig.asyncness.is_some(),
+        role,
         arguments,
-        returned: returned?,
+        returned,
     })
+}
+
+/// What is wrong with a receiver, if something is.
+fn refused(receiver: &Receiver, subject: Option<&Subject>) -> Option<&'static str> {
+    if subject.is_none() {
+        return Some(
+            "a remote function has no `self`: it belongs to a module, not to a value; pass what it \
+             needs as an argument",
+        );
+    }
+    match (&receiver.reference, &receiver.mutability) {
+        _ if receiver.colon_token.is_some() => {
+            Some("a method borrows its instance from the worker: write `&self`")
+        }
+        (Some((_, Some(lifetime))), _) if lifetime.ident != "_" => {
+            Some("a method borrows its instance for the call and no longer: write `&self`")
+        }
+        (Some(_), Some(_)) => Some(
+            "calls of an instance run at the same time: take `&self`, and keep what changes in a \
+             `Mutex`",
+        ),
+        (Some(_), None) => None,
+        (None, _) => Some(
+            "an instance stays in its worker, where other calls may use it: take `&self`; what \
+             leaves it can be taken out of a `Mutex<Option<..>>`",
+        ),
+    }
+}
+
+/// Checks that whoever can call a method can get an instance.
+fn can_be_constructed(functions: &[Function], place: impl ToTokens, errors: &mut Errors) -> bool {
+    let has = |role| functions.iter().any(|function| function.role == role);
+    let is_well = has(Role::Constructor) || !has(Role::Method);
+    if !is_well {
+        errors.spanned(
+            place,
+            "nobody could call its methods: add a constructor, a function that returns `Self` or \
+             `Result<Self, E>`",
+        );
+    }
+    is_well
 }
 
 /// Checks everything in a signature but the types. Says whether all is well.

@@ -1,8 +1,11 @@
 //! Looks at the types inside of a type.
 
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{Error, Result, Type};
 
+use crate::check::Subject;
 use crate::names::Family;
 
 /// The first type inside, or the type itself, that travels by handle.
@@ -17,6 +20,40 @@ pub(crate) fn first_family(ty: &Type) -> Option<Family> {
     let mut first = First(None);
     first.visit_type(ty);
     first.0
+}
+
+/// Checks that there is no instance inside, and nothing that `Self` would mean something else for
+/// in the generated code.
+pub(crate) fn no_instance(ty: &Type, subject: Option<&Subject>) -> Result<()> {
+    let Some(subject) = subject else {
+        return Ok(());
+    };
+    find(ty, |ty| subject.is_named_by(ty).then(|| stays(ty)))?;
+    match first_self(ty.to_token_stream()) {
+        None => Ok(()),
+        Some(span) => Err(Error::new(
+            span,
+            "`Self` is another type in the stub: name the type itself here",
+        )),
+    }
+}
+
+/// Says that instances don't travel.
+fn stays(ty: &Type) -> Error {
+    Error::new_spanned(
+        ty,
+        "an instance stays in its worker, and only a constructor, which returns `Self` or \
+         `Result<Self, E>`, hands its caller a handle: pass or return what it is made of",
+    )
+}
+
+/// Where the first `Self` is.
+fn first_self(tokens: TokenStream) -> Option<Span> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) => (ident == "Self").then(|| ident.span()),
+        TokenTree::Group(group) => first_self(group.stream()),
+        _ => None,
+    })
 }
 
 /// Checks that no type is left open.

@@ -130,6 +130,34 @@ pub(crate) fn bare(ty: &Type) -> &Type {
     }
 }
 
+/// As [`bare`].
+pub(crate) fn bare_mut(ty: &mut Type) -> &mut Type {
+    match ty {
+        Type::Paren(paren) => bare_mut(&mut paren.elem),
+        Type::Group(group) => bare_mut(&mut group.elem),
+        _ => ty,
+    }
+}
+
+/// `DetectorInHDR` as `detector_in_hdr`, as a module would be called.
+pub(crate) fn snake_case(name: &str) -> String {
+    let letters: Vec<_> = name.chars().collect();
+    let mut snake = String::new();
+    for (index, &letter) in letters.iter().enumerate() {
+        let before = index.checked_sub(1).map(|before| letters[before]);
+        let is_next_lower = letters
+            .get(index + 1)
+            .is_some_and(|next| next.is_lowercase());
+        let begins_a_word =
+            before.is_some_and(|before| before != '_' && (!before.is_uppercase() || is_next_lower));
+        if letter.is_uppercase() && begins_a_word {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+    }
+    snake
+}
+
 /// The type arguments of a segment, without lifetimes and constants.
 pub(crate) fn type_arguments(segment: &PathSegment) -> impl Iterator<Item = &Type> {
     let arguments = match &segment.arguments {
@@ -165,5 +193,25 @@ pub(crate) fn is_primitive(ty: &Type) -> bool {
             .get_ident()
             .is_some_and(|name| PRIMITIVES.iter().any(|one| name == one)),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::snake_case;
+
+    #[test]
+    fn types_are_called_like_modules() {
+        for (name, snake) in [
+            ("Detector", "detector"),
+            ("CellDetector", "cell_detector"),
+            ("HTTPServer", "http_server"),
+            ("Detector2", "detector2"),
+            ("Detector2D", "detector2_d"),
+            ("Already_Snake", "already_snake"),
+            ("X", "x"),
+        ] {
+            assert_eq!(snake_case(name), snake);
+        }
     }
 }

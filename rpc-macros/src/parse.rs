@@ -1,13 +1,46 @@
-//! From tokens to an inline module of functions and other items.
+//! From tokens to an inline module of functions and other items, and (in [`service`] and
+//! [`interface`]) to an `impl` block or a trait.
 //!
 //! Bodies stay tokens: what is in them is none of the macro's business, and a half-written body
 //! must not take the whole module down while somebody types it.
+
+mod interface;
+mod service;
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, TokenStreamExt};
 use syn::parse::discouraged::Speculative;
 use syn::parse::{Parse, ParseStream};
 use syn::{AttrStyle, Attribute, Error, Ident, Result, Signature, Token, Visibility, token};
+
+pub(crate) use interface::Trait;
+pub(crate) use service::Impl;
+
+/// What `#[remote_module]` stands on.
+pub(crate) enum Annotated {
+    /// Functions of a module.
+    Module(Module),
+    /// A stateful service.
+    Service(Impl),
+    /// Functions that a worker implements elsewhere.
+    Interface(Trait),
+}
+
+impl Parse for Annotated {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let ahead = input.fork();
+        ahead.call(Attribute::parse_outer)?;
+        ahead.parse::<Visibility>()?;
+        ahead.parse::<Option<Token![unsafe]>>()?;
+        if ahead.peek(Token![impl]) {
+            input.parse().map(Self::Service)
+        } else if ahead.peek(Token![trait]) {
+            input.parse().map(Self::Interface)
+        } else {
+            input.parse().map(Self::Module)
+        }
+    }
+}
 
 /// An inline module, as it was written.
 pub(crate) struct Module {
@@ -17,15 +50,15 @@ pub(crate) struct Module {
     pub(crate) mod_token: Token![mod],
     pub(crate) ident: Ident,
     pub(crate) brace: token::Brace,
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: Vec<Item<syn::Item>>,
 }
 
-/// An item of the module.
-pub(crate) enum Item {
+/// An item of the module or of the `impl`.
+pub(crate) enum Item<Other> {
     /// A function, public or not.
     Function(Box<Function>),
     /// Anything else, which is emitted as it is.
-    Other(Box<syn::Item>),
+    Other(Box<Other>),
 }
 
 /// A function with its body unparsed.
@@ -42,7 +75,7 @@ impl Parse for Module {
         let mut attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let Some(mod_token) = input.parse::<Option<Token![mod]>>()? else {
-            return Err(input.error(unsupported(input)));
+            return Err(input.error(UNSUPPORTED));
         };
         let ident = input.parse::<Ident>()?;
         if input.peek(Token![;]) {
@@ -73,19 +106,11 @@ impl Parse for Module {
     }
 }
 
-/// What to say about an item that isn't a module.
-fn unsupported(input: ParseStream) -> &'static str {
-    let is_impl = input.peek(Token![impl]) || input.peek2(Token![impl]);
-    let is_trait = input.peek(Token![trait]) || input.peek2(Token![trait]);
-    if is_impl || is_trait {
-        "`#[remote_module]` on an `impl` or a `trait` is not supported yet; annotate an inline \
-         module of functions, `mod name { pub fn .. }`"
-    } else {
-        "`#[remote_module]` belongs on an inline module of functions, `mod name { pub fn .. }`"
-    }
-}
+/// What to say about an item of another kind.
+const UNSUPPORTED: &str = "`#[remote_module]` belongs on an inline module of functions, `mod name \
+                           { pub fn .. }`, on the `impl` of a service, or on a trait";
 
-impl Parse for Item {
+impl<Other: Parse> Parse for Item<Other> {
     fn parse(input: ParseStream) -> Result<Self> {
         let ahead = input.fork();
         let attrs = ahead.call(Attribute::parse_outer)?;
@@ -145,7 +170,7 @@ fn is_outer(attr: &Attribute) -> bool {
     matches!(attr.style, AttrStyle::Outer)
 }
 
-impl ToTokens for Item {
+impl<Other: ToTokens> ToTokens for Item<Other> {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         match self {
             Self::Function(function) => {

@@ -1,16 +1,54 @@
-//! What can be called: the module after every check, in types that can't be wrong.
+//! What can be called: the module, service or interface after every check, in types that can't be
+//! wrong.
 
-use proc_macro2::Ident;
-use syn::{Attribute, Type};
+use proc_macro2::{Ident, Span};
+use syn::ext::IdentExt;
+use syn::{Attribute, Type, Visibility};
 
 /// A module whose functions can be served and called.
 pub(crate) struct Remote {
     /// The name it has on the wire.
     pub(crate) name: String,
+    /// Where its functions are.
+    pub(crate) form: Form,
+    /// What the generated items are called, and who may see them.
+    pub(crate) stubs: Stubs,
     /// Its documentation as one string.
     pub(crate) docs: String,
     /// What it serves, in the order of the source.
     pub(crate) functions: Vec<Function>,
+}
+
+/// Where the functions are that are served.
+pub(crate) enum Form {
+    /// In the module around the generated code.
+    Module,
+    /// In an `impl` of this type.
+    Service(Type),
+    /// In whatever implements this trait.
+    Interface(Ident),
+}
+
+/// The names of what is generated.
+pub(crate) struct Stubs {
+    pub(crate) vis: Visibility,
+    /// Calls what needs no instance.
+    pub(crate) client: Ident,
+    pub(crate) blocking_client: Ident,
+    /// What a constructor's caller receives; calls the methods.
+    pub(crate) instance: Ident,
+    pub(crate) blocking_instance: Ident,
+}
+
+/// What a function needs, and makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Neither takes nor makes an instance.
+    Plain,
+    /// Makes an instance.
+    Constructor,
+    /// Takes an instance, as `&self`.
+    Method,
 }
 
 /// A function that can be served and called.
@@ -26,6 +64,7 @@ pub(crate) struct Function {
     /// Its documentation as one string.
     pub(crate) docs: String,
     pub(crate) is_async: bool,
+    pub(crate) role: Role,
     /// What it takes, in order.
     pub(crate) arguments: Vec<Argument>,
     /// What it returns, or what its future does.
@@ -57,7 +96,8 @@ pub(crate) enum Passing {
 
 /// What a function returns.
 pub(crate) struct Returned {
-    /// The whole type, `()` where nothing is written.
+    /// The whole type, `()` where nothing is written. What stands for an instance in it is
+    /// `reedbed`'s own type for that.
     pub(crate) ty: Type,
     /// How its parts travel.
     pub(crate) kind: Kind,
@@ -69,6 +109,8 @@ pub(crate) enum Kind {
     Value(Type),
     /// By handle: an array, a tensor or a segment.
     Handle(Type),
+    /// By number: it stays in the worker, and its caller receives a handle of this name.
+    Instance(Ident),
     /// An `Option` with a handle somewhere inside.
     Optional(Box<Kind>),
     /// A tuple with a handle somewhere inside.
@@ -80,4 +122,36 @@ pub(crate) enum Kind {
         /// The error's type, if the source names it: `io::Result<T>` doesn't.
         error: Option<Type>,
     },
+}
+
+impl Remote {
+    /// Whether there are instances of it.
+    pub(crate) fn has_instances(&self) -> bool {
+        self.functions
+            .iter()
+            .any(|function| function.role == Role::Constructor)
+    }
+}
+
+impl Stubs {
+    /// What is added to a module.
+    pub(crate) fn of_module(span: Span) -> Self {
+        Self::new("", span, Visibility::Public(Default::default()))
+    }
+
+    /// What is added beside a type or a trait, whose name they begin with.
+    pub(crate) fn beside(name: &Ident, vis: Visibility) -> Self {
+        Self::new(&name.unraw().to_string(), name.span(), vis)
+    }
+
+    fn new(name: &str, span: Span, vis: Visibility) -> Self {
+        let ident = |before: &str, after: &str| Ident::new(&format!("{before}{name}{after}"), span);
+        Self {
+            vis,
+            client: ident("", "Client"),
+            blocking_client: ident("Blocking", "Client"),
+            instance: ident("", "Instance"),
+            blocking_instance: ident("Blocking", "Instance"),
+        }
+    }
 }

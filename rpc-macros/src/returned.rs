@@ -3,8 +3,12 @@
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Error, Ident, Lifetime, Result, ReturnType, Signature, Type, TypeTuple};
+use syn::{
+    Attribute, Error, GenericArgument, Ident, Lifetime, PathArguments, Result, ReturnType,
+    Signature, Type, TypeTuple,
+};
 
+use crate::check::Subject;
 use crate::inside;
 use crate::names::{self, Family};
 use crate::remote::{Kind, Returned};
@@ -13,13 +17,21 @@ use crate::remote::{Kind, Returned};
 pub(crate) const MARKER: &str = "returns";
 
 /// Checks what a function returns.
-pub(crate) fn check(sig: &Signature, attrs: &[Attribute]) -> Result<Returned> {
+pub(crate) fn check(
+    sig: &Signature,
+    attrs: &[Attribute],
+    subject: Option<&Subject>,
+) -> Result<Returned> {
     let is_marked = is_marked(attrs)?;
     let ty = match &sig.output {
         ReturnType::Default => unit(sig.ident.span()),
         ReturnType::Type(_, ty) => (**ty).clone(),
     };
+    if let Some(returned) = constructed(&ty, subject) {
+        return Ok(returned);
+    }
     inside::no_open_type(&ty, "return")?;
+    inside::no_instance(&ty, subject)?;
     no_borrow(&ty)?;
     let kind = match result(&ty) {
         Some(result) => Kind::Fallible {
@@ -29,6 +41,44 @@ pub(crate) fn check(sig: &Signature, attrs: &[Attribute]) -> Result<Returned> {
         None => kind(&ty, is_marked)?,
     };
     Ok(Returned { ty, kind })
+}
+
+/// What a constructor returns: `Self` or a `Result` of it.
+fn constructed(ty: &Type, subject: Option<&Subject>) -> Option<Returned> {
+    let subject = subject?;
+    let instance = Kind::Instance(subject.handle.clone());
+    if subject.is_named_by(ty) {
+        let (ty, kind) = (subject.made(ty.span()), instance);
+        return Some(Returned { ty, kind });
+    }
+    let Fallible { ok, error } = result(ty)?;
+    if !subject.is_named_by(&ok) {
+        return None;
+    }
+    if let Some(error) = &error
+        && inside::no_instance(error, Some(subject)).is_err()
+    {
+        return None;
+    }
+    let mut ty = ty.clone();
+    if let Type::Path(path) = names::bare_mut(&mut ty)
+        && let Some(segment) = path.path.segments.last_mut()
+        && let PathArguments::AngleBracketed(arguments) = &mut segment.arguments
+    {
+        let types = arguments
+            .args
+            .iter_mut()
+            .find_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            });
+        types
+            .into_iter()
+            .for_each(|ok| *ok = subject.made(ok.span()));
+    }
+    let ok = Box::new(instance);
+    let kind = Kind::Fallible { ok, error };
+    Some(Returned { ty, kind })
 }
 
 /// Whether `#[returns(ndarray)]` is there.

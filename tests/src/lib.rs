@@ -9,6 +9,7 @@ pub mod gate;
 pub mod limits;
 pub mod modules;
 pub mod python;
+pub mod services;
 pub mod setting;
 pub mod shared;
 pub mod system;

@@ -2,6 +2,8 @@
 
 use reedbed::remote_module;
 
+use crate::services::{Counter, Keeper, Tally};
+
 /// Functions on arrays.
 #[remote_module]
 pub mod arrays {
@@ -529,5 +531,6 @@ pub fn all() -> Vec<reedbed::Module> {
     let mut modules = vec![arrays::MODULE, control::MODULE, values::MODULE];
     modules.push(crate::shared::cells::MODULE);
     modules.extend_from_slice(ELEMENTS);
+    modules.extend([Keeper::MODULE, Counter::MODULE]);
     modules
 }

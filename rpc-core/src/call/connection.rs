@@ -8,7 +8,7 @@ use super::error::FailureCause;
 use super::incoming::Parcel;
 use super::module::Method;
 use super::outgoing::Outgoing;
-use super::pending::{Answer, Begun, Calls, Deadline, Held, Slot};
+use super::pending::{Answer, Begun, Calls, Deadline, Expected, Held, Slot};
 use crate::channel::bind::BindError;
 use crate::channel::{Arrival, Channel, SendError, Violation};
 use crate::process::WorkerEnd;
@@ -178,13 +178,24 @@ impl Exchange {
             .iter()
             .filter_map(|loan| loan.lent_bools())
             .collect();
+        let expects = outgoing.expects.map(|find| Expected {
+            channel: Arc::clone(&self.channel),
+            find,
+        });
         let leases = outgoing
             .loans
             .iter_mut()
             .filter_map(|loan| loan.take_lease())
             .collect();
         self.calls
-            .hold(slot, Held { leases, bools })
+            .hold(
+                slot,
+                Held {
+                    leases,
+                    bools,
+                    expects,
+                },
+            )
             .map_err(|(end, _)| gone(end))?;
         let time_left = deadline.map(|(at, _)| at.saturating_duration_since(Instant::now()));
         let sent = self.dispatch.send(CallFrame {

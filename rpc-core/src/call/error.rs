@@ -201,6 +201,10 @@ impl fmt::Display for Refusal {
             Failure::NotReturned { reason } => {
                 write!(f, "it returned, but the result could not be sent: {reason}")
             }
+            Failure::UnknownInstance { instance } => write!(
+                f,
+                "the worker has no instance {instance} of this service: construct it again"
+            ),
         }
     }
 }
@@ -280,7 +284,8 @@ impl Failure {
             Self::UnknownFunction
             | Self::BadArgument { .. }
             | Self::SegmentRefused { .. }
-            | Self::ShuttingDown => true,
+            | Self::ShuttingDown
+            | Self::UnknownInstance { .. } => true,
             Self::Panicked { .. } | Self::NotReturned { .. } => false,
         }
     }

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use super::connection::Caller;
 use super::error::{CallError, CallFailure, FailureCause, SendError};
-use super::incoming::Incoming;
+use super::incoming::{Incoming, SELF};
+use super::instance::Instance;
 use super::module::Method;
 use super::outgoing::{CopyBack, Outgoing};
-use super::pending::{Answer, Begun, Deadline, Slot};
+use super::pending::{Answer, Begun, Deadline, FindInstance, Slot};
 use super::report::{CopyReason, Report};
 use super::returned::Return;
 use crate::wire::frame::Failure;
@@ -32,6 +33,8 @@ use crate::wire::frame::Failure;
 #[must_use = "a call does nothing until it is awaited or waited for"]
 pub struct Call<'a, T, E> {
     caller: Caller,
+    /// Whose method is called, which lives at least as long as the call.
+    instance: Option<Instance>,
     method: Cow<'static, Method>,
     state: State<'a>,
     limit: Option<Duration>,
@@ -39,6 +42,8 @@ pub struct Call<'a, T, E> {
     deadline: Option<Deadline>,
     forbids_copies: bool,
     receive: Receive<T, E>,
+    /// Finds the instance that the call makes.
+    find: Option<FindInstance>,
 }
 
 /// What the function returned: a value, or an error of its own.
@@ -78,7 +83,9 @@ pub fn call<'a, R: Return<K>, K>(
     send: impl FnOnce(&mut Outgoing<'a>) -> Result<(), SendError> + Send + 'a,
 ) -> Call<'a, R::Value, R::Error> {
     let method = Cow::Borrowed(method);
-    Call::new(caller, method, Box::new(send), Receive::Known(R::receive))
+    let mut call = Call::new(caller, method, Box::new(send), Receive::Known(R::receive));
+    call.find = R::MAKES.then_some(R::made as FindInstance);
+    call
 }
 
 impl<'a, T, E> Call<'a, T, E> {
@@ -91,14 +98,32 @@ impl<'a, T, E> Call<'a, T, E> {
     ) -> Self {
         Self {
             caller: caller.clone(),
+            instance: None,
             method,
             state: State::Unsent(send),
             limit: None,
             deadline: None,
             forbids_copies: caller.forbids_copies(),
             receive,
+            find: None,
         }
     }
+}
+
+/// Calls `method` of an instance with the arguments that `send` adds.
+pub fn call_of<'a, R: Return<K>, K>(
+    instance: &Instance,
+    method: &'static Method,
+    send: impl FnOnce(&mut Outgoing<'a>) -> Result<(), SendError> + Send + 'a,
+) -> Call<'a, R::Value, R::Error> {
+    let number = instance.number();
+    let send = move |outgoing: &mut Outgoing<'a>| {
+        outgoing.value(SELF, &number)?;
+        send(outgoing)
+    };
+    let mut call = call::<R, K>(instance.caller(), method, send);
+    call.instance = Some(instance.clone());
+    call
 }
 
 impl<T, E> Call<'_, T, E> {
@@ -171,7 +196,7 @@ impl<T, E> Call<'_, T, E> {
         answer: Result<Answer, FailureCause>,
         mut in_flight: InFlight<'_>,
     ) -> Result<(T, Report), CallError<E>> {
-        let (parcel, copied_bytes) = match answer {
+        let (mut parcel, copied_bytes) = match answer {
             Ok(Answer::Returned {
                 parcel,
                 copied_bytes,
@@ -191,7 +216,7 @@ impl<T, E> Call<'_, T, E> {
             report.copied(None, copied_bytes, CopyReason::HeapReturned);
         }
         report.shared_bytes += parcel.size_bytes().saturating_sub(copied_bytes);
-        let mut incoming = parcel.open();
+        let mut incoming = parcel.open_for(&self.caller);
         let malformed = |failure: Failure| {
             let reason = super::error::Refusal(failure).to_string();
             self.failure(FailureCause::Protocol { reason }, Vec::new())
@@ -216,6 +241,7 @@ impl<'a, T, E> Call<'a, T, E> {
         let connection = self.caller.connection();
         let holder = connection.holder(&self.method);
         let mut outgoing = Outgoing::new(holder, self.forbids_copies);
+        outgoing.expects = self.find;
         let sent = prepare(&mut outgoing)
             .map_err(|SendError(cause)| cause)
             .and_then(|()| {

@@ -1,14 +1,19 @@
 //! What a frame brought, taken apart: the arguments of a call, or what a call returned.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ndarray::{ArrayRef, ArrayView, ArrayViewMut, Dimension};
 use serde::de::DeserializeOwned;
 
 use super::argument::HandleArg;
+use super::connection::Caller;
+use super::instance::{Claim, Instance};
+use super::pending::Expected;
 use super::returned::Return;
+use super::server::instances::{self, Instances, Unsent};
 use crate::channel::bind::Bound;
 use crate::channel::inline::Inline;
 use crate::channel::loan::Loan;
@@ -20,11 +25,16 @@ use crate::tensor::{Element, Tensor};
 use crate::wire::codec;
 use crate::wire::frame::Failure;
 
+/// The name of the argument that says whose method is called.
+pub(crate) const SELF: &str = "self";
+
 /// The arrays and the bytes of one frame.
 pub(crate) struct Parcel {
     arrays: Vec<Mutex<Option<Bound>>>,
     lent: Vec<Option<Lent>>,
     body: Vec<u8>,
+    /// The instance that a constructor's reply names.
+    claim: Option<Claim>,
 }
 
 impl Parcel {
@@ -33,6 +43,7 @@ impl Parcel {
             arrays: Vec::new(),
             lent: Vec::new(),
             body,
+            claim: None,
         };
         for bound in bound {
             let (array, lent) = match bound {
@@ -57,12 +68,30 @@ impl Parcel {
         self.arrays.iter().map(size).sum()
     }
 
+    /// Makes the instance that it is expected to name this side's to drop.
+    pub(crate) fn claim(&mut self, expected: Expected) {
+        // What can't be read is told to whoever reads it.
+        if let Ok(Some(number)) = (expected.find)(&mut self.open()) {
+            self.claim = Some(Claim::new(expected.channel, number));
+        }
+    }
+
     /// Begins to read it.
     pub(crate) fn open(&self) -> Incoming<'_> {
         Incoming {
             parcel: self,
             offset: 0,
             has_begun: None,
+            made: None,
+        }
+    }
+
+    /// Begins to read what a function returned to `caller`.
+    pub(crate) fn open_for(&mut self, caller: &Caller) -> Incoming<'_> {
+        let claim = self.claim.take();
+        Incoming {
+            made: claim.map(|claim| Instance::new(claim, caller.clone())),
+            ..self.open()
         }
     }
 }
@@ -72,6 +101,7 @@ pub struct Incoming<'a> {
     parcel: &'a Parcel,
     offset: usize,
     has_begun: Option<&'a AtomicBool>,
+    made: Option<Instance>,
 }
 
 impl<'a> Incoming<'a> {
@@ -110,6 +140,13 @@ impl<'a> Incoming<'a> {
             has_begun.store(true, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// Reads the number of an instance.
+    pub(crate) fn instance(&mut self, argument: &'static str) -> Result<Instance, Failure> {
+        let number: u64 = self.value(argument)?;
+        let made = self.made.take_if(|made| made.number() == number);
+        made.ok_or_else(|| bad(argument, &format!("instance {number} is not a new one")))
     }
 
     fn index(&mut self, argument: &'static str) -> Result<usize, Failure> {
@@ -240,12 +277,61 @@ fn mismatch<A: Element, D: Dimension>(argument: &str, lent: &Lent) -> Failure {
 /// A call, as the worker's side of the macro's code sees it.
 pub struct ServerCall {
     parcel: Parcel,
-    has_begun: std::sync::Arc<AtomicBool>,
+    callee: Option<Callee>,
+    instances: Arc<Instances>,
+    has_begun: Arc<AtomicBool>,
+}
+
+/// The instance whose method is called.
+pub(crate) struct Callee {
+    instance: Arc<instances::Instance>,
+    number: u64,
+    /// Where the arguments begin.
+    offset: usize,
+}
+
+impl Callee {
+    /// Finds the instance that the body of a call begins with.
+    pub(crate) fn find(parcel: &Parcel, instances: &Instances) -> Result<Self, Failure> {
+        let mut incoming = parcel.open();
+        let number = incoming.value(SELF)?;
+        let instance = instances.find(number);
+        Ok(Self {
+            instance: instance.ok_or(Failure::UnknownInstance { instance: number })?,
+            number,
+            offset: incoming.offset,
+        })
+    }
 }
 
 impl ServerCall {
-    pub(crate) fn new(parcel: Parcel, has_begun: std::sync::Arc<AtomicBool>) -> Self {
-        Self { parcel, has_begun }
+    pub(crate) fn new(
+        parcel: Parcel,
+        callee: Option<Callee>,
+        instances: Arc<Instances>,
+        has_begun: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            parcel,
+            callee,
+            instances,
+            has_begun,
+        }
+    }
+
+    /// Returns the instance whose method is called.
+    ///
+    /// # Errors
+    /// If it is one of another service.
+    pub fn instance<T: Any>(&self) -> Result<&T, Failure> {
+        let Some(callee) = &self.callee else {
+            return Err(bad(SELF, "no instance was named"));
+        };
+        let instance = callee.number;
+        callee
+            .instance
+            .value()
+            .ok_or(Failure::UnknownInstance { instance })
     }
 
     /// Begins to read the arguments.
@@ -253,6 +339,7 @@ impl ServerCall {
     pub fn arguments(&self) -> Incoming<'_> {
         Incoming {
             has_begun: Some(&self.has_begun),
+            offset: self.callee.as_ref().map_or(0, |callee| callee.offset),
             ..self.parcel.open()
         }
     }
@@ -262,7 +349,7 @@ impl ServerCall {
     /// # Errors
     /// If it can't be encoded or finds no memory.
     pub fn reply<R: Return<K>, K>(&self, returned: R) -> Result<Reply, Failure> {
-        let mut reply = Reply::default();
+        let mut reply = Reply::new(Arc::clone(&self.instances));
         returned.send(&mut reply)?;
         Ok(reply)
     }
@@ -277,15 +364,35 @@ impl fmt::Debug for ServerCall {
 }
 
 /// What a function returned, ready to be sent.
-#[derive(Default)]
 pub struct Reply {
     pub(crate) body: Vec<u8>,
     pub(crate) loans: Vec<Loan>,
     pub(crate) inline: Inline,
     pub(crate) copied_bytes: u64,
+    instances: Arc<Instances>,
+    pub(crate) made: Vec<Unsent>,
 }
 
 impl Reply {
+    fn new(instances: Arc<Instances>) -> Self {
+        Self {
+            body: Vec::new(),
+            loans: Vec::new(),
+            inline: Inline::default(),
+            copied_bytes: 0,
+            instances,
+            made: Vec::new(),
+        }
+    }
+
+    /// Adds an instance, which stays here.
+    pub(crate) fn instance(&mut self, value: Box<dyn Any + Send + Sync>) -> Result<(), Failure> {
+        let made = self.instances.keep(value)?;
+        let number = made.number();
+        self.made.push(made);
+        self.value(&number)
+    }
+
     /// Adds a value that travels as serde writes it.
     pub(crate) fn value<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
         codec::encode_into(value, &mut self.body).map_err(|error| Failure::NotReturned {

@@ -2,7 +2,8 @@
 //!
 //! The caller's side: [`argument`] says what may be passed, [`outgoing`] turns it into a frame,
 //! [`future`] is the call as its caller holds it, [`pending`] keeps what every call in flight holds
-//! until its end, [`connection`] joins them with a channel and a dispatcher.
+//! until its end, [`connection`] joins them with a channel and a dispatcher, [`instance`] is what a
+//! constructor's caller receives.
 //!
 //! The worker's side: [`server`] runs the functions, [`incoming`] turns frames into arguments,
 //! [`returned`] turns what they return into replies, [`current`] tells a function about its call.
@@ -18,6 +19,7 @@ pub(crate) mod current;
 pub(crate) mod error;
 pub(crate) mod future;
 pub(crate) mod incoming;
+pub(crate) mod instance;
 pub(crate) mod module;
 pub(crate) mod outgoing;
 pub(crate) mod pending;

@@ -72,18 +72,34 @@ pub enum Handler {
 pub struct Function {
     pub(crate) method: &'static Method,
     pub(crate) handler: Handler,
+    /// Whether the body begins with the number of an instance.
+    pub(crate) takes_instance: bool,
 }
 
 impl Function {
     /// Serves `method` by `handler`.
     #[must_use]
     pub const fn new(method: &'static Method, handler: Handler) -> Self {
-        Self { method, handler }
+        Self {
+            method,
+            handler,
+            takes_instance: false,
+        }
+    }
+
+    /// Serves `method` of an instance by `handler`.
+    #[must_use]
+    pub const fn of_instance(method: &'static Method, handler: Handler) -> Self {
+        Self {
+            method,
+            handler,
+            takes_instance: true,
+        }
     }
 }
 
-/// A module that can be served.
-pub trait Served: Stub {
+/// A module that can be served, `By` itself or, if it is an interface, by a type that implements it.
+pub trait Served<By = ()>: Stub {
     /// Its functions.
     fn functions() -> Vec<Function>;
 }
@@ -104,6 +120,16 @@ impl Module {
             name: S::MODULE,
             schema: S::schema,
             functions: S::functions,
+        }
+    }
+
+    /// Names the interface that `S` calls, as `By` implements it.
+    #[must_use]
+    pub const fn implemented<S: Served<By>, By>() -> Self {
+        Self {
+            name: S::MODULE,
+            schema: S::schema,
+            functions: <S as Served<By>>::functions,
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::argument::SendArg;
 use super::error::{FailureCause, SendError};
+use super::pending::FindInstance;
 use super::report::{CopyReason, Report};
 use crate::channel::inline::Inline;
 use crate::channel::loan::{self, Loan};
@@ -32,6 +33,8 @@ pub struct Outgoing<'a> {
     pub(crate) copies_back: Vec<Box<dyn CopyBack + Send + 'a>>,
     /// What was passed by value, until it is sent.
     pub(crate) given: Vec<(String, Box<dyn Any + Send + Sync>)>,
+    /// Finds the instance in the reply of a constructor.
+    pub(crate) expects: Option<FindInstance>,
 }
 
 impl<'a> Outgoing<'a> {
@@ -45,6 +48,7 @@ impl<'a> Outgoing<'a> {
             report: Report::default(),
             copies_back: Vec::new(),
             given: Vec::new(),
+            expects: None,
         }
     }
 

@@ -12,7 +12,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::error::{FailureCause, Refusal};
-use super::incoming::Parcel;
+use super::incoming::{Incoming, Parcel};
+use crate::channel::Channel;
 use crate::process::WorkerEnd;
 use crate::segment::lease::Lease;
 use crate::tensor::pointer::Located;
@@ -40,6 +41,16 @@ pub(crate) type LentBools = Located<bool, ndarray::IxDyn>;
 pub(crate) struct Held {
     pub(crate) leases: Vec<Lease>,
     pub(crate) bools: Vec<LentBools>,
+    pub(crate) expects: Option<Expected>,
+}
+
+/// Finds the number of the instance in what a constructor returned, which may be an error.
+pub(crate) type FindInstance = fn(&mut Incoming<'_>) -> Result<Option<u64>, Failure>;
+
+/// An instance that the answer will name, and that is to be dropped if nobody waits for that.
+pub(crate) struct Expected {
+    pub(crate) channel: Arc<Channel>,
+    pub(crate) find: FindInstance,
 }
 
 /// A call in flight, shared by its future and the table.
@@ -250,12 +261,18 @@ impl Calls {
     /// Ends a call with the worker's answer; `false` if no such call is in flight.
     ///
     /// `Err` means a lent `bool` came back as something else.
-    pub(crate) fn answer(&self, id: u64, answer: Answer) -> Result<bool, &'static str> {
+    pub(crate) fn answer(&self, id: u64, mut answer: Answer) -> Result<bool, &'static str> {
         let is_description = matches!(answer, Answer::Described(_));
         let Some(slot) = self.remove(id, is_description) else {
             return Ok(false);
         };
-        if end_leases(slot.take_held()) {
+        let mut held = slot.take_held();
+        if let (Answer::Returned { parcel, .. }, Some(expected)) =
+            (&mut answer, held.expects.take())
+        {
+            parcel.claim(expected);
+        }
+        if end_leases(held) {
             slot.finish(Ok(answer));
             return Ok(true);
         }

@@ -1,6 +1,9 @@
 //! What a function may return, and what its caller receives.
 
+use std::any::Any;
 use std::convert::Infallible;
+use std::fmt;
+use std::marker::PhantomData;
 
 use ndarray::{Array, Dimension, Ix1};
 use serde::Serialize;
@@ -8,10 +11,11 @@ use serde::de::DeserializeOwned;
 
 use super::argument::{describe_cell, describe_cells, describe_returned};
 use super::incoming::{Incoming, Reply};
+use super::instance::InstanceStub;
 use crate::segment::{Atomic, Segment, SharedCell, SharedCells};
 use crate::tensor::{Element, Tensor};
 use crate::wire::frame::Failure;
-use crate::wire::schema::{Schema, SchemaWriter};
+use crate::wire::schema::{INSTANCE, Schema, SchemaWriter};
 
 /// The name of a part of what is returned, in errors.
 const RETURNED: &str = "returned";
@@ -28,6 +32,10 @@ pub mod kind {
     /// By handle.
     #[derive(Debug)]
     pub struct Handle;
+
+    /// By number: it stays in the worker.
+    #[derive(Debug)]
+    pub struct Instance;
 
     /// An `Option` of a part.
     #[derive(Debug)]
@@ -50,6 +58,9 @@ pub trait Give<K>: Sized {
     /// What the caller receives.
     type Received;
 
+    /// Whether an instance is made.
+    const MAKES: bool = false;
+
     /// Writes what it is into a schema.
     fn describe(writer: &mut SchemaWriter);
 
@@ -64,6 +75,14 @@ pub trait Give<K>: Sized {
     /// # Errors
     /// If the worker sent something else.
     fn receive(incoming: &mut Incoming<'_>) -> Result<Self::Received, Failure>;
+
+    /// Reads the number of the instance that was made.
+    ///
+    /// # Errors
+    /// If the worker sent something else.
+    fn made(_: &mut Incoming<'_>) -> Result<Option<u64>, Failure> {
+        Ok(None)
+    }
 }
 
 /// All of what a function returns.
@@ -81,6 +100,9 @@ pub trait Return<K>: Sized {
     /// The function's own error.
     type Error;
 
+    /// Whether an instance is made.
+    const MAKES: bool;
+
     /// Writes what it is into a schema.
     fn describe(writer: &mut SchemaWriter);
 
@@ -95,11 +117,19 @@ pub trait Return<K>: Sized {
     /// # Errors
     /// If the worker sent something else.
     fn receive(incoming: &mut Incoming<'_>) -> Result<Result<Self::Value, Self::Error>, Failure>;
+
+    /// Reads the number of the instance that was made, if one was.
+    ///
+    /// # Errors
+    /// If the worker sent something else.
+    fn made(incoming: &mut Incoming<'_>) -> Result<Option<u64>, Failure>;
 }
 
 impl<K, T: Give<K>> Return<K> for T {
     type Value = T::Received;
     type Error = Infallible;
+
+    const MAKES: bool = T::MAKES;
 
     fn describe(writer: &mut SchemaWriter) {
         T::describe(writer);
@@ -112,6 +142,10 @@ impl<K, T: Give<K>> Return<K> for T {
     fn receive(incoming: &mut Incoming<'_>) -> Result<Result<Self::Value, Infallible>, Failure> {
         T::receive(incoming).map(Ok)
     }
+
+    fn made(incoming: &mut Incoming<'_>) -> Result<Option<u64>, Failure> {
+        T::made(incoming)
+    }
 }
 
 impl<K, T, E> Return<kind::Fallible<K>> for Result<T, E>
@@ -121,6 +155,8 @@ where
 {
     type Value = T::Received;
     type Error = E;
+
+    const MAKES: bool = T::MAKES;
 
     fn describe(writer: &mut SchemaWriter) {
         writer.generic("result", &[T::describe, SchemaWriter::part::<E>]);
@@ -148,6 +184,13 @@ where
                 argument: RETURNED.to_owned(),
                 reason: format!("a result has no variant {other}"),
             }),
+        }
+    }
+
+    fn made(incoming: &mut Incoming<'_>) -> Result<Option<u64>, Failure> {
+        match incoming.value(RETURNED)? {
+            0u32 => T::made(incoming),
+            _ => Ok(None),
         }
     }
 }
@@ -245,6 +288,50 @@ impl<T: Atomic> Give<kind::Handle> for SharedCells<T> {
 
     fn receive(incoming: &mut Incoming<'_>) -> Result<Self, Failure> {
         incoming.shared(RETURNED, 1).map(Self::from_shared)
+    }
+}
+
+/// What a constructor made. It stays in the worker, and its caller receives an `H`.
+pub struct Made<H> {
+    value: Box<dyn Any + Send + Sync>,
+    handle: PhantomData<fn() -> H>,
+}
+
+impl<H> Made<H> {
+    /// Wraps what a constructor returned.
+    pub fn new<T: Any + Send + Sync>(value: T) -> Self {
+        Self {
+            value: Box::new(value),
+            handle: PhantomData,
+        }
+    }
+}
+
+impl<H> fmt::Debug for Made<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Made").finish_non_exhaustive()
+    }
+}
+
+impl<H: InstanceStub> Give<kind::Instance> for Made<H> {
+    type Received = H;
+
+    const MAKES: bool = true;
+
+    fn describe(writer: &mut SchemaWriter) {
+        writer.leaf(INSTANCE);
+    }
+
+    fn give(self, reply: &mut Reply) -> Result<(), Failure> {
+        reply.instance(self.value)
+    }
+
+    fn receive(incoming: &mut Incoming<'_>) -> Result<H, Failure> {
+        incoming.instance(RETURNED).map(H::from_instance)
+    }
+
+    fn made(incoming: &mut Incoming<'_>) -> Result<Option<u64>, Failure> {
+        incoming.value(RETURNED).map(Some)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The worker's end of a channel: runs functions and answers calls.
 //!
-//! - [`served`] lists the functions, [`job`] is one call of one of them.
+//! - [`served`] lists the functions, [`job`] is one call of one of them;
+//! - [`instances`] keeps what constructors have made.
 
+pub(crate) mod instances;
 mod job;
 mod served;
 
@@ -13,12 +15,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
+use instances::{Instances, Unsent};
 use job::{AsyncJob, Ending, Listed, SyncJob};
 pub(crate) use served::Served;
 
 use super::connection::is_too_long;
 use super::current::{self, CallState, Running};
-use super::incoming::{Parcel, Reply, ServerCall};
+use super::incoming::{Callee, Parcel, Reply, ServerCall};
 use super::module::Handler;
 use super::tarpc::TarpcServer;
 use crate::channel::bind::BindError;
@@ -32,6 +35,7 @@ pub(crate) struct Server {
     channel: Arc<Channel>,
     served: Served,
     runtime: Runtime,
+    instances: Arc<Instances>,
     running: Mutex<InFlight>,
     /// Signalled when a call has ended.
     ended: Condvar,
@@ -92,10 +96,12 @@ impl Server {
                 )),
             };
             let (running, ended) = (Mutex::default(), Condvar::new());
+            let instances = Instances::new(runtime.clone(), Arc::clone(&channel));
             Self {
                 channel,
                 served,
                 runtime,
+                instances,
                 running,
                 ended,
                 tarpc,
@@ -129,6 +135,14 @@ impl Server {
                 });
                 Ok(())
             }
+            (Frame::Dropped { instance }, _) => {
+                if self.instances.remove(instance) {
+                    return Ok(());
+                }
+                Err(Violation(format!(
+                    "dropped instance {instance}, which isn't there"
+                )))
+            }
             (Frame::Shutdown, _) => {
                 self.lock().is_draining = true;
                 self.channel.wake_driver();
@@ -140,14 +154,19 @@ impl Server {
         }
     }
 
-    /// Tells whether the host wants no more calls and the last one has ended.
+    /// Tells whether the host wants no more calls, the last one has ended, and the instances are
+    /// gone.
     pub(crate) fn is_drained(&self) -> bool {
-        let running = self.lock();
-        let is_answered = self.tarpc.as_ref().is_none_or(TarpcServer::is_idle);
-        running.is_draining && running.is_empty() && is_answered
+        let is_idle = {
+            let running = self.lock();
+            let is_answered = self.tarpc.as_ref().is_none_or(TarpcServer::is_idle);
+            running.is_draining && running.is_empty() && is_answered
+        };
+        is_idle && self.instances.end()
     }
 
-    /// Cancels all calls and waits until the last function has let go of its arguments.
+    /// Cancels all calls and waits until the last function has let go of its arguments and the
+    /// last instance is gone.
     pub(crate) fn stop(&self) {
         let mut running = self.lock();
         running.is_draining = true;
@@ -158,6 +177,8 @@ impl Server {
                 .wait(running)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        drop(running);
+        self.instances.wait_for_end();
     }
 
     fn lock(&self) -> MutexGuard<'_, InFlight> {
@@ -182,8 +203,17 @@ impl Server {
         };
         let has_begun = Arc::new(AtomicBool::new(false));
         let parcel = Parcel::new(bound, frame.body.0);
+        let instances = &self.instances;
+        let callee = function
+            .takes_instance
+            .then(|| Callee::find(&parcel, instances));
+        let callee = match callee.transpose() {
+            Ok(callee) => callee,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let instances = Arc::clone(instances);
         Ok(Ok(Prepared {
-            call: ServerCall::new(parcel, Arc::clone(&has_begun)),
+            call: ServerCall::new(parcel, callee, instances, Arc::clone(&has_begun)),
             handler: function.handler,
             state: Arc::clone(state),
             has_begun,
@@ -280,32 +310,32 @@ impl Server {
         }
     }
 
-    /// Turns what came of a function into what is sent, and has `send` send it.
+    /// Turns what came of a function into what is sent, and has `send` send it. Returns the
+    /// instances that were made, for the caller to note whether the reply was sent after all.
     pub(crate) fn answer(
         &self,
         returned: Result<Reply, Failure>,
         send: impl Fn(Outcome) -> Result<(), SendError>,
-    ) -> Result<(), SendError> {
-        let not_returned = |error: SendError| {
-            Outcome::Failed(Failure::NotReturned {
-                reason: error.to_string(),
-            })
+    ) -> Result<Vec<Unsent>, SendError> {
+        let send_failure = |failure| send(Outcome::Failed(failure)).map(|()| Vec::new());
+        let not_returned = |error: SendError| Failure::NotReturned {
+            reason: error.to_string(),
         };
         let mut reply = match returned {
             Ok(reply) => reply,
-            Err(failure) => return send(Outcome::Failed(failure)),
+            Err(failure) => return send_failure(failure),
         };
         let limit_bytes = self.channel.limits().frame_bytes;
         let len_bytes = (reply.body.len() + reply.inline.len()) as u64;
         if is_too_long(len_bytes, limit_bytes) {
-            return send(not_returned(SendError::TooLong {
+            return send_failure(not_returned(SendError::TooLong {
                 len_bytes,
                 limit_bytes,
             }));
         }
         let mut named = match self.channel.name_all(&reply.loans) {
             Ok(named) => named,
-            Err(error) => return send(not_returned(error)),
+            Err(error) => return send_failure(not_returned(error)),
         };
         let sent = send(Outcome::Returned {
             handles: named.take_handles(),
@@ -315,8 +345,9 @@ impl Server {
         });
         named.settle(&sent);
         match sent {
-            Ok(()) | Err(SendError::Closed) => sent,
-            Err(error) => send(not_returned(error)),
+            Ok(()) => Ok(reply.made),
+            Err(error @ SendError::Closed) => Err(error),
+            Err(error) => send_failure(not_returned(error)),
         }
     }
 }

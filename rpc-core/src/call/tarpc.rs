@@ -26,6 +26,7 @@ use super::current::CallState;
 use super::error::FailureCause;
 use super::pending::Calls;
 use super::server::Server;
+use super::server::instances::Unsent;
 use crate::channel::{Channel, SendError, Violation};
 use crate::wire::codec::{self, Bytes};
 use crate::wire::frame::{CallFrame, Failure, Frame, Outcome, ReplyFrame};
@@ -44,7 +45,7 @@ struct Transport<T, M> {
     channel: Arc<Channel>,
     arrivals: UnboundedReceiver<T>,
     /// Told of each message that was sent.
-    sent: Box<dyn Fn(&M) + Send>,
+    sent: Box<dyn Fn(&mut M) + Send>,
 }
 
 impl<T, M> Stream for Transport<T, M> {
@@ -65,12 +66,12 @@ impl<T, M: Serialize> Sink<M> for Transport<T, M> {
         Poll::Ready(Ok(()))
     }
 
-    fn start_send(self: Pin<&mut Self>, message: M) -> io::Result<()> {
+    fn start_send(self: Pin<&mut Self>, mut message: M) -> io::Result<()> {
         let body = Bytes(codec::encode(&message).map_err(io::Error::other)?);
         self.channel
             .send(&Frame::Tarpc(body))
             .map_err(io::Error::other)?;
-        (self.sent)(&message);
+        (self.sent)(&mut message);
         Ok(())
     }
 
@@ -200,12 +201,15 @@ impl TarpcServer {
         let open: Arc<Mutex<HashSet<u64>>> = Arc::default();
         let (answered, wake) = (Arc::clone(&open), Arc::clone(&channel));
         let ended = Arc::clone(&channel);
-        let sent = move |response: &Response<ReplyFrame>| {
+        let sent = move |response: &mut Response<Answered>| {
+            if let Ok(Answered { made, .. }) = &mut response.message {
+                made.iter_mut().for_each(Unsent::sent);
+            }
             lock(&answered).remove(&response.request_id);
             // It may have been the last one that a shutdown waits for.
             wake.wake_driver();
         };
-        let transport: Transport<ClientMessage<CallFrame>, Response<ReplyFrame>> = Transport {
+        let transport: Transport<ClientMessage<CallFrame>, Response<Answered>> = Transport {
             channel,
             arrivals: receiver,
             sent: Box::new(sent),
@@ -294,6 +298,16 @@ impl From<Message> for ClientMessage<CallFrame> {
     }
 }
 
+/// A reply, which tarpc's dispatcher may send or, if the call was cancelled meanwhile, drop.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Answered {
+    frame: ReplyFrame,
+    /// The instances that it names.
+    #[serde(skip)]
+    made: Vec<Unsent>,
+}
+
 /// Serves one request, as tarpc's dispatcher asks for it.
 #[derive(Clone)]
 struct Serve {
@@ -303,13 +317,13 @@ struct Serve {
 
 impl tarpc::server::Serve for Serve {
     type Req = CallFrame;
-    type Resp = ReplyFrame;
+    type Resp = Answered;
 
     async fn serve(
         self,
         _: tarpc::context::Context,
         frame: CallFrame,
-    ) -> Result<ReplyFrame, ServerError> {
+    ) -> Result<Answered, ServerError> {
         let ending = || {
             ServerError::new(
                 io::ErrorKind::ConnectionAborted,
@@ -336,11 +350,11 @@ impl tarpc::server::Serve for Serve {
             *lock(&outcome) = Some(sent);
             Ok(())
         };
-        server.answer(returned, keep).map_err(|_| ending())?;
+        let made = server.answer(returned, keep).map_err(|_| ending())?;
         let outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
-        outcome
-            .map(|outcome| ReplyFrame { call, outcome })
-            .ok_or_else(ending)
+        let outcome = outcome.ok_or_else(ending)?;
+        let frame = ReplyFrame { call, outcome };
+        Ok(Answered { frame, made })
     }
 }
 

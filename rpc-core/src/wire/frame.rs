@@ -74,6 +74,11 @@ pub(crate) enum Frame {
     Shutdown,
     /// A message of tarpc's dispatchers, which then stand where `Call`, `Reply` and `Cancel` do.
     Tarpc(Bytes),
+    /// The sender no longer needs an instance that the receiver made for it.
+    Dropped {
+        /// The instance's number.
+        instance: u64,
+    },
 }
 
 /// A call on its way.
@@ -150,5 +155,11 @@ pub enum Failure {
     NotReturned {
         /// Why.
         reason: String,
+    },
+    /// The worker has no instance of that number, or one of another service. The method has not
+    /// begun.
+    UnknownInstance {
+        /// The instance's number.
+        instance: u64,
     },
 }

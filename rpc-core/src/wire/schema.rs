@@ -244,6 +244,12 @@ impl FunctionSchema {
         self.argument(argument, SchemaWriter::part::<T>)
     }
 
+    /// Makes it a method: its first argument says of which instance.
+    #[must_use]
+    pub fn of_instance(self) -> Self {
+        self.argument("self", |writer| writer.leaf(INSTANCE))
+    }
+
     /// Says what the function returns.
     #[must_use]
     pub fn returns<R: Return<K>, K>(mut self) -> Self {
@@ -281,6 +287,9 @@ fn text(describe: impl FnOnce(&mut SchemaWriter)) -> String {
     describe(&mut writer);
     writer.text
 }
+
+/// The text of an instance of a service.
+pub(crate) const INSTANCE: &str = "instance";
 
 /// Returns the number by which calls name a function: the FNV-1a hash (64 bits) of
 /// `module.function`.

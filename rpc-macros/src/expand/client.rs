@@ -1,4 +1,4 @@
-//! The caller's side: the client, its blocking twin and the schema.
+//! The caller's side: clients, handles of instances, their blocking twins and the schema.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -8,55 +8,161 @@ use super::assert::assertions;
 use super::method_ident;
 use super::types::{self, Outcome};
 use crate::lifetime::{self, CALL};
-use crate::remote::{Argument, Function, Passing, Remote};
+use crate::remote::{Argument, Form, Function, Passing, Remote, Role, Stubs};
 
-/// `Client`, `BlockingClient` and `MODULE`, which stand in the user's module.
+/// The clients, the handles of instances, and `MODULE`, which stand where the user can name them.
 pub(super) fn items(remote: &Remote) -> TokenStream {
-    let name = &remote.name;
-    let client = format!(" Calls the functions of `{name}` in a worker.");
-    let blocking = format!(" Calls the functions of `{name}` in a worker and waits for each.");
-    let module = format!(" What a worker serves of `{name}`.");
-    let lints = quote_spanned! {Span::mixed_site()=>
-        #[allow(dead_code, unreachable_pub, reason = "generated: the other side may be elsewhere")]
+    let Remote {
+        name,
+        stubs:
+            Stubs {
+                vis,
+                client,
+                blocking_client,
+                ..
+            },
+        ..
+    } = remote;
+    let does = if remote.has_instances() {
+        format!("Constructs instances of `{name}` in a worker")
+    } else {
+        format!("Calls the functions of `{name}` in a worker")
     };
+    let client_docs = format!(" {does}.");
+    let twin = format!(
+        " Every method returns a future; [`{client}::blocking`] gives the twin whose methods wait."
+    );
+    let blocking_docs = format!(" {does} and waits for each.");
+    let twin_of = format!(" The blocking twin of [`{client}`].");
+    let lints = lints();
+    let handles = remote.has_instances().then(|| handles(remote));
+    let constant = matches!(remote.form, Form::Module).then(|| constant(remote));
     quote_spanned! {Span::mixed_site()=>
-        #[doc = #client]
+        #[doc = #client_docs]
         ///
-        /// Every method returns a future; [`Client::blocking`] gives the twin whose methods wait.
+        #[doc = #twin]
         #lints
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-        pub struct Client {
+        #vis struct #client {
             caller: ::reedbed::Caller,
         }
 
-        #[doc = #blocking]
+        #[doc = #blocking_docs]
         ///
-        /// The blocking twin of [`Client`].
+        #[doc = #twin_of]
         #lints
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-        pub struct BlockingClient {
-            client: Client,
+        #vis struct #blocking_client {
+            client: #client,
         }
 
-        #[doc = #module]
-        #lints
-        pub const MODULE: ::reedbed::Module = ::reedbed::Module::of::<Client>();
+        #handles
+        #constant
     }
 }
 
-/// The implementations of both clients.
+/// Silences the lints about generated items that nobody here uses.
+fn lints() -> TokenStream {
+    quote_spanned! {Span::mixed_site()=>
+        #[allow(dead_code, unreachable_pub, reason = "generated: the other side may be elsewhere")]
+    }
+}
+
+/// What a constructor's caller receives.
+fn handles(remote: &Remote) -> TokenStream {
+    let Remote {
+        name,
+        stubs:
+            Stubs {
+                vis,
+                instance,
+                blocking_instance,
+                ..
+            },
+        ..
+    } = remote;
+    let docs = format!(
+        " An instance of `{name}` in a worker, which drops it when the last clone is gone."
+    );
+    let twin = format!(
+        " Every method returns a future; [`{instance}::blocking`] gives the twin whose methods wait."
+    );
+    let twin_of = format!(" The blocking twin of [`{instance}`].");
+    let lints = lints();
+    quote_spanned! {Span::mixed_site()=>
+        #[doc = #docs]
+        ///
+        #[doc = #twin]
+        #lints
+        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        #vis struct #instance {
+            instance: ::reedbed::Instance,
+        }
+
+        #[doc = #docs]
+        ///
+        #[doc = #twin_of]
+        #lints
+        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        #vis struct #blocking_instance {
+            instance: #instance,
+        }
+    }
+}
+
+/// `MODULE`, which stands in the module, in an `impl` of the service, or in the trait.
+pub(super) fn constant(remote: &Remote) -> TokenStream {
+    let client = &remote.stubs.client;
+    let docs = format!(" What a worker serves of `{}`.", remote.name);
+    let lints = lints();
+    let (vis, module) = match &remote.form {
+        Form::Module | Form::Service(_) => (
+            Some(quote!(pub)),
+            quote!(::reedbed::Module::of::<#client>()),
+        ),
+        Form::Interface(_) => (
+            None,
+            quote!(::reedbed::Module::implemented::<#client, Self>()),
+        ),
+    };
+    quote_spanned! {Span::mixed_site()=>
+        #[doc = #docs]
+        #lints
+        #vis const MODULE: ::reedbed::Module = #module;
+    }
+}
+
+/// The implementations of the clients and of the handles.
 pub(super) fn impls(remote: &Remote) -> TokenStream {
     let Remote {
         name,
         docs,
         functions,
+        stubs: Stubs {
+            client,
+            blocking_client,
+            ..
+        },
+        ..
     } = remote;
+    let is_method = |function: &&Function| function.role == Role::Method;
     let schemas = functions.iter().map(schema);
-    let stubs = functions.iter().map(stub);
-    let blocking_stubs = functions.iter().map(blocking_stub);
+    let of_client = || functions.iter().filter(|function| !is_method(function));
+    let stubs = of_client().map(stub);
+    let blocking_stubs = of_client().map(|function| blocking_stub(function, remote));
+    let handles = remote.has_instances().then(|| handle_impls(remote));
+    let constant = match &remote.form {
+        Form::Service(ty) => {
+            let constant = constant(remote);
+            Some(quote!(impl #ty { #constant }))
+        }
+        Form::Module | Form::Interface(_) => None,
+    };
     quote_spanned! {Span::mixed_site()=>
+        #constant
+
         #[automatically_derived]
-        impl ::reedbed::Stub for Client {
+        impl ::reedbed::Stub for #client {
             const MODULE: &'static str = #name;
 
             fn schema() -> ::reedbed::schema::ModuleSchema {
@@ -71,24 +177,62 @@ pub(super) fn impls(remote: &Remote) -> TokenStream {
         }
 
         #[automatically_derived]
-        impl ::reedbed::BlockingStub for BlockingClient {
-            type Async = Client;
+        impl ::reedbed::BlockingStub for #blocking_client {
+            type Async = #client;
 
-            fn from_async(client: Client) -> Self {
+            fn from_async(client: #client) -> Self {
                 Self { client }
             }
         }
 
-        impl Client {
+        impl #client {
             #(#stubs)*
 
             /// The blocking twin of this client.
-            pub fn blocking(&self) -> BlockingClient {
-                BlockingClient { client: ::core::clone::Clone::clone(self) }
+            pub fn blocking(&self) -> #blocking_client {
+                #blocking_client { client: ::core::clone::Clone::clone(self) }
             }
         }
 
-        impl BlockingClient {
+        impl #blocking_client {
+            #(#blocking_stubs)*
+        }
+
+        #handles
+    }
+}
+
+/// The implementations of the handles of instances.
+fn handle_impls(remote: &Remote) -> TokenStream {
+    let Stubs {
+        instance,
+        blocking_instance,
+        ..
+    } = &remote.stubs;
+    let methods = || {
+        let functions = remote.functions.iter();
+        functions.filter(|function| function.role == Role::Method)
+    };
+    let stubs = methods().map(stub);
+    let blocking_stubs = methods().map(|function| blocking_stub(function, remote));
+    quote_spanned! {Span::mixed_site()=>
+        #[automatically_derived]
+        impl ::reedbed::InstanceStub for #instance {
+            fn from_instance(instance: ::reedbed::Instance) -> Self {
+                Self { instance }
+            }
+        }
+
+        impl #instance {
+            #(#stubs)*
+
+            /// The blocking twin of this handle.
+            pub fn blocking(&self) -> #blocking_instance {
+                #blocking_instance { instance: ::core::clone::Clone::clone(self) }
+            }
+        }
+
+        impl #blocking_instance {
             #(#blocking_stubs)*
         }
     }
@@ -105,6 +249,7 @@ fn schema(function: &Function) -> TokenStream {
             Passing::Value(_) | Passing::Lent(_) => quote!(.value::<#ty>(#name)),
         }
     });
+    let of_instance = (function.role == Role::Method).then(|| quote!(.of_instance()));
     let (ty, kind) = (&function.returned.ty, types::kind(&function.returned));
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
@@ -112,6 +257,7 @@ fn schema(function: &Function) -> TokenStream {
             #assertions
             functions.push(
                 ::reedbed::schema::FunctionSchema::new(#name, #docs)
+                    #of_instance
                     #(#arguments)*
                     .returns::<#ty, #kind>(),
             );
@@ -119,7 +265,7 @@ fn schema(function: &Function) -> TokenStream {
     }
 }
 
-/// A method of `Client`.
+/// A method of the client, or of the handle of an instance.
 fn stub(function: &Function) -> TokenStream {
     let Head {
         attrs,
@@ -139,9 +285,13 @@ fn stub(function: &Function) -> TokenStream {
     let method = method_ident(function);
     let (ty, kind) = (&function.returned.ty, types::kind(&function.returned));
     let (first, last) = types::ends(ty);
-    let call = quote_spanned!(first=> ::reedbed::__private::call::<#ty, #kind>);
+    let (call, callee) = match function.role {
+        Role::Plain | Role::Constructor => (quote!(call), quote!(caller)),
+        Role::Method => (quote!(call_of), quote!(instance)),
+    };
+    let call = quote_spanned!(first=> ::reedbed::__private::#call::<#ty, #kind>);
     let call_arguments = quote_spanned! {Span::mixed_site()=>
-        &self.caller,
+        &self.#callee,
         &#method,
         move |outgoing| {
             #(#sends)*
@@ -161,8 +311,8 @@ fn stub(function: &Function) -> TokenStream {
     }
 }
 
-/// A method of `BlockingClient`.
-fn blocking_stub(function: &Function) -> TokenStream {
+/// Its blocking twin.
+fn blocking_stub(function: &Function, remote: &Remote) -> TokenStream {
     let Head {
         attrs,
         ident,
@@ -171,12 +321,24 @@ fn blocking_stub(function: &Function) -> TokenStream {
         outcome: Outcome { value, error },
     } = head(function);
     let names = function.arguments.iter().map(|argument| &argument.ident);
+    let twin = match function.role {
+        Role::Plain | Role::Method => None,
+        Role::Constructor => Some(quote!(.map(|instance| instance.blocking()))),
+    };
+    let (twice, value) = match function.role {
+        Role::Plain => (quote!(client), value),
+        Role::Method => (quote!(instance), value),
+        Role::Constructor => {
+            let blocking_instance = &remote.stubs.blocking_instance;
+            (quote!(client), quote!(#blocking_instance))
+        }
+    };
     quote_spanned! {Span::mixed_site()=>
         #attrs
         pub fn #ident #generics(&self, #(#parameters),*)
             -> ::core::result::Result<#value, ::reedbed::CallError<#error>>
         {
-            self.client.#ident(#(#names),*).wait()
+            self.#twice.#ident(#(#names),*).wait() #twin
         }
     }
 }

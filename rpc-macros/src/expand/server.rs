@@ -8,17 +8,26 @@ use syn::spanned::Spanned;
 use super::assert::assertions;
 use super::{method_ident, types};
 use crate::lifetime::{self, STATIC};
-use crate::remote::{Argument, Function, Passing, Remote};
+use crate::remote::{Argument, Form, Function, Kind, Passing, Remote, Role};
 
 /// The functions that serve, and their list.
 pub(super) fn impls(remote: &Remote) -> TokenStream {
-    let serves = remote.functions.iter().map(serve);
-    let entries = remote.functions.iter().map(entry);
+    let serves = remote
+        .functions
+        .iter()
+        .map(|function| serve(remote, function));
+    let entries = remote
+        .functions
+        .iter()
+        .map(|function| entry(remote, function));
+    let client = &remote.stubs.client;
+    let generics = generics(remote);
+    let by = generics.is_some().then(|| quote!(<__Implementor>));
     quote_spanned! {Span::mixed_site()=>
         #(#serves)*
 
         #[automatically_derived]
-        impl ::reedbed::__private::Served for Client {
+        impl #generics ::reedbed::__private::Served #by for #client {
             fn functions() -> ::std::vec::Vec<::reedbed::__private::Function> {
                 let mut functions = ::std::vec::Vec::new();
                 #(#entries)*
@@ -29,7 +38,7 @@ pub(super) fn impls(remote: &Remote) -> TokenStream {
 }
 
 /// Adds a function to the list.
-fn entry(function: &Function) -> TokenStream {
+fn entry(remote: &Remote, function: &Function) -> TokenStream {
     let cfgs = &function.cfgs;
     let method = method_ident(function);
     let serve = serve_ident(function);
@@ -38,17 +47,22 @@ fn entry(function: &Function) -> TokenStream {
     } else {
         quote!(Sync)
     };
+    let new = match function.role {
+        Role::Plain | Role::Constructor => quote!(new),
+        Role::Method => quote!(of_instance),
+    };
+    let by = generics(remote).map(|_| quote!(::<__Implementor>));
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
-        functions.push(::reedbed::__private::Function::new(
+        functions.push(::reedbed::__private::Function::#new(
             &#method,
-            ::reedbed::__private::Handler::#handler(#serve),
+            ::reedbed::__private::Handler::#handler(#serve #by),
         ));
     }
 }
 
 /// Serves one call.
-fn serve(function: &Function) -> TokenStream {
+fn serve(remote: &Remote, function: &Function) -> TokenStream {
     let (ident, cfgs) = (&function.ident, &function.cfgs);
     let serve = serve_ident(function);
     let assertions = assertions(function);
@@ -56,11 +70,22 @@ fn serve(function: &Function) -> TokenStream {
     let passed = function.arguments.iter().map(pass);
     let (ty, kind) = (&function.returned.ty, types::kind(&function.returned));
     let wait = function.is_async.then(|| quote!(.await));
+    let called = match &remote.form {
+        Form::Module => quote!(self::#ident),
+        Form::Service(ty) => quote!(<#ty>::#ident),
+        Form::Interface(name) => quote!(<__Implementor as #name>::#ident),
+    };
+    let (find, this) = this(remote, function).unzip();
+    let made = made(function);
+    let is_service = is_service(remote, function);
+    let generics = generics(remote);
     let body = quote_spanned! {Span::mixed_site()=>
+        #find
         let mut arguments = call.arguments();
         #(#decodes)*
         arguments.finish()?;
-        let returned = self::#ident(#(#passed),*) #wait;
+        let returned = #called(#this #(#passed),*) #wait;
+        #made
         call.reply::<#ty, #kind>(returned)
     };
     if function.is_async {
@@ -68,7 +93,10 @@ fn serve(function: &Function) -> TokenStream {
         let future = quote_spanned!(ident.span()=> ::std::boxed::Box::pin(async move { #body }));
         quote_spanned! {Span::mixed_site()=>
             #(#cfgs)*
-            fn #serve(call: ::reedbed::__private::ServerCall) -> ::reedbed::__private::BoxFuture {
+            fn #serve #generics(
+                call: ::reedbed::__private::ServerCall,
+            ) -> ::reedbed::__private::BoxFuture {
+                #is_service
                 #assertions
                 #future
             }
@@ -76,14 +104,62 @@ fn serve(function: &Function) -> TokenStream {
     } else {
         quote_spanned! {Span::mixed_site()=>
             #(#cfgs)*
-            fn #serve(
+            fn #serve #generics(
                 call: &::reedbed::__private::ServerCall,
             ) -> ::core::result::Result<::reedbed::__private::Reply, ::reedbed::__private::Failure>
             {
+                #is_service
                 #assertions
                 #body
             }
         }
+    }
+}
+
+/// The parameter of what serves any implementation of an interface.
+fn generics(remote: &Remote) -> Option<TokenStream> {
+    match &remote.form {
+        Form::Module | Form::Service(_) => None,
+        Form::Interface(name) => Some(quote!(<__Implementor: #name>)),
+    }
+}
+
+/// Finds the instance of a method, and passes it.
+fn this(remote: &Remote, function: &Function) -> Option<(TokenStream, TokenStream)> {
+    if function.role != Role::Method {
+        return None;
+    }
+    let ty = match &remote.form {
+        // A module has no methods.
+        Form::Module => return None,
+        Form::Service(ty) => quote!(#ty),
+        Form::Interface(_) => quote!(__Implementor),
+    };
+    let find = quote_spanned!(Span::mixed_site()=> let this = call.instance::<#ty>()?;);
+    let pass = quote_spanned!(Span::mixed_site()=> this,);
+    Some((find, pass))
+}
+
+/// Has what a constructor made stay here.
+fn made(function: &Function) -> Option<TokenStream> {
+    let made = quote_spanned!(Span::mixed_site()=> ::reedbed::__private::Made::new);
+    let wrapped = match &function.returned.kind {
+        Kind::Instance(_) => quote_spanned!(Span::mixed_site()=> #made(returned)),
+        Kind::Fallible { ok, .. } if matches!(**ok, Kind::Instance(_)) => {
+            quote_spanned!(Span::mixed_site()=> ::core::result::Result::map(returned, #made))
+        }
+        _ => return None,
+    };
+    Some(quote_spanned!(Span::mixed_site()=> let returned = #wrapped;))
+}
+
+/// States, below the type's name, that its values can stay in the worker.
+fn is_service(remote: &Remote, function: &Function) -> Option<TokenStream> {
+    match (&remote.form, function.role) {
+        (Form::Service(ty), Role::Constructor) => {
+            Some(quote_spanned!(ty.span()=> ::reedbed::__private::assert_service::<#ty>();))
+        }
+        _ => None,
     }
 }
 

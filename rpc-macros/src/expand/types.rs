@@ -169,6 +169,7 @@ pub(super) fn outcome(returned: &Returned) -> Outcome {
 fn received(part: &Kind) -> TokenStream {
     match part {
         Kind::Value(ty) => quote!(#ty),
+        Kind::Instance(handle) => quote!(#handle),
         Kind::Handle(ty) => match (Family::of(ty), element_and_dimension(ty)) {
             (Some(Family::Array), Some((a, d))) => {
                 quote_spanned!(ty.span()=> ::reedbed::Tensor<#a, #d>)
@@ -217,6 +218,7 @@ fn kind_of(part: &Kind, span: Span) -> TokenStream {
     match part {
         Kind::Value(_) => quote_spanned!(span=> ::reedbed::__private::kind::Value),
         Kind::Handle(_) => quote_spanned!(span=> ::reedbed::__private::kind::Handle),
+        Kind::Instance(_) => quote_spanned!(span=> ::reedbed::__private::kind::Instance),
         Kind::Optional(inner) => {
             let inner = kind_of(inner, span);
             quote_spanned!(span=> ::reedbed::__private::kind::Optional<#inner>)

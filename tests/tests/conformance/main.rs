@@ -17,6 +17,7 @@ mod elements;
 mod failures;
 mod leases;
 mod ownership;
+mod services;
 mod shared;
 mod values;
 
@@ -133,4 +134,12 @@ conformance! {
         a_result_over_the_limit_is_an_error, what_could_not_be_returned_goes_back,
         more_calls_than_fit_wait_for_room, an_empty_slice_stays_inside,
         a_function_may_run_its_program_as_a_worker;
+    services: instances_stand_side_by_side, a_constructor_fails_with_its_own_error,
+        methods_of_one_instance_run_at_once, the_last_handle_drops_the_instance,
+        a_call_outlives_its_handle, an_abandoned_constructor_leaves_nothing,
+        a_late_constructor_leaves_nothing, an_unread_reply_leaves_nothing,
+        a_panic_in_drop_harms_nobody, a_tensor_is_kept_between_calls,
+        a_kept_tensor_goes_on_to_another_worker, many_instances_read_a_frozen_tensor,
+        an_instance_ends_with_its_worker, an_interface_calls_what_it_names,
+        an_implemented_interface_is_served, a_service_can_block;
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
+use super::instances::Unsent;
 use super::{Prepared, Server, Task};
 use crate::call::current::{self, CallState, Running};
 use crate::call::incoming::{Reply, ServerCall};
@@ -123,8 +124,9 @@ impl Ending {
         let sent = self.server.answer(returned, |outcome| {
             channel.send(&Frame::Reply(ReplyFrame { call, outcome }))
         });
-        if sent.is_err() {
-            channel.close();
+        match sent {
+            Ok(mut made) => made.iter_mut().for_each(Unsent::sent),
+            Err(_) => channel.close(),
         }
     }
 }

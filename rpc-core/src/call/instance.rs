@@ -1,0 +1,90 @@
+//! An instance of a service, as its host holds it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::connection::Caller;
+use crate::channel::Channel;
+use crate::wire::frame::Frame;
+
+/// An instance that a worker made. When nobody here can use it any more, the worker drops it.
+///
+/// It comes to be when the constructor's reply arrives, not when somebody looks at that: so the
+/// instance of a call that was given up meanwhile goes as well.
+pub(crate) struct Claim {
+    channel: Arc<Channel>,
+    number: u64,
+}
+
+impl Claim {
+    pub(crate) fn new(channel: Arc<Channel>, number: u64) -> Self {
+        Self { channel, number }
+    }
+
+    /// The instance's number.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Never blocks; and with the channel, the instance is gone as well.
+        let _ = self.channel.send(&Frame::Dropped {
+            instance: self.number,
+        });
+    }
+}
+
+/// An instance of a service in a worker. Generated handles hold one.
+///
+/// Clones share the instance; when the last of them is gone, and the last call of its methods has
+/// ended, the worker drops it.
+#[derive(Clone)]
+pub struct Instance {
+    /// Before the caller, whose drop may be the worker's end.
+    claim: Arc<Claim>,
+    caller: Caller,
+}
+
+impl Instance {
+    pub(crate) fn new(claim: Claim, caller: Caller) -> Self {
+        Self {
+            claim: Arc::new(claim),
+            caller,
+        }
+    }
+
+    /// Makes all calls fail, before anything is sent, that would have to copy an array argument.
+    #[must_use]
+    pub fn forbid_copies(self) -> Self {
+        Self {
+            caller: self.caller.forbid_copies(),
+            ..self
+        }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.claim.number()
+    }
+
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance")
+            .field("number", &self.number())
+            .field("caller", &self.caller)
+            .finish()
+    }
+}
+
+/// A generated handle of an instance, such as `DetectorInstance` of a type `Detector` whose `impl`
+/// is marked `#[remote_module]`.
+pub trait InstanceStub: Sized {
+    /// Makes the handle.
+    fn from_instance(instance: Instance) -> Self;
+}

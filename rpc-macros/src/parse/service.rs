@@ -1,0 +1,74 @@
+//! From tokens to an `impl` block of functions and other items.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, TokenStreamExt};
+use syn::parse::{Parse, ParseStream};
+use syn::{AttrStyle, Attribute, Generics, Result, Token, Type, token};
+
+use super::Item;
+
+/// An `impl` block, as it was written.
+pub(crate) struct Impl {
+    /// Outer and inner attributes.
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) unsafety: Option<Token![unsafe]>,
+    pub(crate) impl_token: Token![impl],
+    pub(crate) generics: Generics,
+    /// The trait that is implemented, and `for`.
+    pub(crate) trait_: Option<(Type, Token![for])>,
+    pub(crate) self_ty: Type,
+    pub(crate) brace: token::Brace,
+    pub(crate) items: Vec<Item<syn::ImplItem>>,
+}
+
+impl Parse for Impl {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let mut attrs = input.call(Attribute::parse_outer)?;
+        let unsafety = input.parse()?;
+        let impl_token = input.parse()?;
+        let mut generics: Generics = input.parse()?;
+        let first: Type = input.parse()?;
+        let (trait_, self_ty) = match input.parse::<Option<Token![for]>>()? {
+            Some(token) => (Some((first, token)), input.parse()?),
+            None => (None, first),
+        };
+        generics.where_clause = input.parse()?;
+        let content;
+        let brace = syn::braced!(content in input);
+        attrs.extend(content.call(Attribute::parse_inner)?);
+        let mut items = Vec::new();
+        while !content.is_empty() {
+            items.push(content.parse()?);
+        }
+        Ok(Self {
+            attrs,
+            unsafety,
+            impl_token,
+            generics,
+            trait_,
+            self_ty,
+            brace,
+            items,
+        })
+    }
+}
+
+impl ToTokens for Impl {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let is_outer = |attr: &&Attribute| matches!(attr.style, AttrStyle::Outer);
+        tokens.append_all(self.attrs.iter().filter(is_outer));
+        self.unsafety.to_tokens(tokens);
+        self.impl_token.to_tokens(tokens);
+        self.generics.to_tokens(tokens);
+        if let Some((trait_, for_token)) = &self.trait_ {
+            trait_.to_tokens(tokens);
+            for_token.to_tokens(tokens);
+        }
+        self.self_ty.to_tokens(tokens);
+        self.generics.where_clause.to_tokens(tokens);
+        self.brace.surround(tokens, |tokens| {
+            tokens.append_all(self.attrs.iter().filter(|attr| !is_outer(attr)));
+            tokens.append_all(&self.items);
+        });
+    }
+}
