@@ -21,7 +21,7 @@ pub(crate) enum Annotated {
     /// Functions of a module.
     Module(Module),
     /// A stateful service.
-    Service(Impl),
+    Service(Box<Impl>),
     /// Functions that a worker implements elsewhere.
     Interface(Trait),
 }
@@ -33,7 +33,7 @@ impl Parse for Annotated {
         ahead.parse::<Visibility>()?;
         ahead.parse::<Option<Token![unsafe]>>()?;
         if ahead.peek(Token![impl]) {
-            input.parse().map(Self::Service)
+            input.parse().map(Box::new).map(Self::Service)
         } else if ahead.peek(Token![trait]) {
             input.parse().map(Self::Interface)
         } else {

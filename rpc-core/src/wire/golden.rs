@@ -350,6 +350,11 @@ fn frames_of_calls(checks: &mut Checks) {
         },
     );
     checks.value("shutdown", Frame::Shutdown);
+    checks.value(
+        "call-of-an-instance",
+        Frame::Call(call(4, None, &7u64.to_le_bytes())),
+    );
+    checks.value("dropped", Frame::Dropped { instance: 7 });
 }
 
 fn failures(checks: &mut Checks) {
@@ -370,6 +375,10 @@ fn failures(checks: &mut Checks) {
     checks.value(
         "failure-not-returned",
         Failure::NotReturned { reason: reason() },
+    );
+    checks.value(
+        "failure-unknown-instance",
+        Failure::UnknownInstance { instance: 7 },
     );
 }
 

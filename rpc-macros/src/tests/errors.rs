@@ -274,20 +274,12 @@ fn modules() {
         &["`#[remote_module]` cannot see the functions"],
     );
     assert_messages(
-        &item(quote!(impl M {})),
-        &["`#[remote_module]` on an `impl` or a `trait`"],
-    );
-    assert_messages(
-        &item(quote!(
-            unsafe trait M {}
-        )),
-        &["`#[remote_module]` on an `impl` or a"],
-    );
-    assert_messages(
         &item(quote!(
             struct M;
         )),
-        &["`#[remote_module]` belongs on an inline module"],
+        &[
+            "`#[remote_module]` belongs on an inline module of functions, `mod name { pub fn .. }`, on",
+        ],
     );
     assert_messages(
         &item(quote!(
@@ -304,7 +296,7 @@ fn modules() {
                 }
             ),
         )),
-        &["`#[remote_module]` takes no arguments"],
+        &["the one argument of `#[remote_module]` is"],
     );
     assert_messages(
         &module(quote! { pub fn f() {} #[returns(ndarray)] fn g(#[ndarray] x: A) {} }),
@@ -405,5 +397,339 @@ fn schemas() {
             }
         )),
         none,
+    );
+}
+
+/// What is said of an `impl` with these items.
+fn service(items: proc_macro2::TokenStream) -> Vec<String> {
+    messages(expand::remote_module(
+        quote!(),
+        quote!(impl Detector { pub fn new() -> Self {} #items }),
+    ))
+}
+
+#[test]
+fn services() {
+    let item = |item| messages(expand::remote_module(quote!(), item));
+    for (items, message) in [
+        (
+            quote!(
+                pub fn f(&mut self) {}
+            ),
+            "calls of an instance run at the same time",
+        ),
+        (
+            quote!(
+                pub fn f(self) {}
+            ),
+            "an instance stays in its worker, where other calls",
+        ),
+        (
+            quote!(
+                pub fn f(mut self) {}
+            ),
+            "an instance stays in its worker, where other calls",
+        ),
+        (
+            quote!(
+                pub fn f(self: Arc<Self>) {}
+            ),
+            "a method borrows its instance from the worker",
+        ),
+        (
+            quote!(
+                pub fn f(&'static self) {}
+            ),
+            "a method borrows its instance for the call",
+        ),
+        (
+            quote!(
+                pub fn f(other: Self) {}
+            ),
+            "an instance stays in its worker, and only",
+        ),
+        (
+            quote!(
+                pub fn f(other: &Detector) {}
+            ),
+            "an instance stays in its worker, and only",
+        ),
+        (
+            quote!(
+                pub fn f(sides: [f32; Self::N]) {}
+            ),
+            "`Self` is another type in the stub",
+        ),
+        (
+            quote!(
+                pub fn f() -> Option<Self> {}
+            ),
+            "an instance stays in its worker, and only",
+        ),
+        (
+            quote!(
+                pub fn f() -> Result<u8, Self> {}
+            ),
+            "an instance stays in its worker, and only",
+        ),
+        (
+            quote!(
+                pub fn f() -> Result<Self, Self> {}
+            ),
+            "an instance stays in its worker, and only",
+        ),
+        (
+            quote!(
+                pub fn f(&self) -> Self {}
+            ),
+            "a method makes no new instance",
+        ),
+        (
+            quote!(
+                pub fn blocking(&self) {}
+            ),
+            "`Client::blocking` gives",
+        ),
+        (
+            quote!(
+                pub const MODULE: u8 = 0;
+            ),
+            "`#[remote_module]` adds a constant",
+        ),
+        (
+            quote!(
+                fn f(#[ndarray] x: ArrayView1<'_, u8>) {}
+            ),
+            "only a `pub fn`",
+        ),
+    ] {
+        assert_messages(&service(items), &[message]);
+    }
+    for (whole, message) in [
+        (
+            quote!(impl Detector {}),
+            "there is nothing to call in this `impl`",
+        ),
+        (
+            quote!(impl Detector { pub fn f(&self) {} }),
+            "nobody could call its methods",
+        ),
+        (
+            quote!(impl Default for Detector { pub fn f() {} }),
+            "`#[remote_module]` stands on a trait",
+        ),
+        (
+            quote!(
+                impl<T> Detector<T> {
+                    pub fn f() {}
+                }
+            ),
+            "a service cannot be generic",
+        ),
+        (
+            quote!(impl Detector<u8> { pub fn f() {} }),
+            "a service is called by its type's name, which",
+        ),
+        (
+            quote!(
+                impl (u8, u8) {
+                    pub fn f() {}
+                }
+            ),
+            "a service is called by its type's name: wrap",
+        ),
+        (
+            quote!(impl Detector where u8: Copy { pub fn f() {} }),
+            "a service has nothing for a `where`",
+        ),
+    ] {
+        assert_messages(&item(whole), &[message]);
+    }
+    let none: &[&str] = &[];
+    for fine in [
+        quote!(
+            pub fn f(&self, x: u8) -> Result<(), Error> {}
+        ),
+        quote!(
+            pub async fn other() -> io::Result<Self> {}
+        ),
+        quote!(
+            pub fn other() -> Result<Detector, Error> {}
+        ),
+        quote!(
+            pub const N: usize = 1;
+            type T = u8;
+            fn private(self) -> Self {}
+        ),
+    ] {
+        assert_messages(&service(fine), none);
+    }
+}
+
+#[test]
+fn interfaces() {
+    let item = |item| messages(expand::remote_module(quote!(), item));
+    for (whole, message) in [
+        (
+            quote!(
+                trait T {}
+            ),
+            "there is nothing to call in this trait",
+        ),
+        (
+            quote!(
+                trait T {
+                    fn f() {}
+                }
+            ),
+            "an interface says what can be called",
+        ),
+        (
+            quote!(
+                trait T {
+                    fn f();
+                    type A;
+                }
+            ),
+            "both processes must agree on one type",
+        ),
+        (
+            quote!(
+                trait T {
+                    fn f();
+                    const N: usize;
+                }
+            ),
+            "a host cannot read a constant",
+        ),
+        (
+            quote!(
+                trait T {
+                    fn f();
+                    more!();
+                }
+            ),
+            "an interface has functions alone",
+        ),
+        (
+            quote!(
+                trait T<A> {
+                    fn f();
+                }
+            ),
+            "an interface cannot be generic",
+        ),
+        (
+            quote!(
+                trait T: Clone {
+                    fn f();
+                }
+            ),
+            "a host has nothing of what a supertrait",
+        ),
+        (
+            quote!(
+                trait T where
+                    u8: Copy,
+                {
+                    fn f();
+                }
+            ),
+            "an interface has nothing for a `where`",
+        ),
+        (
+            quote!(
+                unsafe trait T {
+                    fn f();
+                }
+            ),
+            "a caller in another process cannot keep",
+        ),
+        (
+            quote!(
+                trait T {
+                    fn f(&self);
+                }
+            ),
+            "nobody could call its methods",
+        ),
+        (
+            quote!(
+                trait T {
+                    fn f(&mut self);
+                }
+            ),
+            "calls of an instance run at the same time",
+        ),
+        (
+            quote!(
+                trait T {
+                    fn f<A>(a: A);
+                }
+            ),
+            "a remote function cannot be generic",
+        ),
+        (
+            quote!(
+                trait T {
+                    fn f() -> Option<Self>;
+                }
+            ),
+            "an instance stays in its worker, and only",
+        ),
+    ] {
+        assert_messages(&item(whole), &[message]);
+    }
+    let none: &[&str] = &[];
+    assert_messages(
+        &item(quote!(
+            pub trait T {
+                fn new() -> Result<Self, E>;
+                async fn f(&self) -> u8;
+                fn g();
+            }
+        )),
+        none,
+    );
+}
+
+#[test]
+fn names_on_the_wire() {
+    let named = |arguments| {
+        messages(expand::remote_module(
+            arguments,
+            quote!(
+                mod m {
+                    pub fn f() {}
+                }
+            ),
+        ))
+    };
+    let none: &[&str] = &[];
+    assert_messages(&named(quote!(name = "other")), none);
+    assert_messages(
+        &named(quote!(name = "two words")),
+        &["a module's name on the wire is an identifier"],
+    );
+    assert_messages(
+        &named(quote!(name = 1)),
+        &["the one argument of `#[remote_module]` is"],
+    );
+    assert_messages(
+        &named(quote!(name = "a", name = "b")),
+        &["the one argument of `#[remote_module]` is"],
+    );
+    let expanded = expand::remote_module(
+        quote!(name = "other"),
+        quote!(
+            mod m {
+                pub fn f() {}
+            }
+        ),
+    );
+    assert!(
+        expanded
+            .to_string()
+            .contains("const MODULE : & 'static str = \"other\"")
     );
 }

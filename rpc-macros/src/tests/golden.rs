@@ -29,6 +29,20 @@ fn aliases() {
 }
 
 #[test]
+fn service() {
+    check("service", |item| {
+        expand::remote_module(TokenStream::new(), item)
+    });
+}
+
+#[test]
+fn interface() {
+    check("interface", |item| {
+        expand::remote_module(quote::quote!(name = "nuclei"), item)
+    });
+}
+
+#[test]
 fn schema_struct() {
     check("schema_struct", schema::derive);
 }

@@ -140,6 +140,12 @@ pub fn tarpc(message: &[u8]) -> Vec<u8> {
     Bytes::new().u32(12).run(message).done()
 }
 
+/// Says that an instance is no longer needed.
+#[must_use]
+pub fn dropped(instance: u64) -> Vec<u8> {
+    Bytes::new().u32(13).u64(instance).done()
+}
+
 /// A frame that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of docs/wire.md")]
@@ -198,6 +204,9 @@ pub enum Frame {
     Tarpc {
         message: Vec<u8>,
     },
+    Dropped {
+        instance: u64,
+    },
 }
 
 /// Why a call has no result.
@@ -219,6 +228,9 @@ pub enum Failure {
     },
     NotReturned {
         reason: String,
+    },
+    UnknownInstance {
+        instance: u64,
     },
 }
 
@@ -323,6 +335,9 @@ impl Frame {
             12 => Self::Tarpc {
                 message: reader.run(),
             },
+            13 => Self::Dropped {
+                instance: reader.u64(),
+            },
             other => panic!("there is no frame {other}"),
         }
     }
@@ -368,6 +383,9 @@ impl Failure {
             },
             5 => Self::NotReturned {
                 reason: reader.string(),
+            },
+            6 => Self::UnknownInstance {
+                instance: reader.u64(),
             },
             other => panic!("there is no failure {other}"),
         }

@@ -121,13 +121,13 @@ pub(crate) async fn an_unread_reply_leaves_nothing(setting: Setting) -> TestResu
     let dropped = gates.make("dropped");
     let mut call = Box::pin(client.watched(dropped.clone()));
     let context = &mut Context::from_waker(Waker::noop());
-    // It may be answered already, but not before it was sent.
-    assert!(call.as_mut().poll(context).is_pending());
+    // Polled once, it is sent; seldom, it is answered at once.
+    let answered = call.as_mut().poll(context);
     // The reply arrives, and nobody looks at it.
     while worker.n_calls_in_flight() > 0 {
         tokio::task::yield_now().await;
     }
-    drop(call);
+    drop((call, answered));
     pass(&dropped).await;
     Ok(())
 }

@@ -7,6 +7,7 @@ mod failures;
 mod frames;
 mod handles;
 mod inline;
+mod instances;
 mod over_tarpc;
 mod segments;
 mod session;

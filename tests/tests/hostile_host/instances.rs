@@ -1,0 +1,115 @@
+//! Instances: those that aren't there, and the end of those that are.
+
+use super::*;
+
+/// A host for which the worker keeps one instance, and its number.
+fn keeping_one() -> (Host, u64) {
+    let host = Host::greeted(WORKER);
+    let number = construct(&host, 1, "kept");
+    (host, number)
+}
+
+/// Constructs a keeper by call `call`.
+fn construct(host: &Host, call: u64, label: &str) -> u64 {
+    host.call(call, "keeper.new", &[], &Bytes::new().run(label).done());
+    let returned = host.result(call);
+    let mut reader = Reader::new(&returned);
+    assert_eq!(reader.u32(), 0, "the variant of `Ok`");
+    let number = reader.u64();
+    reader.end();
+    number
+}
+
+/// The body of a method's call without other arguments.
+fn of(instance: u64) -> Vec<u8> {
+    Bytes::new().u64(instance).done()
+}
+
+#[test]
+fn numbers_are_never_used_twice() {
+    let (host, first) = keeping_one();
+    host.send(&frame::dropped(first));
+    let second = construct(&host, 2, "second");
+    assert_ne!(first, second);
+    host.call(3, "keeper.label", &[], &of(second));
+    assert_eq!(host.result(3), Bytes::new().run("second").done());
+    host.shut_down();
+}
+
+#[test]
+fn a_call_of_an_unknown_instance_fails() {
+    let (host, number) = keeping_one();
+    let beyond = number + 1;
+    host.call(2, "keeper.label", &[], &of(beyond));
+    assert_eq!(
+        host.failure(2),
+        Failure::UnknownInstance { instance: beyond }
+    );
+    // It is told before anything is said of the arguments.
+    host.call(3, "keeper.wait", &[], &of(beyond));
+    assert_eq!(
+        host.failure(3),
+        Failure::UnknownInstance { instance: beyond }
+    );
+    host.assert_alive();
+}
+
+#[test]
+fn a_call_of_another_services_instance_fails() {
+    let (host, number) = keeping_one();
+    let body = Bytes::new().u64(number).u64(1).done();
+    host.call(2, "tally.add", &[], &body);
+    assert_eq!(
+        host.failure(2),
+        Failure::UnknownInstance { instance: number }
+    );
+    host.assert_alive();
+}
+
+#[test]
+fn a_method_without_an_instance_fails() {
+    let (host, _) = keeping_one();
+    host.call(2, "keeper.label", &[], &[1, 2, 3]);
+    let Failure::BadArgument { argument, .. } = host.failure(2) else {
+        panic!("the argument is missing");
+    };
+    assert_eq!(argument, "self");
+    host.assert_alive();
+}
+
+#[test]
+fn a_call_before_the_drop_runs_and_one_after_it_fails() {
+    let (host, number) = keeping_one();
+    let gates = Bytes::new().u64(number).run("/no/gate").run("/no/gate");
+    host.call(2, "keeper.wait", &[], &gates.done());
+    host.send(&frame::dropped(number));
+    assert_eq!(host.result(2), Bytes::new().run("kept").done());
+    host.call(3, "keeper.label", &[], &of(number));
+    assert_eq!(
+        host.failure(3),
+        Failure::UnknownInstance { instance: number }
+    );
+    host.shut_down();
+}
+
+#[test]
+fn dropping_what_isnt_there_is_a_violation() {
+    let (host, number) = keeping_one();
+    host.send(&frame::dropped(number));
+    host.send(&frame::dropped(number));
+    host.assert_violation(&format!("dropped instance {number}, which isn't there"));
+    let host = Host::greeted(WORKER);
+    host.send(&frame::dropped(u64::MAX));
+    host.assert_violation(&format!("dropped instance {}, which isn't there", u64::MAX));
+}
+
+#[test]
+fn a_constructors_error_keeps_nothing() {
+    let host = Host::greeted(WORKER);
+    host.call(1, "keeper.new", &[], &Bytes::new().run("").done());
+    assert_eq!(host.result(1), Bytes::new().u32(1).u32(0).done());
+    // Had it been kept, it would be the first.
+    host.call(2, "keeper.label", &[], &of(1));
+    assert_eq!(host.failure(2), Failure::UnknownInstance { instance: 1 });
+    host.shut_down();
+}
