@@ -207,6 +207,8 @@ pub use segment::{
     SegmentView, SegmentViewMut, SharedCell, SharedCells, ShmExhausted, Shortage, memory_budget,
     pool_usage, set_memory_budget, set_pool_capacity, trim_pool,
 };
+#[cfg(feature = "posix-shm")]
+pub use segment::{ForeignError, ForeignSegment};
 pub use tensor::{
     CopyError, DType, Element, FrozenTensor, NotContiguous, NpyError, RecoverError, Tensor,
     Tensor0, Tensor1, Tensor2, Tensor3, Tensor4, Tensor5, Tensor6, TensorD, TensorView,

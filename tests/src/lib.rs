@@ -8,6 +8,7 @@ pub mod by_hand;
 pub mod gate;
 pub mod limits;
 pub mod modules;
+pub mod named;
 pub mod python;
 pub mod services;
 pub mod setting;

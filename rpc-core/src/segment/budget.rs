@@ -52,6 +52,14 @@ pub enum Shortage {
     Descriptors(io::Error),
     /// The kernel could not reserve the pages.
     Reservation(io::Error),
+    /// `/dev/shm`, where named segments lie, is full.
+    #[cfg(feature = "posix-shm")]
+    NamedSegments {
+        /// The size of `/dev/shm`.
+        size_bytes: u64,
+        /// What is free of it.
+        free_bytes: u64,
+    },
     /// The pages could not be mapped (`ulimit -v`, or too many mappings).
     Mapping(io::Error),
 }
@@ -75,6 +83,16 @@ impl fmt::Display for Shortage {
             Self::Reservation(error) => {
                 write!(f, "the kernel could not reserve the pages ({error})")
             }
+            #[cfg(feature = "posix-shm")]
+            Self::NamedSegments {
+                size_bytes,
+                free_bytes,
+            } => write!(
+                f,
+                "/dev/shm, where named segments lie, has {free_bytes} of {size_bytes} bytes left: \
+                 remove what is no longer needed there, or mount it larger \
+                 (`mount -o remount,size=..`, `docker run --shm-size`)"
+            ),
             Self::Mapping(error) => write!(
                 f,
                 "the pages could not be mapped ({error}): raise `ulimit -v` (RLIMIT_AS), or drop tensors"

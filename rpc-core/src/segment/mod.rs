@@ -18,6 +18,8 @@ pub(crate) mod extent;
 pub(crate) mod lease;
 pub(crate) mod mapping;
 pub(crate) mod memfd;
+#[cfg(feature = "posix-shm")]
+pub(crate) mod named;
 pub(crate) mod pool;
 mod raw;
 pub(crate) mod shared;
@@ -27,5 +29,7 @@ pub use backing::SegmentIdentity;
 pub use budget::{ShmExhausted, Shortage, memory_budget, set_memory_budget};
 pub use cell::{SharedCell, SharedCells};
 pub use lease::AccessError;
+#[cfg(feature = "posix-shm")]
+pub use named::{ForeignError, ForeignSegment};
 pub use pool::{PoolUsage, pool_usage, set_pool_capacity, trim_pool};
 pub use raw::{NotAligned, Segment, SegmentView, SegmentViewMut};

@@ -9,6 +9,7 @@ use reedbed::Worker;
 use reedbed_tests::gate::Gates;
 use reedbed_tests::limits;
 use reedbed_tests::modules::{control, values};
+use reedbed_tests::named;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -22,6 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ["replaced"] => replaced().await,
         ["library", library] => echo(&Worker::spawn_library(library).await?).await,
         ["under-limits", worker, limit] => limits::run(worker, limit).await,
+        ["named", ref arguments @ ..] => named::run(arguments),
         _ => Err("see the source for what to say".into()),
     }
 }

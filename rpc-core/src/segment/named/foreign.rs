@@ -1,0 +1,608 @@
+//! Memory that is shared with programs which know nothing of this crate.
+//!
+//! The crate `shared_memory` makes, opens and maps the segments; what it doesn't do is done here:
+//! pages are reserved when a segment is made, nobody unlinks what another owns, and bytes are
+//! copied through the descriptor. This file has unsafe code.
+//!
+//! # Invariants
+//! 1. `mapping` maps `len` bytes of the file, readable and writable, as long as the value lives.
+//! 2. Other programs may write the bytes at any moment, so nothing here makes a reference to them
+//!    but to atomics (which may change), or for a caller who vouches that nobody writes.
+//! 3. Whoever owns the file may shorten it. An access behind its end is a signal (SIGBUS), which
+//!    ends the process and reads or writes nothing.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+
+use ndarray::{Dimension, IntoDimension, Ix1};
+use rustix::fs::{FallocateFlags, OFlags};
+use shared_memory::{Shmem, ShmemConf, ShmemError};
+
+use super::error::ForeignError;
+use super::{new_name, path, shortage};
+use crate::segment::atomic::Atomic;
+use crate::segment::backing::SegmentIdentity;
+use crate::segment::budget::{Reservation, ShmExhausted};
+use crate::tensor::{Element, Tensor, TensorView};
+
+/// The longest name of a file.
+const NAME_BYTES: usize = 255;
+
+/// A named segment of shared memory (`shm_open`, a file in `/dev/shm`) that a program which knows
+/// nothing of Reedbed uses too, such as Python's `multiprocessing.shared_memory`.
+///
+/// Nobody leases its bytes to anybody: the other program reads and writes them when it likes. So
+/// there are no slices of it in safe code. [`read_into`](Self::read_into) and
+/// [`write_from`](Self::write_from) copy, [`to_tensor`](Self::to_tensor) and
+/// [`export`](Self::export) copy whole arrays, and [`atomic`](Self::atomic) gives single values that
+/// both programs use at once. What the bytes mean, and when they are complete, is for the two
+/// programs to agree on.
+///
+/// Who makes a segment unlinks its name, by dropping it; who opens one never does.
+///
+/// ```
+/// use reedbed::{ForeignSegment, Tensor, ndarray::{Ix1, array}};
+///
+/// // One program (Python: `SharedMemory(name)`, `numpy.ndarray((3,), float, shm.buf)`) ..
+/// let exported = ForeignSegment::export(Tensor::from(array![1.0, 2.0, 4.0]).tensor_view())?;
+/// // .. and another one.
+/// let opened = ForeignSegment::open(exported.name())?;
+/// let copy: Tensor<f64, Ix1> = opened.to_tensor(3)?;
+/// assert_eq!(copy.view()?.sum(), 7.0);
+///
+/// drop(exported);
+/// assert!(ForeignSegment::open(opened.name()).is_err(), "who made it has unlinked it");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Files that shrink
+///
+/// The other program may shorten the file, which can't be prevented. Copies go through the file's
+/// descriptor and report that as an error. Access through the mapping (by `atomic` and the unsafe
+/// methods) is ended by the signal SIGBUS then; only use it with a program that doesn't do that.
+pub struct ForeignSegment {
+    name: String,
+    file: File,
+    mapping: Shmem,
+    len: usize,
+    identity: SegmentIdentity,
+    /// The process that unlinks the name when it drops this value; none for what others made.
+    unlinker: Option<u32>,
+    /// Counted only where the segment was made.
+    _reservation: Option<Reservation>,
+}
+
+// SAFETY: the mapping belongs to the process, not to a thread, and its bytes are reached by atomics,
+// or by whoever vouches for more (invariants 1 and 2).
+unsafe impl Send for ForeignSegment {}
+// SAFETY: as for `Send`; what takes `&self` copies through the descriptor, which the kernel orders,
+// or gives atomics.
+unsafe impl Sync for ForeignSegment {}
+
+impl ForeignSegment {
+    /// Opens a segment that another program made. Its name stays that program's to unlink.
+    ///
+    /// Names are those of `shm_open`: one slash at the beginning may be there or not.
+    ///
+    /// # Errors
+    /// `Name`, `Vanished`, `Denied`, `Empty` and `System` of [`ForeignError`].
+    pub fn open(name: &str) -> Result<Self, ForeignError> {
+        let name = valid(name)?;
+        let file = open_file(name)?;
+        let refused = |error| system(name, error);
+        let (len, identity) = stat(&file).map_err(refused)?;
+        if len == 0 {
+            return Err(ForeignError::Empty {
+                name: name.to_owned(),
+            });
+        }
+        let mapping = ShmemConf::new().os_id(name).open();
+        let mapping = mapping.map_err(|error| refusal(name, error))?;
+        // Both were found by name: make sure that it named one file all the while.
+        let is_same = identity_of(name).is_some_and(|now| now == identity);
+        if !is_same || mapping.len() != len {
+            return Err(ForeignError::Vanished {
+                name: name.to_owned(),
+            });
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            file,
+            mapping,
+            len,
+            identity,
+            unlinker: None,
+            _reservation: None,
+        })
+    }
+
+    /// Makes a segment of `len_bytes` bytes, all zero, under a name that is made up for it. Its
+    /// pages are reserved.
+    ///
+    /// The name is unlinked when the value is dropped, when the process exits, and, if it is
+    /// killed, when the next process of this user makes one.
+    ///
+    /// # Errors
+    /// `Empty` and `System` of [`ForeignError`], and `Exhausted` where the memory can't be had:
+    /// beyond this process's budget, or the size of `/dev/shm`.
+    pub fn create(len_bytes: usize) -> Result<Self, ForeignError> {
+        let name = new_name().map_err(|error| system("", error))?;
+        Self::create_named(&name, len_bytes)
+    }
+
+    /// As [`create`](Self::create), under a name of the caller's. If the process is killed, the name
+    /// stays: nobody can tell whether another program still wants it.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and `Name` and `Exists`.
+    pub fn create_named(name: &str, len_bytes: usize) -> Result<Self, ForeignError> {
+        let name = valid(name)?;
+        if len_bytes == 0 {
+            return Err(ForeignError::Empty {
+                name: name.to_owned(),
+            });
+        }
+        let reservation = Reservation::new(len_bytes)?;
+        let mapping = ShmemConf::new().os_id(name).size(len_bytes).create();
+        let mut mapping = mapping.map_err(|error| refusal(name, error))?;
+        let reserved = open_file(name).and_then(|file| {
+            reserve(&file, len_bytes)?;
+            let (_, identity) = stat(&file).map_err(|error| system(name, error))?;
+            Ok((file, identity))
+        });
+        // On an error it is unlinked by its maker, the crate; later by ours, which looks twice.
+        let (file, identity) = reserved?;
+        mapping.set_owner(false);
+        Ok(Self {
+            name: name.to_owned(),
+            file,
+            mapping,
+            len: len_bytes,
+            identity,
+            unlinker: Some(std::process::id()),
+            _reservation: Some(reservation),
+        })
+    }
+
+    /// Copies the elements of a tensor, or of a view of one, into a segment that is made for them,
+    /// in row-major order.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and `Access` while the elements can't be read.
+    pub fn export<A: Element, D: Dimension>(
+        elements: TensorView<'_, A, D>,
+    ) -> Result<Self, ForeignError> {
+        let n_elements: usize = elements.shape().iter().product();
+        elements.view()?;
+        let segment = Self::create(n_elements * size_of::<A>())?;
+        let place = At {
+            segment: &segment,
+            offset: 0,
+        };
+        elements
+            .write_raw(place)
+            .map_err(|error| system(&segment.name, error))?;
+        Ok(segment)
+    }
+
+    /// Returns the name, without a slash: what Python's `SharedMemory(name)` takes.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the number of bytes that there were when it was opened.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.len
+    }
+
+    /// Returns the device and inode of the shared memory, equal in every process.
+    #[must_use]
+    pub fn identity(&self) -> SegmentIdentity {
+        self.identity
+    }
+
+    /// Copies bytes out of the segment, from `offset_bytes` on. What another program writes
+    /// meanwhile may be among them in part.
+    ///
+    /// # Errors
+    /// `OutOfRange`, `Shortened` and `System` of [`ForeignError`].
+    pub fn read_into(&self, offset_bytes: usize, target: &mut [u8]) -> Result<(), ForeignError> {
+        self.check_range(offset_bytes, target.len())?;
+        // By the descriptor, not by the mapping: where the file ends too early it is an error.
+        self.file
+            .read_exact_at(target, offset_bytes as u64)
+            .map_err(|error| self.copy_error(error))
+    }
+
+    /// Copies bytes into the segment, from `offset_bytes` on.
+    ///
+    /// # Errors
+    /// `OutOfRange`, `Shortened` and `System` of [`ForeignError`].
+    pub fn write_from(&self, offset_bytes: usize, source: &[u8]) -> Result<(), ForeignError> {
+        self.check_range(offset_bytes, source.len())?;
+        // The kernel would make the file longer again, where its owner has shortened it.
+        self.check_length()?;
+        self.file
+            .write_all_at(source, offset_bytes as u64)
+            .map_err(|error| self.copy_error(error))
+    }
+
+    /// Copies the elements at the beginning of the segment into a tensor, which can be lent to
+    /// workers. They are those of a row-major array of `shape`.
+    ///
+    /// # Errors
+    /// `OutOfRange`, `Shortened`, `Invalid`, `Exhausted` and `System` of [`ForeignError`].
+    pub fn to_tensor<A: Element, S: IntoDimension>(
+        &self,
+        shape: S,
+    ) -> Result<Tensor<A, S::Dim>, ForeignError> {
+        let shape = shape.into_dimension();
+        let n_elements = shape.size_checked();
+        let len = n_elements.and_then(|n| n.checked_mul(size_of::<A>()));
+        let len = len.unwrap_or(usize::MAX);
+        self.check_range(0, len)?;
+        let mut bytes = Tensor::<u8, Ix1>::uninit(len)?;
+        self.read_into(0, bytes.located_mut().bytes_of_run_mut()?)?;
+        let invalid = || ForeignError::Invalid {
+            name: self.name.clone(),
+        };
+        crate::Segment::from_bytes(bytes)
+            .into_tensor(shape)
+            .map_err(|_| invalid())
+    }
+
+    /// Returns a value in the segment that both programs read and write at once, as std's atomic.
+    ///
+    /// # Errors
+    /// `OutOfRange`, `NotAligned` and `Shortened` of [`ForeignError`].
+    pub fn atomic<T: Atomic>(&self, offset_bytes: usize) -> Result<&T::Cell, ForeignError> {
+        self.check_range(offset_bytes, size_of::<T>())?;
+        self.check_length()?;
+        if !offset_bytes.is_multiple_of(size_of::<T>()) {
+            return Err(ForeignError::NotAligned {
+                name: self.name.clone(),
+                offset_bytes,
+                dtype: T::DTYPE,
+            });
+        }
+        let place = self.mapping.as_ptr().wrapping_add(offset_bytes);
+        // SAFETY: the value lies in the mapping, which lives as long as `self` (invariant 1), at a
+        // multiple of its size, counted from the start of a page; an atomic is valid for any bytes,
+        // however they change (invariant 2).
+        Ok(unsafe { &*place.cast::<T::Cell>() })
+    }
+
+    /// Borrows the bytes.
+    ///
+    /// # Safety
+    /// As long as the result lives, no program writes the segment, and none shortens it.
+    #[must_use]
+    pub unsafe fn as_bytes(&self) -> &[u8] {
+        // SAFETY: the mapping has these bytes (invariant 1), and the caller vouches that nobody
+        // writes them.
+        unsafe { self.mapping.as_slice() }
+    }
+
+    /// Borrows the bytes for writing.
+    ///
+    /// # Safety
+    /// As long as the result lives, no other program reads or writes the segment, none shortens it,
+    /// and no other value of this process that was opened by its name is used.
+    #[must_use]
+    pub unsafe fn as_bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: the mapping has these bytes (invariant 1), and the caller vouches that nobody else
+        // reads or writes them.
+        unsafe { self.mapping.as_slice_mut() }
+    }
+
+    /// Leaves the name to others: dropping the value no longer unlinks it. (A name that was made up
+    /// is unlinked all the same when this process has ended.)
+    #[must_use]
+    pub fn leave(mut self) -> String {
+        self.unlinker = None;
+        self.name.clone()
+    }
+
+    fn check_range(&self, offset_bytes: usize, len: usize) -> Result<(), ForeignError> {
+        let end_bytes = offset_bytes.saturating_add(len);
+        if end_bytes <= self.len {
+            return Ok(());
+        }
+        Err(ForeignError::OutOfRange {
+            name: self.name.clone(),
+            offset_bytes,
+            end_bytes,
+            len_bytes: self.len,
+        })
+    }
+
+    /// Checks that the file is as long as it was. It may be shortened a moment later.
+    fn check_length(&self) -> Result<(), ForeignError> {
+        let (now, _) = stat(&self.file).map_err(|error| system(&self.name, error))?;
+        if now >= self.len {
+            return Ok(());
+        }
+        Err(ForeignError::Shortened {
+            name: self.name.clone(),
+            len_bytes: self.len,
+            end_bytes: now,
+        })
+    }
+
+    fn copy_error(&self, error: io::Error) -> ForeignError {
+        match (error.kind(), self.check_length()) {
+            (io::ErrorKind::UnexpectedEof, Err(shortened)) => shortened,
+            _ => system(&self.name, error),
+        }
+    }
+}
+
+impl Drop for ForeignSegment {
+    fn drop(&mut self) {
+        // A forked child doesn't unlink what is its parent's; and what has the name now may be
+        // another program's.
+        let is_ours = self.unlinker == Some(std::process::id())
+            && identity_of(&self.name) == Some(self.identity);
+        if is_ours {
+            let _ = fs::remove_file(path(&self.name));
+        }
+    }
+}
+
+impl fmt::Debug for ForeignSegment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ForeignSegment")
+            .field("name", &self.name)
+            .field("len_bytes", &self.len)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Writes from a place in a segment on.
+struct At<'a> {
+    segment: &'a ForeignSegment,
+    offset: usize,
+}
+
+impl Write for At<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.segment
+            .write_from(self.offset, bytes)
+            .map_err(io::Error::other)?;
+        self.offset += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Checks a name, and takes the slash off that it may begin with.
+fn valid(name: &str) -> Result<&str, ForeignError> {
+    let stem = name.strip_prefix('/').unwrap_or(name);
+    let reason = match stem {
+        "" => "it is empty",
+        "." | ".." => "it means a folder",
+        _ if stem.contains('/') => "it has a slash inside",
+        _ if stem.contains('\0') => "it has a zero byte",
+        _ if stem.len() > NAME_BYTES => "it is longer than 255 bytes",
+        _ => return Ok(stem),
+    };
+    let name = name.to_owned();
+    Err(ForeignError::Name { name, reason })
+}
+
+fn open_file(name: &str) -> Result<File, ForeignError> {
+    // A link, or a pipe that nobody reads, must not hold this process up.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path(name));
+    opened.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => ForeignError::Vanished {
+            name: name.to_owned(),
+        },
+        io::ErrorKind::PermissionDenied => ForeignError::Denied {
+            name: name.to_owned(),
+            owner: fs::symlink_metadata(path(name)).map_or(u32::MAX, |file| file.uid()),
+            user: rustix::process::geteuid().as_raw(),
+        },
+        _ => system(name, error),
+    })
+}
+
+/// Reserves the pages, so that nobody's access faults for want of memory.
+fn reserve(file: &File, len: usize) -> Result<(), ForeignError> {
+    rustix::io::retry_on_intr(|| {
+        rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len as u64)
+    })
+    .map_err(|error| ShmExhausted::new(len, shortage(error.into())).into())
+}
+
+/// The length and the identity of a segment's file.
+fn stat(file: &File) -> io::Result<(usize, SegmentIdentity)> {
+    let file = file.metadata()?;
+    if !file.is_file() {
+        return Err(io::Error::other("it isn't a file"));
+    }
+    let len = usize::try_from(file.len()).map_err(io::Error::other)?;
+    Ok((len, identity(&file)))
+}
+
+/// The identity of what has a name now.
+fn identity_of(name: &str) -> Option<SegmentIdentity> {
+    fs::symlink_metadata(path(name))
+        .ok()
+        .map(|file| identity(&file))
+}
+
+fn identity(file: &fs::Metadata) -> SegmentIdentity {
+    SegmentIdentity {
+        device: file.dev(),
+        inode: file.ino(),
+    }
+}
+
+fn system(name: &str, source: io::Error) -> ForeignError {
+    ForeignError::System {
+        name: name.to_owned(),
+        source,
+    }
+}
+
+/// The crate's error in our words.
+fn refusal(name: &str, error: ShmemError) -> ForeignError {
+    let source = match error {
+        ShmemError::MappingIdExists => {
+            return ForeignError::Exists {
+                name: name.to_owned(),
+            };
+        }
+        ShmemError::MapCreateFailed(code)
+        | ShmemError::MapOpenFailed(code)
+        | ShmemError::UnknownOsError(code) => io::Error::from_raw_os_error(code.cast_signed()),
+        error => io::Error::other(error),
+    };
+    if source.kind() == io::ErrorKind::NotFound {
+        return ForeignError::Vanished {
+            name: name.to_owned(),
+        };
+    }
+    system(name, source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    #[test]
+    fn bytes_and_atomics_are_the_same_memory() {
+        let made = ForeignSegment::create(64).unwrap();
+        let opened = ForeignSegment::open(&format!("/{}", made.name())).unwrap();
+        assert_eq!(made.identity(), opened.identity());
+        made.write_from(8, &7u64.to_le_bytes()).unwrap();
+        opened.atomic::<u64>(8).unwrap().fetch_add(1, Relaxed);
+        let mut bytes = [0; 8];
+        made.read_into(8, &mut bytes).unwrap();
+        assert_eq!(u64::from_le_bytes(bytes), 8);
+        // SAFETY: nobody else knows the name.
+        assert_eq!(unsafe { opened.as_bytes() }[8], 8);
+        assert_eq!(opened.len_bytes(), 64);
+    }
+
+    #[test]
+    fn who_opens_a_segment_does_not_unlink_it() {
+        let made = ForeignSegment::create(8).unwrap();
+        drop(ForeignSegment::open(made.name()).unwrap());
+        assert!(path(made.name()).exists());
+        let left = made.leave();
+        assert!(path(&left).exists());
+        fs::remove_file(path(&left)).unwrap();
+    }
+
+    #[test]
+    fn a_name_that_is_another_segments_now_is_left_alone() {
+        let made = ForeignSegment::create(8).unwrap();
+        let name = made.name().to_owned();
+        fs::remove_file(path(&name)).unwrap();
+        let other = ForeignSegment::create_named(&name, 16).unwrap();
+        drop(made);
+        assert!(path(&name).exists());
+        drop(other);
+        assert!(!path(&name).exists());
+    }
+
+    #[test]
+    fn elements_outside_or_across_are_refused() {
+        let segment = ForeignSegment::create(16).unwrap();
+        let message = segment.read_into(9, &mut [0; 8]).unwrap_err().to_string();
+        let said = format!("of segment `{}`, which has 16 bytes", segment.name());
+        assert!(
+            message.starts_with("bytes 9 to 17 are outside"),
+            "{message}"
+        );
+        assert!(message.ends_with(&said), "{message}");
+        assert!(segment.write_from(usize::MAX, &[1]).is_err());
+        assert!(segment.to_tensor::<u64, _>((usize::MAX, 2)).is_err());
+        let message = segment.atomic::<u32>(2).unwrap_err().to_string();
+        assert!(
+            message.contains("doesn't begin an element of type u32"),
+            "{message}"
+        );
+        assert!(segment.atomic::<u32>(16).is_err());
+    }
+
+    #[test]
+    fn a_bool_that_is_neither_0_nor_1_is_refused() {
+        let segment = ForeignSegment::create(2).unwrap();
+        segment.write_from(0, &[1, 2]).unwrap();
+        assert!(segment.to_tensor::<bool, _>(1).is_ok());
+        let message = segment.to_tensor::<bool, _>(2).unwrap_err().to_string();
+        assert!(message.contains("neither 0 nor 1"), "{message}");
+    }
+
+    #[test]
+    fn a_shortened_file_is_an_error_and_not_a_signal() {
+        let segment = ForeignSegment::create(8192).unwrap();
+        let opened = ForeignSegment::open(segment.name()).unwrap();
+        segment.file.set_len(100).unwrap();
+        for error in [
+            opened.read_into(4000, &mut [0; 8]).unwrap_err(),
+            opened.write_from(4000, &[0; 8]).unwrap_err(),
+            opened.to_tensor::<u8, _>(8192).unwrap_err(),
+            opened.atomic::<u64>(0).unwrap_err(),
+        ] {
+            let message = error.to_string();
+            let said = "it had 8192 bytes when it was opened, and ends at byte 100 now";
+            assert!(message.contains(said), "{message}");
+        }
+    }
+
+    #[test]
+    fn names_are_checked() {
+        let long = "x".repeat(256);
+        for (name, reason) in [
+            ("", "it is empty"),
+            ("/", "it is empty"),
+            ("..", "it means a folder"),
+            ("a/b", "it has a slash inside"),
+            ("//a", "it has a slash inside"),
+            ("a\0b", "it has a zero byte"),
+            (&long, "it is longer than 255 bytes"),
+        ] {
+            for refused in [
+                ForeignSegment::open(name),
+                ForeignSegment::create_named(name, 8),
+            ] {
+                let message = refused.unwrap_err().to_string();
+                assert!(message.ends_with(reason), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_in_use_and_no_bytes_are_refused() {
+        let segment = ForeignSegment::create(8).unwrap();
+        let name = segment.name();
+        let message = ForeignSegment::create_named(name, 8)
+            .unwrap_err()
+            .to_string();
+        let said = format!("there is a segment called `{name}` already");
+        assert!(message.starts_with(&said), "{message}");
+        assert!(path(name).exists(), "the one that was there stays");
+        let message = ForeignSegment::create(0).unwrap_err().to_string();
+        assert!(message.ends_with("has no bytes"), "{message}");
+        segment.file.set_len(0).unwrap();
+        let message = ForeignSegment::open(name).unwrap_err().to_string();
+        assert!(message.ends_with("has no bytes"), "{message}");
+    }
+}
