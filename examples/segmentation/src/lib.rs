@@ -12,7 +12,8 @@
 //!
 //! 6. [`nuclei`] is the module that a worker serves, [`SegmentationError`] its own error,
 //! 7. [`ways`] are the host's three ways of passing an image and getting its labels,
-//! 8. [`copying`] is a call that copies its argument, to compare with.
+//! 8. [`scikit`] is the same work in Python, by scikit-image,
+//! 9. [`copying`] is a call that copies its argument, to compare with.
 //!
 //! The programs are in `src/bin`: `worker` is a line, `host` the pipeline, `launch` what
 //! `cargo demo` runs.
@@ -29,6 +30,7 @@ mod module;
 pub mod objects;
 pub mod output;
 mod raw;
+pub mod scikit;
 pub mod score;
 pub mod ways;
 

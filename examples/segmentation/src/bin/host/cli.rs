@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
 use segmentation::bundled;
 use segmentation::ways::Way;
 
+use crate::scikit;
 use crate::size::Size;
 
 /// The most workers that make sense to ask for.
@@ -36,6 +37,10 @@ pub(crate) struct Cli {
     /// How images and labels are passed [default: all for one image, in-place for several]
     #[arg(long, value_enum, value_name = "WAY")]
     mode: Option<Mode>,
+    /// Which worker segments; `python` runs scikit-image beside the worker in Rust, in a virtual
+    /// environment that is made the first time
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value = "rust")]
+    worker: Language,
     /// Tile the image to SIZE (64MiB, 2GiB), and compare a call that copies the pixels with one that
     /// shares them; writes nothing
     #[arg(long, value_name = "SIZE", conflicts_with_all = ["crash", "truth", "mode"])]
@@ -58,6 +63,14 @@ enum Mode {
     All,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Language {
+    /// The worker of this package
+    Rust,
+    /// That one, and scikit-image in a Python worker
+    Python,
+}
+
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) enum Task {
@@ -74,6 +87,8 @@ pub(crate) struct Single {
     pub(crate) truth: Option<PathBuf>,
     pub(crate) out: PathBuf,
     pub(crate) ways: Vec<Way>,
+    /// Whether scikit-image is to do the same.
+    pub(crate) has_python: bool,
 }
 
 /// Several images.
@@ -108,6 +123,14 @@ impl Cli {
         if is_bundled {
             images.push(bundled::image());
         }
+        let has_python = self.worker == Language::Python;
+        if has_python
+            && (images.len() > 1 || self.mosaic.is_some() || self.crash || self.mode.is_some())
+        {
+            refuse(
+                "--worker python segments one image, in the ways that Python serves; leave --mode, --mosaic, --crash and further images out",
+            );
+        }
         if let Some(size) = self.mosaic {
             if images.len() > 1 {
                 refuse("--mosaic tiles one image; give one --image, or none for the bundled one");
@@ -126,7 +149,12 @@ impl Cli {
                 image: images.remove(0),
                 truth: self.truth.or_else(|| is_bundled.then(bundled::truth)),
                 out,
-                ways: ways(self.mode.unwrap_or(Mode::All)),
+                ways: if has_python {
+                    scikit::WAYS.to_vec()
+                } else {
+                    ways(self.mode.unwrap_or(Mode::All))
+                },
+                has_python,
             });
         }
         if self.truth.is_some() {

@@ -15,6 +15,7 @@ mod leftovers;
 mod mosaic;
 mod programs;
 mod results;
+mod scikit;
 mod single;
 mod size;
 mod text;

@@ -12,19 +12,20 @@ use segmentation::ways::{Called, Job, Segmented, Way};
 
 use crate::cli::Single;
 use crate::lane::Lane;
-use crate::{Failure, IsComplete, programs, results, text};
+use crate::{Failure, IsComplete, programs, results, scikit, text};
 
 /// The overlaps at which the average precision is told.
 const IOUS: [f64; 2] = [0.5, 0.7];
 
 /// What came of one way.
-struct Outcome {
-    way: Way,
-    called: Called,
-    first: Duration,
-    warm: Duration,
-    segmented: Segmented,
-    objects: Vec<Object>,
+pub(crate) struct Outcome {
+    /// The way, and the worker's language if there are two.
+    pub(crate) name: String,
+    pub(crate) called: Called,
+    pub(crate) first: Duration,
+    pub(crate) warm: Duration,
+    pub(crate) segmented: Segmented,
+    pub(crate) objects: Vec<Object>,
 }
 
 pub(crate) fn run(plan: &Single) -> Result<IsComplete, Failure> {
@@ -34,8 +35,23 @@ pub(crate) fn run(plan: &Single) -> Result<IsComplete, Failure> {
         .ways
         .iter()
         .map(|way| block_on(try_way(*way, &plan.image, &program)));
-    let outcomes = outcomes.collect::<Result<Vec<_>, _>>()?;
-    let Some(best) = outcomes.first() else {
+    let mut outcomes = outcomes.collect::<Result<Vec<_>, _>>()?;
+    let mut is_equal = agree(&outcomes)?;
+    let mut workers = text::path(&program);
+    let n_rust = outcomes.len();
+    if plan.has_python {
+        let interpreter = scikit::interpreter()?;
+        for outcome in &mut outcomes {
+            outcome.name = format!("rust {}", outcome.name);
+        }
+        for way in scikit::WAYS {
+            outcomes.push(block_on(scikit::try_way(way, &plan.image, &interpreter))?);
+        }
+        is_equal &= agree(&outcomes[n_rust..])?;
+        workers += &format!(" and {}", text::path(&interpreter));
+    }
+    // What Python found is written, where it was asked for.
+    let Some(best) = outcomes.get(if plan.has_python { n_rust } else { 0 }) else {
         return Ok(true);
     };
 
@@ -46,15 +62,18 @@ pub(crate) fn run(plan: &Single) -> Result<IsComplete, Failure> {
         text::shape(image.shape()),
         text::bytes(image.size_bytes() as u64),
     );
-    println!("workers   {}, one process a way\n", text::path(&program));
+    println!("workers   {workers}, one process a way\n");
     print_table(&outcomes, truth.as_ref())?;
-    let is_equal = agree(&outcomes)?;
     println!();
     if outcomes.len() > 1 {
         println!(
             "labels    {}",
             if is_equal {
-                "equal in all ways, pixel by pixel"
+                if plan.has_python {
+                    "equal in all ways of a language, pixel by pixel; Python's are written"
+                } else {
+                    "equal in all ways, pixel by pixel"
+                }
             } else {
                 "DIFFERENT in different ways; the first are written"
             }
@@ -80,7 +99,7 @@ async fn try_way(way: Way, image: &Path, program: &Path) -> Result<Outcome, Fail
     let objects = nuclei.measure(&segmented.image, &segmented.labels).await?;
     lane.stop().await;
     Ok(Outcome {
-        way,
+        name: way.to_string(),
         called,
         first,
         warm,
@@ -108,7 +127,10 @@ fn agree(outcomes: &[Outcome]) -> Result<bool, Failure> {
 }
 
 fn print_table(outcomes: &[Outcome], truth: Option<&Array2<u32>>) -> Result<(), Failure> {
-    print!("way        objects  first call   warm call      shared      copied");
+    print!(
+        "{:<15}  objects  first call   warm call      shared      copied",
+        "way"
+    );
     if truth.is_some() {
         IOUS.iter().for_each(|iou| print!("   AP@{iou}"));
     }
@@ -116,8 +138,8 @@ fn print_table(outcomes: &[Outcome], truth: Option<&Array2<u32>>) -> Result<(), 
     for outcome in outcomes {
         let report = &outcome.called.report;
         print!(
-            "{:<10} {:>7}  {:>10}  {:>10}  {:>10}  {:>10}",
-            outcome.way,
+            "{:<15}  {:>7}  {:>10}  {:>10}  {:>10}  {:>10}",
+            outcome.name,
             outcome.called.n_objects,
             text::time(outcome.first),
             text::time(outcome.warm),

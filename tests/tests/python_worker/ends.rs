@@ -1,0 +1,176 @@
+//! Whose end is whose, and where the output goes.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ndarray::Ix2;
+use reedbed::{EndReason, FailureCause, ImportError, LogStream, Tensor};
+use reedbed_tests::by_hand::bytes::Bytes;
+use reedbed_tests::by_hand::host::{Hello, Host};
+use reedbed_tests::gate::{self, Gates};
+use rustix::process::{Pid, PidfdFlags};
+
+use crate::{Client, LIBRARY, SCRIPT, TestResult, program, start};
+
+#[tokio::test]
+async fn a_worker_that_is_killed_poisons_what_it_could_write() -> TestResult {
+    let (worker, served) = start!("a_worker_that_is_killed_poisons_what_it_could_write");
+    let mut labels = Tensor::<u32, Ix2>::zeros((2, 2))?;
+    let error = served.fill_then(&mut labels, 5, "die").await.unwrap_err();
+    assert!(matches!(
+        error.failure().map(|failure| failure.cause()),
+        Some(FailureCause::WorkerDied { .. })
+    ));
+    assert_eq!(worker.ended().await.reason(), &EndReason::Signalled(9));
+    assert!(labels.is_poisoned());
+    labels.recover()?;
+    assert_eq!(labels.view()?.sum(), 20);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_python_prints_reaches_the_log() -> TestResult {
+    let Some(builder) = program("what_python_prints_reaches_the_log") else {
+        return Ok(());
+    };
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&lines);
+    let log = move |line: reedbed::LogLine<'_>| {
+        sink.lock()
+            .unwrap()
+            .push((line.stream, line.text.to_owned()))
+    };
+    let worker = builder.log(log).spawn().await?;
+    let served: Client = worker.import().await?;
+    served.say("hello").await?;
+    let end = worker.shutdown(Duration::from_secs(60)).await;
+    assert_eq!(end.reason(), &EndReason::Exited(0));
+    let mut lines = lines.lock().unwrap().clone();
+    lines.sort_by_key(|line| line.0 == LogStream::Stdout);
+    let line = |stream| (stream, "hello".to_owned());
+    assert_eq!(
+        lines,
+        [
+            line(LogStream::Stderr),
+            line(LogStream::Stdout),
+            line(LogStream::Stdout)
+        ]
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_the_calls_in_flight() -> TestResult {
+    let (worker, served) = start!("a_shutdown_waits_for_the_calls_in_flight");
+    let gates = Gates::new();
+    let pair = gates.pair();
+    let call = served.wait(pair.clone());
+    let stop = async {
+        gate::pass(&pair.0).await;
+        let shutdown = worker.shutdown(Duration::from_secs(60));
+        let last = gate::pass(&pair.1);
+        futures::join!(shutdown, last).0
+    };
+    let (result, end) = futures::join!(call, stop);
+    result?;
+    assert_eq!(end.reason(), &EndReason::Exited(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_schema_is_told_function_by_function() -> TestResult {
+    mod other {
+        #[reedbed::remote_module]
+        pub(super) mod served {
+            pub fn divide(a: i32, b: i32) -> i32 {
+                a / b
+            }
+            pub fn nothing() {}
+        }
+    }
+    let (worker, _served) = start!("another_schema_is_told_function_by_function");
+    let error = worker.import::<other::served::Client>().await.unwrap_err();
+    let ImportError::SchemaMismatch { differences, .. } = &error else {
+        panic!("a mismatch is expected, not {error}");
+    };
+    assert_eq!(differences.len(), 1);
+    assert!(differences[0].contains("this program calls `divide(a: i32, b: i32) -> i32`, the worker serves `divide(a: i64, b: i64) -> result<i64, struct PythonError"), "{differences:?}");
+    Ok(())
+}
+
+#[test]
+fn a_python_worker_started_by_hand_says_what_it_is() -> TestResult {
+    let Some(python) = reedbed_tests::python::with_numpy(
+        env!("CARGO_TARGET_TMPDIR"),
+        "a_python_worker_started_by_hand_says_what_it_is",
+    ) else {
+        return Ok(());
+    };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/python/filters.py");
+    let output = Command::new(python)
+        .arg(script)
+        .stdin(Stdio::null())
+        .output()?;
+    assert_eq!(output.status.code(), Some(70));
+    let stderr = String::from_utf8(output.stderr)?;
+    assert!(
+        stderr.contains("this program is a reedbed worker: a host starts it"),
+        "{stderr}"
+    );
+    Ok(())
+}
+
+/// A program without arguments that is the worker, for a host that speaks the wire by hand.
+fn script(folder: &tempfile::TempDir, test: &str) -> Option<String> {
+    let python = reedbed_tests::python::with_numpy(env!("CARGO_TARGET_TMPDIR"), test)?;
+    let path = folder.path().join("worker");
+    let text = format!(
+        "#!/bin/sh\nPYTHONPATH='{LIBRARY}' exec '{}' -u -B '{SCRIPT}'\n",
+        python.display()
+    );
+    std::fs::write(&path, text).expect("a script");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).expect("a program");
+    Some(path.display().to_string())
+}
+
+/// Has a worker run a function that never returns.
+fn run_forever(host: &Host, gates: &Gates) {
+    let pair = gates.pair();
+    let body = Bytes::new()
+        .run(pair.0.as_os_str().as_encoded_bytes())
+        .run(pair.1.as_os_str().as_encoded_bytes());
+    host.call(1, "served.wait", &[], &body.done());
+    // It has begun when it has passed the first gate.
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(&pair.0)
+        .expect("the gate is there");
+}
+
+#[test]
+fn the_hosts_end_is_pythons_end_in_the_middle_of_a_call() -> TestResult {
+    let (folder, gates) = (tempfile::tempdir()?, Gates::new());
+    let Some(program) = script(
+        &folder,
+        "the_hosts_end_is_pythons_end_in_the_middle_of_a_call",
+    ) else {
+        return Ok(());
+    };
+    let host = Host::greeted(&program);
+    run_forever(&host, &gates);
+    let ended = host.closed();
+    assert_eq!((ended.signal, ended.stderr.as_str()), (None, ""));
+
+    // The process that the descriptor beside `Hello` stands for, while the socket stays open.
+    let mut stand_in = Command::new("sleep").arg("600").spawn()?;
+    let pidfd = rustix::process::pidfd_open(Pid::from_child(&stand_in), PidfdFlags::empty())?;
+    let host = Host::greeted_beside(&program, &Hello::default(), pidfd);
+    run_forever(&host, &Gates::new());
+    stand_in.kill()?;
+    stand_in.wait()?;
+    let ended = host.ended();
+    assert_eq!((ended.signal, ended.stderr.as_str()), (None, ""));
+    Ok(())
+}

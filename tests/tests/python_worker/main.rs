@@ -1,0 +1,49 @@
+//! A worker in Python, `examples/python/reedbed_worker.py`, called by a host in Rust.
+//!
+//! In reading order: [`memory`] is where arrays are and who may write them; [`results`] what a
+//! function may return; [`calls`] what isn't an array, and what may go wrong; [`ends`] whose end is
+//! whose.
+
+mod calls;
+mod ends;
+mod memory;
+mod results;
+mod served;
+
+use reedbed::{Worker, WorkerBuilder};
+use reedbed_tests::python;
+
+type TestResult = Result<(), Box<dyn std::error::Error>>;
+type Client = served::ServedClient;
+
+/// Where `reedbed_worker.py` is.
+const LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/python");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python_worker/served.py");
+
+/// How to start the worker; `None` where there is no Python, and the test is skipped.
+fn program(test: &str) -> Option<WorkerBuilder> {
+    let python = python::with_numpy(env!("CARGO_TARGET_TMPDIR"), test)?;
+    let builder = Worker::builder(python).arg("-u").arg("-B").arg(SCRIPT);
+    let builder = builder.name("python").env("PYTHONPATH", LIBRARY);
+    Some(builder.log(|_| {}))
+}
+
+async fn begin(test: &str) -> Result<Option<(Worker, Client)>, Box<dyn std::error::Error>> {
+    let Some(builder) = program(test) else {
+        return Ok(None);
+    };
+    let worker = builder.spawn().await?;
+    let client = worker.import().await?;
+    Ok(Some((worker, client)))
+}
+
+/// Starts the worker, or ends the test, skipped by name.
+macro_rules! start {
+    ($test:literal) => {
+        match crate::begin($test).await? {
+            Some(started) => started,
+            None => return Ok(()),
+        }
+    };
+}
+use start;
