@@ -228,7 +228,7 @@ pub mod __private {
     pub use crate::call::argument::{HandleArg, SendArg};
     pub use crate::call::error::SendError;
     pub use crate::call::future::{call, call_of};
-    pub use crate::call::incoming::{Incoming, Reply, ServerCall};
+    pub use crate::call::incoming::{Incoming, Reply, ServerCall, no_variant};
     pub use crate::call::module::{BoxFuture, Function, Handler, Method, Served};
     pub use crate::call::outgoing::Outgoing;
     pub use crate::call::returned::{Give, Made, Return, kind};

@@ -14,8 +14,9 @@ use crate::remote::{Argument, Passing};
 pub(crate) const MARKERS: [&str; 2] = ["ndarray", "segment"];
 
 /// Said of arrays inside other types.
-const INSIDE: &str = "an array travels alone, in an `Option` or in a tuple, not inside another \
-                      type: make it an argument of its own";
+const INSIDE: &str = "an array travels alone, or in an `Option`, a tuple, a `Vec`, a `[T; N]`, a \
+                      `Box`, a `HashMap` or a `BTreeMap`, and in a struct or an enum with \
+                      `#[derive(reedbed::Bundle)]`: take one of these";
 
 /// Whether the attribute is one of [`MARKERS`].
 pub(crate) fn is_marker(attr: &Attribute) -> bool {
@@ -93,8 +94,9 @@ fn passing(ty: &Type, marker: Option<&str>, generics: &Generics) -> Result<Passi
         Some(marker) => {
             by_handle(ty, marker, false)?;
             no_named_lifetime(ty, generics)?;
-            let is_nested =
-                names::option(ty).is_some() || matches!(names::bare(ty), Type::Tuple(_));
+            let is_nested = names::option(ty).is_some()
+                || names::part(ty).is_some()
+                || matches!(names::bare(ty), Type::Tuple(_));
             Ok(if is_nested {
                 Passing::NestedHandle(ty.clone())
             } else {
@@ -149,6 +151,9 @@ fn by_handle(ty: &Type, marker: &str, is_nested: bool) -> Result<()> {
     if let Some(inner) = names::option(ty) {
         return by_handle(inner, marker, true);
     }
+    if let Some(part) = names::part(ty).filter(|part| !names::is_plain(part)) {
+        return by_handle(part, marker, true);
+    }
     if let Some(family) = Family::of(ty) {
         let right = family.marker();
         return match family {
@@ -177,7 +182,7 @@ fn by_handle(ty: &Type, marker: &str, is_nested: bool) -> Result<()> {
             None => refuse(INSIDE.to_owned()),
         },
         Type::Path(_) if inside::first_family(ty).is_some() => refuse(INSIDE.to_owned()),
-        Type::Path(_) if !names::is_primitive(ty) && !is_std_value(ty) => Ok(()),
+        Type::Path(_) if !names::is_plain(ty) => Ok(()),
         Type::Macro(_) => Ok(()),
         _ => refuse(not_an_array(marker, is_nested)),
     }
@@ -232,14 +237,6 @@ fn name_and_rank(ty: &Type) -> (String, String) {
         .unwrap_or_default();
     let rank = names::split_rank(&name).1.to_owned();
     (name, rank)
-}
-
-/// Whether the name is that of a type in the standard library that is no array of ndarray's.
-fn is_std_value(ty: &Type) -> bool {
-    const VALUES: &[&str] = &[
-        "Box", "String", "Vec", "PathBuf", "Duration", "HashMap", "HashSet", "BTreeMap", "BTreeSet",
-    ];
-    names::last_segment(ty).is_some_and(|name| VALUES.iter().any(|value| name.ident == value))
 }
 
 /// Checks that there is no reference inside of what is decoded.

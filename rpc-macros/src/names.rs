@@ -181,6 +181,52 @@ pub(crate) fn option(ty: &Type) -> Option<&Type> {
     arguments.next().is_none().then_some(inner)
 }
 
+/// The type of the parts of a list, a map or a box: `T` of `Vec<T>`, `[T; N]`, `Box<T>`,
+/// `HashMap<K, T>` and `BTreeMap<K, T>`.
+pub(crate) fn part(ty: &Type) -> Option<&Type> {
+    if let Type::Array(array) = bare(ty) {
+        return Some(&array.elem);
+    }
+    let segment = last_segment(ty)?;
+    let arguments: Vec<_> = type_arguments(segment).collect();
+    match (segment.ident.to_string().as_str(), arguments.as_slice()) {
+        ("Vec" | "Box", [part]) | ("BTreeMap" | "HashMap", [_, part]) => Some(part),
+        ("HashMap", [_, part, _]) => Some(part),
+        _ => None,
+    }
+}
+
+/// The same list, map or box with other parts.
+pub(crate) fn with_part(ty: &Type, part: Type) -> Type {
+    let mut ty = bare(ty).clone();
+    match &mut ty {
+        Type::Array(array) => *array.elem = part,
+        Type::Path(path) => {
+            let arguments = path
+                .path
+                .segments
+                .last_mut()
+                .map(|last| &mut last.arguments);
+            if let Some(PathArguments::AngleBracketed(arguments)) = arguments {
+                let mut types = arguments
+                    .args
+                    .iter_mut()
+                    .filter_map(|argument| match argument {
+                        GenericArgument::Type(ty) => Some(ty),
+                        _ => None,
+                    });
+                // A map's keys come first, a hasher last.
+                let (first, second) = (types.next(), types.next());
+                if let Some(place) = second.or(first) {
+                    *place = part;
+                }
+            }
+        }
+        _ => {}
+    }
+    ty
+}
+
 /// Whether the name is that of a primitive type.
 pub(crate) fn is_primitive(ty: &Type) -> bool {
     const PRIMITIVES: &[&str] = &[
@@ -194,6 +240,19 @@ pub(crate) fn is_primitive(ty: &Type) -> bool {
             .is_some_and(|name| PRIMITIVES.iter().any(|one| name == one)),
         _ => false,
     }
+}
+
+/// Whether the names say that serde writes all of the type: primitives, and the standard library's.
+pub(crate) fn is_plain(ty: &Type) -> bool {
+    const VALUES: &[&str] = &["String", "PathBuf", "Duration", "HashSet", "BTreeSet"];
+    if let Some(inner) = option(ty).or_else(|| part(ty)) {
+        return is_plain(inner);
+    }
+    if let Type::Tuple(tuple) = bare(ty) {
+        return tuple.elems.iter().all(is_plain);
+    }
+    let is_std = |segment: &PathSegment| VALUES.iter().any(|value| segment.ident == value);
+    is_primitive(ty) || last_segment(ty).is_some_and(is_std)
 }
 
 #[cfg(test)]

@@ -113,6 +113,13 @@ pub(crate) enum Kind {
     Instance(Ident),
     /// An `Option` with a handle somewhere inside.
     Optional(Box<Kind>),
+    /// A list, a map or a box with a handle somewhere inside.
+    Each {
+        /// All of it.
+        ty: Box<Type>,
+        /// What it holds.
+        part: Box<Kind>,
+    },
     /// A tuple with a handle somewhere inside.
     Tuple(Vec<Kind>),
     /// A `Result` at the top.

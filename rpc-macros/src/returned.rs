@@ -16,6 +16,9 @@ use crate::remote::{Kind, Returned};
 /// The attribute of a function which says that an alias names an array.
 pub(crate) const MARKER: &str = "returns";
 
+/// Said of what is marked and has no array.
+const NO_ARRAY: &str = "this is not an array: remove `#[returns(ndarray)]`";
+
 /// Checks what a function returns.
 pub(crate) fn check(
     sig: &Signature,
@@ -90,7 +93,8 @@ fn is_marked(attrs: &[Attribute]) -> Result<bool> {
         Ok(name) if name == "ndarray" => Ok(true),
         _ => Err(Error::new_spanned(
             marker,
-            "the one form is `#[returns(ndarray)]`: an alias in the return type names an array",
+            "the one form is `#[returns(ndarray)]`: a name in the return type is an alias of an \
+             array's, or a bundle's",
         )),
     }
 }
@@ -134,26 +138,30 @@ fn kind(ty: &Type, is_marked: bool) -> Result<Kind> {
             inner => Kind::Optional(Box::new(inner)),
         });
     }
+    if let Some(part) = names::part(ty) {
+        return Ok(match kind(part, is_marked)? {
+            Kind::Value(_) => Kind::Value(whole()),
+            part => Kind::Each {
+                ty: Box::new(whole()),
+                part: Box::new(part),
+            },
+        });
+    }
     match names::bare(ty) {
         Type::Tuple(tuple) => {
-            if is_marked {
-                return Err(Error::new_spanned(
-                    ty,
-                    "`#[returns(ndarray)]` cannot tell which part of a tuple is an array: name \
-                     the array type itself here, not an alias",
-                ));
-            }
             let kinds: Vec<_> = tuple
                 .elems
                 .iter()
-                .map(|element| kind(element, false))
+                .map(|element| kind(element, is_marked && !names::is_plain(element)))
                 .collect::<Result<_>>()?;
             let has_handle = kinds.iter().any(|kind| !matches!(kind, Kind::Value(_)));
-            Ok(if has_handle {
-                Kind::Tuple(kinds)
-            } else {
-                Kind::Value(whole())
-            })
+            if has_handle {
+                return Ok(Kind::Tuple(kinds));
+            }
+            if is_marked {
+                return Err(Error::new_spanned(ty, NO_ARRAY));
+            }
+            Ok(Kind::Value(whole()))
         }
         Type::Never(_) => Err(Error::new_spanned(
             ty,
@@ -161,16 +169,14 @@ fn kind(ty: &Type, is_marked: bool) -> Result<Kind> {
         )),
         _ if inside::first_family(ty).is_some() => Err(Error::new_spanned(
             ty,
-            "an array is returned alone, in an `Option`, in a tuple, or in a `Result` around all \
-             of that, not inside another type",
+            "an array is returned alone, in an `Option`, a tuple, a `Vec`, a `[T; N]`, a `Box`, a \
+             `HashMap`, a `BTreeMap`, a struct or an enum with `#[derive(reedbed::Bundle)]`, or in \
+             a `Result` around all of that: return one of these",
         )),
-        Type::Path(_) | Type::Macro(_) if is_marked && !names::is_primitive(ty) => {
+        Type::Path(_) | Type::Macro(_) if is_marked && !names::is_plain(ty) => {
             Ok(Kind::Handle(whole()))
         }
-        _ if is_marked => Err(Error::new_spanned(
-            ty,
-            "this is not an array: remove `#[returns(ndarray)]`",
-        )),
+        _ if is_marked => Err(Error::new_spanned(ty, NO_ARRAY)),
         _ => Ok(Kind::Value(whole())),
     }
 }

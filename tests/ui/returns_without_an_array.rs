@@ -5,7 +5,7 @@ mod m {
     type Labels = ndarray::Array2<u32>;
 
     #[returns(ndarray)]
-    pub fn tuple() -> (Labels, usize) {
+    pub fn tuple() -> (String, usize) {
         (Labels::zeros((1, 1)), 0)
     }
 

@@ -26,6 +26,14 @@ pub(super) fn is_too_long(body_bytes: u64, limit_bytes: u64) -> bool {
     body_bytes > MESSAGE_BYTES as u64 && body_bytes.saturating_add(overhead_bytes) > limit_bytes
 }
 
+/// What to say of more arrays than a frame may name.
+pub(super) fn too_many_arrays(n: usize, n_handles: u32) -> String {
+    format!(
+        "{n} arrays are more than the limit of {n_handles} at once; pass them one part after \
+         another, or as one array with a dimension more"
+    )
+}
+
 /// Who matches calls with answers: ours or tarpc's dispatcher.
 pub(crate) trait Dispatch: Send + Sync {
     /// Sends a call.
@@ -155,7 +163,7 @@ impl Exchange {
         let n_handles = self.channel.limits().n_handles;
         if outgoing.loans.len() > n_handles as usize {
             let n = outgoing.loans.len();
-            let reason = format!("{n} arrays are more than the limit of {n_handles}");
+            let reason = too_many_arrays(n, n_handles);
             return Err(FailureCause::NotSent { reason });
         }
         let limit_bytes = self.channel.limits().frame_bytes;

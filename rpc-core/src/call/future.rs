@@ -118,7 +118,7 @@ pub fn call_of<'a, R: Return<K>, K>(
 ) -> Call<'a, R::Value, R::Error> {
     let number = instance.number();
     let send = move |outgoing: &mut Outgoing<'a>| {
-        outgoing.value(SELF, &number)?;
+        outgoing.value(SELF, &number);
         send(outgoing)
     };
     let mut call = call::<R, K>(instance.caller(), method, send);

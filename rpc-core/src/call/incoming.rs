@@ -12,7 +12,7 @@ use super::argument::HandleArg;
 use super::connection::Caller;
 use super::instance::{Claim, Instance};
 use super::pending::Expected;
-use super::returned::Return;
+use super::returned::{Give, RETURNED, Return};
 use super::server::instances::{self, Instances, Unsent};
 use crate::channel::bind::Bound;
 use crate::channel::inline::Inline;
@@ -27,6 +27,9 @@ use crate::wire::frame::Failure;
 
 /// The name of the argument that says whose method is called.
 pub(crate) const SELF: &str = "self";
+
+/// How many types that hold arrays may lie inside one another.
+const DEEPEST: usize = 128;
 
 /// The arrays and the bytes of one frame.
 pub(crate) struct Parcel {
@@ -81,6 +84,7 @@ impl Parcel {
         Incoming {
             parcel: self,
             offset: 0,
+            depth: 0,
             has_begun: None,
             made: None,
         }
@@ -100,24 +104,60 @@ impl Parcel {
 pub struct Incoming<'a> {
     parcel: &'a Parcel,
     offset: usize,
+    /// How many types the one that is read lies in.
+    depth: usize,
     has_begun: Option<&'a AtomicBool>,
     made: Option<Instance>,
 }
 
 impl<'a> Incoming<'a> {
-    /// Reads an argument that travels by handle.
+    /// Reads an argument that travels by handle, or a part of one.
     ///
     /// # Errors
     /// If the caller sent something else.
-    pub fn handle<T: HandleArg<'a>>(&mut self, argument: &'static str) -> Result<T, Failure> {
-        T::bind(argument, self)
+    pub fn handle<T: HandleArg<'a>>(&mut self, argument: &str) -> Result<T, Failure> {
+        self.within(argument, |incoming| T::bind(argument, incoming))
+    }
+
+    /// Reads a part of what was returned.
+    ///
+    /// # Errors
+    /// If the worker sent something else.
+    pub fn part<T: Give<K>, K>(&mut self) -> Result<T::Received, Failure> {
+        self.within(RETURNED, T::receive)
+    }
+
+    /// Reads something that may have parts, no deeper than the stack is.
+    fn within<T>(
+        &mut self,
+        argument: &str,
+        read: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if self.depth == DEEPEST {
+            let reason = format!("more than {DEEPEST} types lie inside one another");
+            return Err(bad(argument, &reason));
+        }
+        self.depth += 1;
+        let value = read(self);
+        self.depth -= 1;
+        value
+    }
+
+    /// Reads the number of parts that follow. Each has a byte at least.
+    pub(crate) fn n_parts(&mut self, argument: &str) -> Result<usize, Failure> {
+        let n: u64 = self.value(argument)?;
+        let rest = self.parcel.body.len() - self.offset;
+        usize::try_from(n)
+            .ok()
+            .filter(|n| *n <= rest)
+            .ok_or_else(|| bad(argument, &format!("it has {n} parts in {rest} bytes")))
     }
 
     /// Reads an argument that travels as serde writes it.
     ///
     /// # Errors
     /// If the bytes don't spell one.
-    pub fn value<T: DeserializeOwned>(&mut self, argument: &'static str) -> Result<T, Failure> {
+    pub fn value<T: DeserializeOwned>(&mut self, argument: &str) -> Result<T, Failure> {
         let (value, used) = codec::decode_prefix(&self.parcel.body[self.offset..])
             .map_err(|error| bad(argument, &error.to_string()))?;
         self.offset += used;
@@ -143,13 +183,13 @@ impl<'a> Incoming<'a> {
     }
 
     /// Reads the number of an instance.
-    pub(crate) fn instance(&mut self, argument: &'static str) -> Result<Instance, Failure> {
+    pub(crate) fn instance(&mut self, argument: &str) -> Result<Instance, Failure> {
         let number: u64 = self.value(argument)?;
         let made = self.made.take_if(|made| made.number() == number);
         made.ok_or_else(|| bad(argument, &format!("instance {number} is not a new one")))
     }
 
-    fn index(&mut self, argument: &'static str) -> Result<usize, Failure> {
+    fn index(&mut self, argument: &str) -> Result<usize, Failure> {
         let index: u32 = self.value(argument)?;
         let n_arrays = self.parcel.arrays.len();
         usize::try_from(index)
@@ -160,7 +200,7 @@ impl<'a> Incoming<'a> {
 
     pub(crate) fn view<A: Element, D: Dimension>(
         &mut self,
-        argument: &'static str,
+        argument: &str,
     ) -> Result<ArrayView<'a, A, D>, Failure> {
         let lent = self.lent(argument, Access::Read)?;
         lent.view().ok_or_else(|| mismatch::<A, D>(argument, lent))
@@ -168,14 +208,14 @@ impl<'a> Incoming<'a> {
 
     pub(crate) fn view_mut<A: Element, D: Dimension>(
         &mut self,
-        argument: &'static str,
+        argument: &str,
     ) -> Result<ArrayViewMut<'a, A, D>, Failure> {
         let lent = self.lent(argument, Access::ReadWrite)?;
         lent.view_mut()
             .ok_or_else(|| mismatch::<A, D>(argument, lent))
     }
 
-    fn lent(&mut self, argument: &'static str, access: Access) -> Result<&'a Lent, Failure> {
+    fn lent(&mut self, argument: &str, access: Access) -> Result<&'a Lent, Failure> {
         let index = self.index(argument)?;
         let wanted = match access {
             Access::Read => "the array must be lent for reading",
@@ -189,7 +229,7 @@ impl<'a> Incoming<'a> {
 
     pub(crate) fn tensor<A: Element, D: Dimension>(
         &mut self,
-        argument: &'static str,
+        argument: &str,
     ) -> Result<Tensor<A, D>, Failure> {
         let index = self.index(argument)?;
         let mut place = self.parcel.arrays[index]
@@ -209,10 +249,7 @@ impl<'a> Incoming<'a> {
     }
 
     /// Takes a single cell.
-    pub(crate) fn cell<T: Atomic>(
-        &mut self,
-        argument: &'static str,
-    ) -> Result<SharedCell<T>, Failure> {
+    pub(crate) fn cell<T: Atomic>(&mut self, argument: &str) -> Result<SharedCell<T>, Failure> {
         SharedCell::from_shared(self.shared(argument, 0)?)
             .ok_or_else(|| bad(argument, "a single cell is expected"))
     }
@@ -220,7 +257,7 @@ impl<'a> Incoming<'a> {
     /// Takes cells, as a run (or, with `n_dimensions` 0, a single one).
     pub(crate) fn shared<T: Atomic>(
         &mut self,
-        argument: &'static str,
+        argument: &str,
         n_dimensions: usize,
     ) -> Result<Shared<T>, Failure> {
         let index = self.index(argument)?;
@@ -272,6 +309,12 @@ fn mismatch<A: Element, D: Dimension>(argument: &str, lent: &Lent) -> Failure {
         return bad(argument, "the array was taken by another argument already");
     }
     bad(argument, &expected::<A, D>(&found))
+}
+
+/// Says that an enum has no variant of a number.
+#[must_use]
+pub fn no_variant(argument: &str, variant: u32) -> Failure {
+    bad(argument, &format!("there is no variant {variant}"))
 }
 
 /// A call, as the worker's side of the macro's code sees it.

@@ -31,6 +31,8 @@ pub struct Outgoing<'a> {
     pub(crate) report: Report,
     /// What is copied back into the caller's arrays when the function has returned.
     pub(crate) copies_back: Vec<Box<dyn CopyBack + Send + 'a>>,
+    /// Why an argument can't be sent: the first one's reason.
+    failure: Option<SendError>,
     /// What was passed by value, until it is sent.
     pub(crate) given: Vec<(String, Box<dyn Any + Send + Sync>)>,
     /// Finds the instance in the reply of a constructor.
@@ -47,28 +49,48 @@ impl<'a> Outgoing<'a> {
             inline: Inline::default(),
             report: Report::default(),
             copies_back: Vec::new(),
+            failure: None,
             given: Vec::new(),
             expects: None,
         }
     }
 
-    /// Adds an argument that travels by handle.
+    /// Adds an argument that travels by handle, or a part of one.
     ///
-    /// # Errors
-    /// If it is leased, poisoned, or finds no memory.
-    pub fn handle<T: SendArg<'a>>(
-        &mut self,
-        argument: &'static str,
-        value: T,
-    ) -> Result<(), SendError> {
-        value.send(argument, self)
+    /// If it can't be sent (it is leased, poisoned, or finds no memory), that is noted for
+    /// [`finish`](Self::finish); those behind it are added all the same, so that whatever was
+    /// passed by value can be handed back.
+    pub fn handle<T: SendArg<'a>>(&mut self, argument: &str, value: T) {
+        let sent = value.send(argument, self);
+        self.note(sent);
     }
 
-    /// Adds an argument that travels as serde writes it.
+    /// Adds an argument that travels as serde writes it, or a part of one. What can't be encoded
+    /// is noted, as in [`handle`](Self::handle).
+    pub fn value<T: Serialize + ?Sized>(&mut self, argument: &str, value: &T) {
+        let encoded = self.encode(argument, value);
+        self.note(encoded);
+    }
+
+    /// Ends the arguments.
+    ///
+    /// # Errors
+    /// If one of them can't be sent.
+    pub fn finish(&mut self) -> Result<(), SendError> {
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    fn note(&mut self, sent: Result<(), SendError>) {
+        if let Err(error) = sent {
+            self.failure.get_or_insert(error);
+        }
+    }
+
+    /// Writes a value into the body.
     ///
     /// # Errors
     /// If it can't be encoded.
-    pub fn value<T: Serialize + ?Sized>(
+    pub(crate) fn encode<T: Serialize + ?Sized>(
         &mut self,
         argument: &str,
         value: &T,
@@ -197,7 +219,7 @@ impl<'a> Outgoing<'a> {
     fn add(&mut self, argument: &str, loan: Loan) -> Result<(), SendError> {
         let index = u32::try_from(self.loans.len()).unwrap_or(u32::MAX);
         self.loans.push(loan);
-        self.value(argument, &index)
+        self.encode(argument, &index)
     }
 }
 

@@ -1,4 +1,8 @@
 //! What a function may return, and what its caller receives.
+//!
+//! [`containers`] hold any number of arrays, and one another.
+
+mod containers;
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -10,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::argument::{describe_cell, describe_cells, describe_returned};
-use super::incoming::{Incoming, Reply};
+use super::incoming::{Incoming, Reply, no_variant};
 use super::instance::InstanceStub;
 use crate::segment::{Atomic, Segment, SharedCell, SharedCells};
 use crate::tensor::{Element, Tensor};
@@ -18,7 +22,7 @@ use crate::wire::frame::Failure;
 use crate::wire::schema::{INSTANCE, Schema, SchemaWriter};
 
 /// The name of a part of what is returned, in errors.
-const RETURNED: &str = "returned";
+pub(super) const RETURNED: &str = "returned";
 
 /// How the parts of a return type travel. The macro reads it off the type's spelling, because a
 /// type alone can't say whether it is meant as an array or as a serde value.
@@ -41,6 +45,10 @@ pub mod kind {
     #[derive(Debug)]
     pub struct Optional<K>(PhantomData<K>);
 
+    /// A list, a map or a box of such parts.
+    #[derive(Debug)]
+    pub struct Each<K>(PhantomData<K>);
+
     /// A `Result` of a part or the function's own error.
     #[derive(Debug)]
     pub struct Fallible<K>(PhantomData<K>);
@@ -51,8 +59,9 @@ pub mod kind {
     message = "a function can't return `{Self}`",
     label = "can't be returned",
     note = "return an `Array`, a `Tensor`, a `Segment`, a type with \
-            `#[derive(serde::Serialize, serde::Deserialize, reedbed::Schema)]`, or options, tuples \
-            and results of these"
+            `#[derive(serde::Serialize, serde::Deserialize, reedbed::Schema)]`, one that owns \
+            arrays and has `#[derive(reedbed::Bundle)]`, or options, tuples, lists, maps and \
+            results of these"
 )]
 pub trait Give<K>: Sized {
     /// What the caller receives.
@@ -90,9 +99,10 @@ pub trait Give<K>: Sized {
     message = "a function can't return `{Self}`",
     label = "can't be returned",
     note = "return an `Array`, a `Tensor`, a `Segment`, a type with \
-            `#[derive(serde::Serialize, serde::Deserialize, reedbed::Schema)]`, or options, tuples \
-            and results of these; a function that returns an alias of an array type is marked \
-            `#[returns(ndarray)]`"
+            `#[derive(serde::Serialize, serde::Deserialize, reedbed::Schema)]`, one that owns \
+            arrays and has `#[derive(reedbed::Bundle)]`, or options, tuples, lists, maps and \
+            results of these; a function is marked `#[returns(ndarray)]` where the name of \
+            what it returns is an alias of an array's, or where bundles lie inside something else"
 )]
 pub trait Return<K>: Sized {
     /// What the caller receives.
@@ -151,15 +161,16 @@ impl<K, T: Give<K>> Return<K> for T {
 impl<K, T, E> Return<kind::Fallible<K>> for Result<T, E>
 where
     T: Give<K>,
-    E: Serialize + DeserializeOwned + Schema,
+    // As serde writes it, or a bundle.
+    E: Give<kind::Value>,
 {
     type Value = T::Received;
-    type Error = E;
+    type Error = E::Received;
 
     const MAKES: bool = T::MAKES;
 
     fn describe(writer: &mut SchemaWriter) {
-        writer.generic("result", &[T::describe, SchemaWriter::part::<E>]);
+        writer.generic("result", &[T::describe, E::describe]);
     }
 
     fn send(self, reply: &mut Reply) -> Result<(), Failure> {
@@ -171,19 +182,16 @@ where
             }
             Err(error) => {
                 reply.value(&1u32)?;
-                reply.value(&error)
+                error.give(reply)
             }
         }
     }
 
-    fn receive(incoming: &mut Incoming<'_>) -> Result<Result<Self::Value, E>, Failure> {
+    fn receive(incoming: &mut Incoming<'_>) -> Result<Result<Self::Value, Self::Error>, Failure> {
         match incoming.value(RETURNED)? {
-            0u32 => T::receive(incoming).map(Ok),
-            1 => incoming.value(RETURNED).map(Err),
-            other => Err(Failure::BadArgument {
-                argument: RETURNED.to_owned(),
-                reason: format!("a result has no variant {other}"),
-            }),
+            0u32 => incoming.part::<T, K>().map(Ok),
+            1 => incoming.part::<E, kind::Value>().map(Err),
+            other => Err(no_variant(RETURNED, other)),
         }
     }
 
@@ -333,50 +341,4 @@ impl<H: InstanceStub> Give<kind::Instance> for Made<H> {
     fn made(incoming: &mut Incoming<'_>) -> Result<Option<u64>, Failure> {
         incoming.value(RETURNED).map(Some)
     }
-}
-
-impl<K, T: Give<K>> Give<kind::Optional<K>> for Option<T> {
-    type Received = Option<T::Received>;
-
-    fn describe(writer: &mut SchemaWriter) {
-        writer.generic("option", &[T::describe]);
-    }
-
-    fn give(self, reply: &mut Reply) -> Result<(), Failure> {
-        reply.value(&u8::from(self.is_some()))?;
-        self.map_or(Ok(()), |value| value.give(reply))
-    }
-
-    fn receive(incoming: &mut Incoming<'_>) -> Result<Option<T::Received>, Failure> {
-        let is_some: bool = incoming.value(RETURNED)?;
-        is_some.then(|| T::receive(incoming)).transpose()
-    }
-}
-
-macro_rules! tuples {
-    ($(($($part:ident $kind:ident),+)),* $(,)?) => {$(
-        impl<$($kind, $part: Give<$kind>),+> Give<($($kind,)+)> for ($($part,)+) {
-            type Received = ($($part::Received,)+);
-
-            fn describe(writer: &mut SchemaWriter) {
-                writer.generic("tuple", &[$($part::describe),+]);
-            }
-
-            fn give(self, reply: &mut Reply) -> Result<(), Failure> {
-                #[expect(non_snake_case, reason = "the parts are named after their types")]
-                let ($($part,)+) = self;
-                $($part.give(reply)?;)+
-                Ok(())
-            }
-
-            fn receive(incoming: &mut Incoming<'_>) -> Result<Self::Received, Failure> {
-                Ok(($($part::receive(incoming)?,)+))
-            }
-        }
-    )*};
-}
-
-tuples! {
-    (A KA), (A KA, B KB), (A KA, B KB, C KC), (A KA, B KB, C KC, D KD),
-    (A KA, B KB, C KC, D KD, E KE), (A KA, B KB, C KC, D KD, E KE, F KF),
 }

@@ -19,7 +19,7 @@ use instances::{Instances, Unsent};
 use job::{AsyncJob, Ending, Listed, SyncJob};
 pub(crate) use served::Served;
 
-use super::connection::is_too_long;
+use super::connection::{is_too_long, too_many_arrays};
 use super::current::{self, CallState, Running};
 use super::incoming::{Callee, Parcel, Reply, ServerCall};
 use super::module::Handler;
@@ -332,6 +332,11 @@ impl Server {
                 len_bytes,
                 limit_bytes,
             }));
+        }
+        let n_handles = self.channel.limits().n_handles;
+        if reply.loans.len() > n_handles as usize {
+            let reason = too_many_arrays(reply.loans.len(), n_handles);
+            return send_failure(Failure::NotReturned { reason });
         }
         let mut named = match self.channel.name_all(&reply.loans) {
             Ok(named) => named,

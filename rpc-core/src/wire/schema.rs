@@ -72,24 +72,42 @@ impl SchemaWriter {
         self.needs_comma = true;
     }
 
+    /// Writes a field that travels by handle.
+    pub fn handle_field<T: HandleArg<'static>>(&mut self, name: &str) {
+        self.comma();
+        self.text.push_str(name);
+        self.text.push_str(": ");
+        self.unless_open(std::any::type_name::<T>(), T::describe);
+        self.needs_comma = true;
+    }
+
     /// Writes a type that is part of another one.
     pub(crate) fn part<T: Schema + ?Sized>(&mut self) {
-        let name = std::any::type_name::<T>();
+        self.unless_open(std::any::type_name::<T>(), T::describe);
+    }
+
+    /// Writes a type that is part of another one and travels by handle.
+    pub fn handle_part<'a, T: HandleArg<'a>>(&mut self) {
+        self.unless_open(std::any::type_name::<T>(), T::describe);
+    }
+
+    /// Writes the type of this name, unless it is being written.
+    fn unless_open(&mut self, name: &'static str, describe: impl FnOnce(&mut Self)) {
         if let Some(depth) = self.open.iter().rev().position(|open| *open == name) {
             // How far out the same type stands, which doesn't depend on where it is defined.
             let _ = write!(self.text, "recursive {depth}");
             return;
         }
         self.open.push(name);
-        T::describe(self);
+        describe(self);
         self.open.pop();
     }
 
     /// Writes the type that `W`, which is being described, travels as. A wrapper leaves no trace
     /// in the text, so it isn't counted where a type inside itself is named either.
-    pub(crate) fn through<W: ?Sized, T: Schema + ?Sized>(&mut self) {
+    pub(crate) fn through<W: ?Sized>(&mut self, name: &'static str, describe: fn(&mut Self)) {
         let wrapper = self.open.pop_if(|open| *open == std::any::type_name::<W>());
-        self.part::<T>();
+        self.unless_open(name, describe);
         self.open.extend(wrapper);
     }
 
@@ -235,7 +253,7 @@ impl FunctionSchema {
     /// Adds an argument that travels by handle.
     #[must_use]
     pub fn handle<T: HandleArg<'static>>(self, argument: &str) -> Self {
-        self.argument(argument, T::describe)
+        self.argument(argument, SchemaWriter::handle_part::<T>)
     }
 
     /// Adds an argument that travels as serde writes it.
@@ -379,7 +397,7 @@ macro_rules! transparent {
     ($($($name:ident)::+),* $(,)?) => {$(
         impl<T: Schema + ?Sized> Schema for $($name)::+<T> {
             fn describe(writer: &mut SchemaWriter) {
-                writer.through::<Self, T>();
+                writer.through::<Self>(std::any::type_name::<T>(), T::describe);
             }
         }
     )*};
@@ -389,7 +407,7 @@ transparent! { Box, std::sync::Arc, std::rc::Rc }
 
 impl<T: Schema + ToOwned + ?Sized> Schema for std::borrow::Cow<'_, T> {
     fn describe(writer: &mut SchemaWriter) {
-        writer.through::<Self, T>();
+        writer.through::<Self>(std::any::type_name::<T>(), T::describe);
     }
 }
 

@@ -295,7 +295,7 @@ fn stub(function: &Function) -> TokenStream {
         &#method,
         move |outgoing| {
             #(#sends)*
-            ::core::result::Result::Ok(())
+            outgoing.finish()
         }
     };
     let call = quote_spanned!(last=> #call(#call_arguments));
@@ -405,15 +405,15 @@ fn send(argument: &Argument) -> TokenStream {
     match &argument.passing {
         Passing::Handle(ty) | Passing::NestedHandle(ty) => {
             let sent = types::projected(ty);
-            quote!(#outgoing.handle::<#sent>(#name, #ident)?;)
+            quote!(#outgoing.handle::<#sent>(#name, #ident);)
         }
         Passing::Value(ty) => {
             let ty = lifetime::named(ty, CALL);
-            quote!(#outgoing.value::<#ty>(#name, &#ident)?;)
+            quote!(#outgoing.value::<#ty>(#name, &#ident);)
         }
         Passing::Lent(ty) => {
             let ty = lifetime::named(ty, CALL);
-            quote!(#outgoing.value::<#ty>(#name, #ident)?;)
+            quote!(#outgoing.value::<#ty>(#name, #ident);)
         }
     }
 }

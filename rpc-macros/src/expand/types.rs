@@ -68,6 +68,10 @@ fn sent(ty: &Type) -> TokenStream {
         let inner = sent(inner);
         return quote_spanned!(ty.span()=> ::core::option::Option<#inner>);
     }
+    if let Some(part) = names::part(ty) {
+        let part = syn::Type::Verbatim(sent(part));
+        return names::with_part(ty, part).into_token_stream();
+    }
     if let Type::Tuple(tuple) = names::bare(ty) {
         let elements = tuple.elems.iter().map(sent);
         return quote_spanned!(ty.span()=> (#(#elements,)*));
@@ -189,6 +193,10 @@ fn received(part: &Kind) -> TokenStream {
             let inner = received(inner);
             quote!(::core::option::Option<#inner>)
         }
+        Kind::Each { ty, part } => {
+            let part = syn::Type::Verbatim(received(part));
+            names::with_part(ty, part).into_token_stream()
+        }
         Kind::Tuple(parts) => {
             let parts = parts.iter().map(received);
             quote!((#(#parts,)*))
@@ -222,6 +230,10 @@ fn kind_of(part: &Kind, span: Span) -> TokenStream {
         Kind::Optional(inner) => {
             let inner = kind_of(inner, span);
             quote_spanned!(span=> ::reedbed::__private::kind::Optional<#inner>)
+        }
+        Kind::Each { part, .. } => {
+            let part = kind_of(part, span);
+            quote_spanned!(span=> ::reedbed::__private::kind::Each<#part>)
         }
         Kind::Tuple(parts) => {
             let parts = parts.iter().map(|part| kind_of(part, span));

@@ -130,11 +130,24 @@ fn names_that_only_look_like_ours_are_values() {
 
 #[test]
 fn what_cannot_travel_by_handle() {
-    let both = "not inside another type: make it an argument of its own";
-    let vec = module(quote!(
-        pub fn f(#[ndarray] x: Vec<ArrayView1<'_, u8>>) {}
-    ));
-    assert!(vec.len() == 1 && vec[0].ends_with(both), "{vec:?}");
+    assert_messages(
+        &module(quote! {
+            pub fn f(
+                #[ndarray] a: VecDeque<ArrayView1<'_, u8>>,
+                #[ndarray] b: Vec<Rc<ArrayView1<'_, u8>>>,
+                #[ndarray] c: HashMap<String, Vec<u8>>,
+                #[ndarray] d: [Option<u8>; 3],
+                e: Vec<ArrayView1<'_, u8>>,
+            ) {}
+        }),
+        &[
+            "an array travels alone, or in an `Option`, a tuple",
+            "an array travels alone, or in an `Option`, a tuple",
+            "this is not an array: remove `#[ndarray]`",
+            "this is not an array: remove `#[ndarray]`",
+            "an array travels by handle, not serialized: put `#[ndarray]` before the argument",
+        ],
+    );
     assert_messages(
         &module(quote! {
             pub fn f(
@@ -194,7 +207,7 @@ fn what_cannot_be_returned() {
     );
     one(
         quote!(
-            pub fn f() -> Vec<Array2<u8>> {}
+            pub fn f() -> VecDeque<Array2<u8>> {}
         ),
         "an array is returned alone",
     );
@@ -244,9 +257,9 @@ fn what_cannot_be_returned() {
     one(
         quote!(
             #[returns(ndarray)]
-            pub fn f() -> (A, u8) {}
+            pub fn f() -> (String, Vec<u8>) {}
         ),
-        "`#[returns(ndarray)]` cannot tell",
+        "this is not an array",
     );
     one(
         quote!(

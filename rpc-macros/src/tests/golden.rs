@@ -29,6 +29,13 @@ fn aliases() {
 }
 
 #[test]
+fn containers() {
+    check("containers", |item| {
+        expand::remote_module(TokenStream::new(), item)
+    });
+}
+
+#[test]
 fn service() {
     check("service", |item| {
         expand::remote_module(TokenStream::new(), item)

@@ -198,8 +198,8 @@ pub(crate) mod aliases {
                                 <Image<
                                     'call,
                                 > as ::reedbed::__private::HandleArg<'call>>::Sent,
-                            >("image", image)?;
-                        ::core::result::Result::Ok(())
+                            >("image", image);
+                        outgoing.finish()
                     },
                 )
             }
@@ -238,8 +238,8 @@ pub(crate) mod aliases {
                                 <SegmentView<
                                     'call,
                                 > as ::reedbed::__private::HandleArg<'call>>::Sent,
-                            >("raw", raw)?;
-                        ::core::result::Result::Ok(())
+                            >("raw", raw);
+                        outgoing.finish()
                     },
                 )
             }

@@ -249,9 +249,9 @@ pub mod segmentation {
                                     'call,
                                     u16,
                                 > as ::reedbed::__private::HandleArg<'call>>::Sent,
-                            >("image", image)?;
-                        outgoing.value::<Options>("options", &options)?;
-                        ::core::result::Result::Ok(())
+                            >("image", image);
+                        outgoing.value::<Options>("options", &options);
+                        outgoing.finish()
                     },
                 )
             }
@@ -292,15 +292,15 @@ pub mod segmentation {
                                     'call,
                                     u16,
                                 > as ::reedbed::__private::HandleArg<'call>>::Sent,
-                            >("image", image)?;
+                            >("image", image);
                         outgoing
                             .handle::<
                                 <ArrayViewMut2<
                                     'call,
                                     u32,
                                 > as ::reedbed::__private::HandleArg<'call>>::Sent,
-                            >("labels", labels)?;
-                        ::core::result::Result::Ok(())
+                            >("labels", labels);
+                        outgoing.finish()
                     },
                 )
             }
@@ -357,14 +357,14 @@ pub mod segmentation {
                                     u16,
                                     Ix2,
                                 > as ::reedbed::__private::HandleArg<'static>>::Sent,
-                            >("image", image)?;
+                            >("image", image);
                         outgoing
                             .handle::<
                                 <Option<
                                     ArrayView2<'call, bool>,
                                 > as ::reedbed::__private::HandleArg<'call>>::Sent,
-                            >("mask", mask)?;
-                        ::core::result::Result::Ok(())
+                            >("mask", mask);
+                        outgoing.finish()
                     },
                 )
             }

@@ -195,8 +195,8 @@ const _: () = {
                 &self.caller,
                 &METHOD_new,
                 move |outgoing| {
-                    outgoing.value::<u16>("threshold", &threshold)?;
-                    ::core::result::Result::Ok(())
+                    outgoing.value::<u16>("threshold", &threshold);
+                    outgoing.finish()
                 },
             )
         }
@@ -219,8 +219,8 @@ const _: () = {
                 &self.caller,
                 &METHOD_version,
                 move |outgoing| {
-                    outgoing.value::<str>("prefix", prefix)?;
-                    ::core::result::Result::Ok(())
+                    outgoing.value::<str>("prefix", prefix);
+                    outgoing.finish()
                 },
             )
         }
@@ -292,9 +292,9 @@ const _: () = {
                                 'call,
                                 u16,
                             > as ::reedbed::__private::HandleArg<'call>>::Sent,
-                        >("image", image)?;
-                    outgoing.value::<Options>("options", &options)?;
-                    ::core::result::Result::Ok(())
+                        >("image", image);
+                    outgoing.value::<Options>("options", &options);
+                    outgoing.finish()
                 },
             )
         }

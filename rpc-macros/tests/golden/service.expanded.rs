@@ -294,8 +294,8 @@ const _: () = {
                 &self.caller,
                 &METHOD_new,
                 move |outgoing| {
-                    outgoing.value::<Parameters>("parameters", parameters)?;
-                    ::core::result::Result::Ok(())
+                    outgoing.value::<Parameters>("parameters", parameters);
+                    outgoing.finish()
                 },
             )
         }
@@ -326,8 +326,8 @@ const _: () = {
                 &self.caller,
                 &METHOD_fetch,
                 move |outgoing| {
-                    outgoing.value::<String>("url", &url)?;
-                    ::core::result::Result::Ok(())
+                    outgoing.value::<String>("url", &url);
+                    outgoing.finish()
                 },
             )
         }
@@ -343,11 +343,7 @@ const _: () = {
             ::reedbed::__private::call::<
                 String,
                 ::reedbed::__private::kind::Value,
-            >(
-                &self.caller,
-                &METHOD_version,
-                move |outgoing| { ::core::result::Result::Ok(()) },
-            )
+            >(&self.caller, &METHOD_version, move |outgoing| { outgoing.finish() })
         }
         /// The blocking twin of this client.
         pub fn blocking(&self) -> BlockingDetectorClient {
@@ -429,8 +425,8 @@ const _: () = {
                                 'call,
                                 u16,
                             > as ::reedbed::__private::HandleArg<'call>>::Sent,
-                        >("image", image)?;
-                    ::core::result::Result::Ok(())
+                        >("image", image);
+                    outgoing.finish()
                 },
             )
         }
@@ -452,8 +448,8 @@ const _: () = {
                 &self.instance,
                 &METHOD_name,
                 move |outgoing| {
-                    outgoing.value::<u32>("index", &index)?;
-                    ::core::result::Result::Ok(())
+                    outgoing.value::<u32>("index", &index);
+                    outgoing.finish()
                 },
             )
         }

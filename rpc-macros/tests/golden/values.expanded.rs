@@ -229,10 +229,10 @@ mod files {
                     &self.caller,
                     &METHOD_read,
                     move |outgoing| {
-                        outgoing.value::<Path>("path", path)?;
-                        outgoing.value::<str>("type", r#type)?;
-                        outgoing.value::<[Range<u64>]>("ranges", ranges)?;
-                        ::core::result::Result::Ok(())
+                        outgoing.value::<Path>("path", path);
+                        outgoing.value::<str>("type", r#type);
+                        outgoing.value::<[Range<u64>]>("ranges", ranges);
+                        outgoing.finish()
                     },
                 )
             }
@@ -254,8 +254,8 @@ mod files {
                     &self.caller,
                     &METHOD_read,
                     move |outgoing| {
-                        outgoing.value::<PathBuf>("path", &path)?;
-                        ::core::result::Result::Ok(())
+                        outgoing.value::<PathBuf>("path", &path);
+                        outgoing.finish()
                     },
                 )
             }
@@ -279,9 +279,9 @@ mod files {
                     &self.caller,
                     &METHOD_delete,
                     move |outgoing| {
-                        outgoing.value::<u32>("call", &call)?;
-                        outgoing.value::<Cow<'call, str>>("arguments", &arguments)?;
-                        ::core::result::Result::Ok(())
+                        outgoing.value::<u32>("call", &call);
+                        outgoing.value::<Cow<'call, str>>("arguments", &arguments);
+                        outgoing.finish()
                     },
                 )
             }

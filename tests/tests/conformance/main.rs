@@ -13,6 +13,7 @@
 )]
 
 mod arguments;
+mod containers;
 mod elements;
 mod failures;
 mod leases;
@@ -119,6 +120,11 @@ conformance! {
         copies_can_be_forbidden, options_and_tuples_hold_arrays, two_halves_are_filled_at_once,
         any_strides_travel, empty_and_scalar_arrays_travel, frozen_tensors_have_many_readers,
         segments_travel_bare;
+    containers: a_list_is_lent, a_list_is_filled_in_place, a_thousand_tensors_go_there_and_back,
+        more_arrays_than_negotiated_are_not_sent, what_could_not_be_sent_comes_back,
+        copies_in_a_list_can_be_forbidden, fixed_numbers_and_maps_hold_arrays,
+        containers_lie_inside_one_another, lists_of_segments_travel,
+        a_list_is_part_of_the_signature;
     ownership: an_array_is_given_away, an_array_goes_there_and_back, results_are_tensors,
         results_are_recycled, results_go_on_to_another_worker, results_are_lent_back,
         a_transposed_result_keeps_its_strides;

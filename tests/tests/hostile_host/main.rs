@@ -3,6 +3,7 @@
 //! What the wire calls a violation ends the worker with a message that names it; what fails a call
 //! fails that call alone. Nothing makes it panic.
 
+mod containers;
 mod failures;
 mod frames;
 mod handles;

@@ -1,3 +1,6 @@
+use std::collections::VecDeque;
+use std::rc::Rc;
+
 use ndarray::{Array1, ArrayView1};
 use reedbed::remote_module;
 
@@ -5,11 +8,11 @@ use reedbed::remote_module;
 mod m {
     use super::*;
 
-    pub fn takes(#[ndarray] lines: Vec<ArrayView1<'_, u16>>) -> usize {
+    pub fn takes(#[ndarray] lines: VecDeque<ArrayView1<'_, u16>>) -> usize {
         lines.len()
     }
 
-    pub fn returns() -> Vec<Array1<u16>> {
+    pub fn returns() -> Vec<Rc<Array1<u16>>> {
         Vec::new()
     }
 }
