@@ -4,7 +4,7 @@ use reedbed::remote_module;
 
 /// Functions on many arrays at once.
 #[remote_module]
-pub mod containers {
+pub mod stacks {
     use std::collections::{BTreeMap, HashMap};
 
     use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Ix1, Ix2};
@@ -81,9 +81,12 @@ pub mod containers {
         (!masks.is_empty()).then_some(masks)
     }
 
+    /// A tile that may be missing. The macro sees the name alone.
+    type Tile = Option<Box<Tensor<f64, Ix1>>>;
+
     /// Passes on what lies deep inside; returns an error where there is none of that name.
     pub fn pick(
-        #[ndarray] mut tiles: BTreeMap<String, Vec<Option<Box<Tensor<f64, Ix1>>>>>,
+        #[ndarray] mut tiles: BTreeMap<String, Vec<Tile>>,
         name: &str,
     ) -> Result<Vec<Option<Tensor<f64, Ix1>>>, String> {
         let tiles = tiles.remove(name).ok_or_else(|| name.to_owned())?;

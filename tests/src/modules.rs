@@ -530,7 +530,7 @@ element_modules! {
 pub fn all() -> Vec<reedbed::Module> {
     let mut modules = vec![arrays::MODULE, control::MODULE, values::MODULE];
     modules.push(crate::shared::cells::MODULE);
-    modules.push(crate::containers::containers::MODULE);
+    modules.push(crate::containers::stacks::MODULE);
     modules.extend_from_slice(ELEMENTS);
     modules.extend([Keeper::MODULE, Counter::MODULE]);
     modules

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use ndarray::{Array1, Array2, Ix1, Ix2, array};
 use reedbed::{AccessError, Arg, CallError, FailureCause, Segment, Tensor};
-use reedbed_tests::containers::containers;
+use reedbed_tests::containers::stacks;
 use reedbed_tests::modules::arrays;
 use reedbed_tests::setting::Setting;
 
@@ -18,7 +18,7 @@ where
 }
 
 pub(crate) async fn a_list_is_lent(setting: Setting) -> TestResult {
-    let (_worker, containers) = import::<containers::Client>(setting).await?;
+    let (_worker, containers) = import::<stacks::Client>(setting).await?;
     let tensors: Vec<_> = (0..5)
         .map(|n| Tensor::from(Array1::from_elem(1000, n)))
         .collect();
@@ -47,7 +47,7 @@ pub(crate) async fn a_list_is_lent(setting: Setting) -> TestResult {
 }
 
 pub(crate) async fn a_list_is_filled_in_place(setting: Setting) -> TestResult {
-    let (_worker, containers) = import::<containers::Client>(setting).await?;
+    let (_worker, containers) = import::<stacks::Client>(setting).await?;
     let mut tensors: Vec<_> = (0..3)
         .map(|_| Tensor::<u32, Ix1>::zeros(50_000))
         .collect::<Result<_, _>>()?;
@@ -74,7 +74,7 @@ pub(crate) async fn a_list_is_filled_in_place(setting: Setting) -> TestResult {
 }
 
 pub(crate) async fn a_thousand_tensors_go_there_and_back(setting: Setting) -> TestResult {
-    let (_worker, containers) = import::<containers::Client>(setting).await?;
+    let (_worker, containers) = import::<stacks::Client>(setting).await?;
     let tensor = |n| Tensor::<u16, Ix2>::from_elem((2, 3), n);
     let stack: Vec<_> = (0..1000).map(tensor).collect::<Result<_, _>>()?;
     let first = stack[0].identity();
@@ -93,7 +93,7 @@ pub(crate) async fn a_thousand_tensors_go_there_and_back(setting: Setting) -> Te
 }
 
 pub(crate) async fn more_arrays_than_negotiated_are_not_sent(setting: Setting) -> TestResult {
-    let (_worker, containers) = import::<containers::Client>(setting).await?;
+    let (_worker, containers) = import::<stacks::Client>(setting).await?;
     let tensor = |n| Tensor::<u16, Ix2>::from_elem((1, 1), n);
     let stack: Vec<_> = (0..1025).map(tensor).collect::<Result<_, _>>()?;
     let Err(CallError::Failed(mut failure)) = containers.turn(stack).await else {
@@ -121,7 +121,7 @@ pub(crate) async fn more_arrays_than_negotiated_are_not_sent(setting: Setting) -
 }
 
 pub(crate) async fn what_could_not_be_sent_comes_back(setting: Setting) -> TestResult {
-    let (_worker, containers) = import::<containers::Client>(setting).await?;
+    let (_worker, containers) = import::<stacks::Client>(setting).await?;
     let (_other, arrays) = import::<arrays::Client>(setting).await?;
     let mut stack = Vec::new();
     for n in 0..3u32 {
@@ -148,7 +148,7 @@ pub(crate) async fn what_could_not_be_sent_comes_back(setting: Setting) -> TestR
 }
 
 pub(crate) async fn copies_in_a_list_can_be_forbidden(setting: Setting) -> TestResult {
-    let (_worker, containers) = import::<containers::Client>(setting).await?;
+    let (_worker, containers) = import::<stacks::Client>(setting).await?;
     let (tensor, small) = (Tensor::from(array![1i64, 2]), array![3i64]);
     let rows = vec![(&tensor).into(), (&small).into()];
     let Err(CallError::Failed(failure)) = containers.sums(rows).forbid_copies().await else {
@@ -167,7 +167,7 @@ pub(crate) async fn copies_in_a_list_can_be_forbidden(setting: Setting) -> TestR
 }
 
 pub(crate) async fn fixed_numbers_and_maps_hold_arrays(setting: Setting) -> TestResult {
-    let (_worker, containers) = import::<containers::Client>(setting).await?;
+    let (_worker, containers) = import::<stacks::Client>(setting).await?;
     let channel = Tensor::from(array![1f32, 2.0]);
     let weight = array![10f32, 100.0];
     let channels = [(&channel).into(), (&channel).into(), (&channel).into()];
@@ -187,7 +187,7 @@ pub(crate) async fn fixed_numbers_and_maps_hold_arrays(setting: Setting) -> Test
 }
 
 pub(crate) async fn containers_lie_inside_one_another(setting: Setting) -> TestResult {
-    let (_worker, containers) = import::<containers::Client>(setting).await?;
+    let (_worker, containers) = import::<stacks::Client>(setting).await?;
     let tiles = || -> Result<_, reedbed::ShmExhausted> {
         let tile = |n| Tensor::<f64, Ix1>::from_elem(3, n).map(Box::new);
         Ok(BTreeMap::from([
@@ -206,7 +206,7 @@ pub(crate) async fn containers_lie_inside_one_another(setting: Setting) -> TestR
 }
 
 pub(crate) async fn lists_of_segments_travel(setting: Setting) -> TestResult {
-    let (_worker, containers) = import::<containers::Client>(setting).await?;
+    let (_worker, containers) = import::<stacks::Client>(setting).await?;
     let segment = |byte: u8| -> Result<_, Box<dyn std::error::Error>> {
         let mut segment = Segment::zeroed(3)?;
         segment.as_bytes_mut()?.fill(byte);
@@ -221,8 +221,8 @@ pub(crate) async fn lists_of_segments_travel(setting: Setting) -> TestResult {
 }
 
 pub(crate) async fn a_list_is_part_of_the_signature(setting: Setting) -> TestResult {
-    let (worker, _) = import::<containers::Client>(setting).await?;
-    let module = worker.describe("containers").await?.expect("it is served");
+    let (worker, _) = import::<stacks::Client>(setting).await?;
+    let module = worker.describe("stacks").await?.expect("it is served");
     let signature = |name: &str| {
         let function = module
             .functions

@@ -12,7 +12,7 @@ fn call(host: &Host, path: &str, body: Bytes) {
 #[test]
 fn a_list_is_its_length_and_then_the_indexes() {
     let host = Host::greeted(WORKER);
-    call(&host, "containers.sums", Bytes::new().u64(2).u32(0).u32(0));
+    call(&host, "stacks.sums", Bytes::new().u64(2).u32(0).u32(0));
     let sums = Bytes::new().u64(2).i64(6).i64(6).done();
     assert_eq!(host.result(1), sums);
     host.shut_down();
@@ -22,7 +22,7 @@ fn a_list_is_its_length_and_then_the_indexes() {
 fn a_list_that_claims_more_than_there_is_fails_the_call() {
     let host = Host::greeted(WORKER);
     for n in [2, 1 << 40, u64::MAX] {
-        call(&host, "containers.sums", Bytes::new().u64(n).u32(0));
+        call(&host, "stacks.sums", Bytes::new().u64(n).u32(0));
         let failure = host.failure(1);
         let Failure::BadArgument { argument, reason } = failure else {
             panic!("{failure:?}");
@@ -41,11 +41,11 @@ fn a_list_that_claims_more_than_there_is_fails_the_call() {
 fn a_part_that_does_not_fit_is_named() {
     let host = Host::greeted(WORKER);
     let beyond = Bytes::new().u64(2).u32(0).u32(1);
-    call(&host, "containers.sums", beyond);
+    call(&host, "stacks.sums", beyond);
     let reason = "it names array 1 of 1";
     assert_eq!(host.failure(1), bad_argument("rows[1]", reason));
     let weights = Bytes::new().u32(0).u32(0).u32(0);
-    call(&host, "containers.mix", weights);
+    call(&host, "stacks.mix", weights);
     let failure = host.failure(1);
     let Failure::BadArgument { argument, reason } = failure else {
         panic!("{failure:?}");
@@ -60,7 +60,7 @@ fn an_array_for_writing_is_taken_by_one_part() {
     let (host, _memory) = lending_four_for_writing();
     let row = Handle::row(1, dtype::U32, 4).on(Terms::ReadWrite);
     let twice = Bytes::new().u64(2).u32(0).u32(0).done();
-    host.call(1, "containers.number", &[row], &twice);
+    host.call(1, "stacks.number", &[row], &twice);
     let reason = "the array was taken by another argument already";
     assert_eq!(host.failure(1), bad_argument("rows[1]", reason));
     host.assert_alive();
