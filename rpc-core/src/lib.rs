@@ -242,9 +242,6 @@ pub mod __private {
     {
     }
 
-    /// Fails to compile, at the type, unless its values can stay in a worker and serve calls there.
-    pub fn assert_service<T: Send + Sync + 'static>() {}
-
     /// Fails to compile, at the type, unless it is an array argument.
     pub fn assert_handle<'a, T: HandleArg<'a>>() {}
 }

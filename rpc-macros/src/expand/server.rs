@@ -23,7 +23,9 @@ pub(super) fn impls(remote: &Remote) -> TokenStream {
     let client = &remote.stubs.client;
     let generics = generics(remote);
     let by = generics.is_some().then(|| quote!(<__Implementor>));
+    let make = make(remote);
     quote_spanned! {Span::mixed_site()=>
+        #make
         #(#serves)*
 
         #[automatically_derived]
@@ -76,8 +78,7 @@ fn serve(remote: &Remote, function: &Function) -> TokenStream {
         Form::Interface(name) => quote!(<__Implementor as #name>::#ident),
     };
     let (find, this) = this(remote, function).unzip();
-    let made = made(function);
-    let is_service = is_service(remote, function);
+    let made = made(remote, function);
     let generics = generics(remote);
     let body = quote_spanned! {Span::mixed_site()=>
         #find
@@ -96,7 +97,6 @@ fn serve(remote: &Remote, function: &Function) -> TokenStream {
             fn #serve #generics(
                 call: ::reedbed::__private::ServerCall,
             ) -> ::reedbed::__private::BoxFuture {
-                #is_service
                 #assertions
                 #future
             }
@@ -108,7 +108,6 @@ fn serve(remote: &Remote, function: &Function) -> TokenStream {
                 call: &::reedbed::__private::ServerCall,
             ) -> ::core::result::Result<::reedbed::__private::Reply, ::reedbed::__private::Failure>
             {
-                #is_service
                 #assertions
                 #body
             }
@@ -140,27 +139,36 @@ fn this(remote: &Remote, function: &Function) -> Option<(TokenStream, TokenStrea
     Some((find, pass))
 }
 
+/// `MAKE`, by which every constructor has what it made stay here. It stands alone so that a type
+/// that can't is one error, below its name.
+fn make(remote: &Remote) -> Option<TokenStream> {
+    let Form::Service(ty) = &remote.form else {
+        return None;
+    };
+    let instance = &remote.stubs.instance;
+    let make = quote_spanned! {ty.span()=>
+        const MAKE: fn(#ty) -> ::reedbed::__private::Made<#instance> =
+            ::reedbed::__private::Made::new;
+    };
+    remote.has_instances().then_some(make)
+}
+
 /// Has what a constructor made stay here.
-fn made(function: &Function) -> Option<TokenStream> {
-    let made = quote_spanned!(Span::mixed_site()=> ::reedbed::__private::Made::new);
-    let wrapped = match &function.returned.kind {
-        Kind::Instance(_) => quote_spanned!(Span::mixed_site()=> #made(returned)),
+fn made(remote: &Remote, function: &Function) -> Option<TokenStream> {
+    let make = match &remote.form {
+        Form::Service(_) => quote_spanned!(Span::mixed_site()=> MAKE),
+        Form::Module | Form::Interface(_) => {
+            quote_spanned!(Span::mixed_site()=> ::reedbed::__private::Made::new)
+        }
+    };
+    let made = match &function.returned.kind {
+        Kind::Instance(_) => quote_spanned!(Span::mixed_site()=> #make(returned)),
         Kind::Fallible { ok, .. } if matches!(**ok, Kind::Instance(_)) => {
-            quote_spanned!(Span::mixed_site()=> ::core::result::Result::map(returned, #made))
+            quote_spanned!(Span::mixed_site()=> ::core::result::Result::map(returned, #make))
         }
         _ => return None,
     };
-    Some(quote_spanned!(Span::mixed_site()=> let returned = #wrapped;))
-}
-
-/// States, below the type's name, that its values can stay in the worker.
-fn is_service(remote: &Remote, function: &Function) -> Option<TokenStream> {
-    match (&remote.form, function.role) {
-        (Form::Service(ty), Role::Constructor) => {
-            Some(quote_spanned!(ty.span()=> ::reedbed::__private::assert_service::<#ty>();))
-        }
-        _ => None,
-    }
+    Some(quote_spanned!(Span::mixed_site()=> let returned = #made;))
 }
 
 /// Decodes an argument.

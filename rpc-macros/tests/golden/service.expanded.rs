@@ -485,13 +485,13 @@ const _: () = {
             self.instance.name(index).wait()
         }
     }
+    const MAKE: fn(Detector) -> ::reedbed::__private::Made<DetectorInstance> = ::reedbed::__private::Made::new;
     fn serve_new(
         call: &::reedbed::__private::ServerCall,
     ) -> ::core::result::Result<
         ::reedbed::__private::Reply,
         ::reedbed::__private::Failure,
     > {
-        ::reedbed::__private::assert_service::<Detector>();
         ::reedbed::__private::assert_value::<
             <Parameters as ::std::borrow::ToOwned>::Owned,
         >();
@@ -506,10 +506,7 @@ const _: () = {
         let returned = <Detector>::new(
             ::core::borrow::Borrow::<Parameters>::borrow(&parameters),
         );
-        let returned = ::core::result::Result::map(
-            returned,
-            ::reedbed::__private::Made::new,
-        );
+        let returned = ::core::result::Result::map(returned, MAKE);
         call.reply::<
                 Result<::reedbed::__private::Made<DetectorInstance>, LoadError>,
                 ::reedbed::__private::kind::Fallible<
@@ -520,7 +517,6 @@ const _: () = {
     fn serve_fetch(
         call: ::reedbed::__private::ServerCall,
     ) -> ::reedbed::__private::BoxFuture {
-        ::reedbed::__private::assert_service::<Detector>();
         ::reedbed::__private::assert_value::<String>();
         let _ = ::reedbed::schema::FunctionSchema::returns::<
             io::Result<::reedbed::__private::Made<DetectorInstance>>,
@@ -531,10 +527,7 @@ const _: () = {
             let url = arguments.value::<String>("url")?;
             arguments.finish()?;
             let returned = <Detector>::fetch(url).await;
-            let returned = ::core::result::Result::map(
-                returned,
-                ::reedbed::__private::Made::new,
-            );
+            let returned = ::core::result::Result::map(returned, MAKE);
             call.reply::<
                     io::Result<::reedbed::__private::Made<DetectorInstance>>,
                     ::reedbed::__private::kind::Fallible<
