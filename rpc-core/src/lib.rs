@@ -198,9 +198,9 @@ pub use call::module::{BlockingStub, Module, Stub};
 pub use call::report::{Copy, CopyReason, Report};
 pub use process::blocking;
 pub use process::{
-    CANNOT_SERVE, EndReason, ImportError, LogLine, LogStream, ServeError, ServeOptions, SpawnError,
-    Traffic, Worker, WorkerBuilder, WorkerEnd, inherited_channel, is_started_as_worker,
-    library_beside, program_beside, serve_channel, serve_inherited,
+    CANNOT_SERVE, EndReason, ImportError, LogLine, LogStream, RestartError, ServeError,
+    ServeOptions, SpawnError, Traffic, Worker, WorkerBuilder, WorkerEnd, inherited_channel,
+    is_started_as_worker, library_beside, program_beside, serve_channel, serve_inherited,
 };
 pub use segment::{
     AccessError, Atomic, AtomicInteger, NotAligned, PoolUsage, Segment, SegmentIdentity,

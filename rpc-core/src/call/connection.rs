@@ -12,6 +12,7 @@ use super::pending::{Answer, Begun, Calls, Deadline, Expected, Held, Slot};
 use crate::channel::bind::BindError;
 use crate::channel::{Arrival, Channel, SendError, Violation};
 use crate::process::WorkerEnd;
+use crate::process::post::Post;
 use crate::wire::codec::Bytes;
 use crate::wire::frame::{CallFrame, Frame, Outcome, ReplyFrame};
 use crate::wire::handshake::{MESSAGE_BYTES, ServedModule};
@@ -340,14 +341,14 @@ impl fmt::Debug for Connection {
 /// A module of a worker, ready to be called. Generated clients hold one.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    connection: Arc<Connection>,
+    post: Arc<Post>,
     forbids_copies: bool,
 }
 
 impl Caller {
-    pub(crate) fn new(connection: Arc<Connection>) -> Self {
+    pub(crate) fn new(post: Arc<Post>) -> Self {
         Self {
-            connection,
+            post,
             forbids_copies: false,
         }
     }
@@ -361,8 +362,14 @@ impl Caller {
         }
     }
 
-    pub(crate) fn connection(&self) -> &Connection {
-        &self.connection
+    /// The worker's name.
+    pub(crate) fn worker(&self) -> &Arc<str> {
+        self.post.name()
+    }
+
+    /// The connection to the worker as it is now; another one after a restart.
+    pub(crate) fn connection(&self) -> Arc<Connection> {
+        self.post.connection()
     }
 
     pub(crate) fn forbids_copies(&self) -> bool {

@@ -141,6 +141,14 @@ pub enum FailureCause {
         /// How the worker ended.
         end: WorkerEnd,
     },
+    /// The instance was made by a process that was restarted since. Nothing was sent.
+    #[error(
+        "it was not sent: instance {instance} was lost when the worker was restarted; construct it again"
+    )]
+    InstanceLost {
+        /// The instance's number.
+        instance: u64,
+    },
     /// The worker ended while the call was in flight. Whether the function ran is unknown.
     #[error("the worker ended with the call in flight: {end}")]
     WorkerDied {
@@ -228,7 +236,8 @@ impl CallFailure {
         (&self.method.module, &self.method.function)
     }
 
-    /// Tells whether the function has certainly not begun.
+    /// Tells whether the function has certainly not begun. What stood in its way may still be there:
+    /// a lost instance has to be constructed again, for example.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match &self.cause {
@@ -237,7 +246,8 @@ impl CallFailure {
             | FailureCause::CopyForbidden { .. }
             | FailureCause::Encode { .. }
             | FailureCause::NotSent { .. }
-            | FailureCause::WorkerGone { .. } => true,
+            | FailureCause::WorkerGone { .. }
+            | FailureCause::InstanceLost { .. } => true,
             FailureCause::Remote(refusal) => refusal.0.is_before_begin(),
             FailureCause::WorkerDied { .. }
             | FailureCause::DeadlineExceeded { .. }

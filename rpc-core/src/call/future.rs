@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use super::connection::Caller;
+use super::connection::{Caller, Connection};
 use super::error::{CallError, CallFailure, FailureCause, SendError};
 use super::incoming::{Incoming, SELF};
 use super::instance::Instance;
@@ -71,6 +71,7 @@ enum State<'a> {
 }
 
 struct InFlight<'a> {
+    connection: Arc<Connection>,
     slot: Arc<Slot>,
     report: Report,
     copies_back: Vec<Box<dyn CopyBack + Send + 'a>>,
@@ -163,13 +164,21 @@ impl<T, E> Call<'_, T, E> {
             let deadline = *self
                 .deadline
                 .get_or_insert_with(|| deadline_from_now(self.limit));
-            let exchange = self.caller.connection().exchange();
+            let connection = self.caller.connection();
+            let exchange = connection.exchange();
+            if let Some(instance) = &self.instance
+                && !instance.is_behind(&connection)
+            {
+                let instance = instance.number();
+                let cause = FailureCause::InstanceLost { instance };
+                return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
+            }
             let begun = match exchange.calls().poll_begin(cx, deadline) {
                 Poll::Ready(Ok(begun)) => begun,
                 Poll::Ready(Err(cause)) => {
                     // The arguments are prepared all the same, so that what was passed by value is
                     // handed back with the error.
-                    return Poll::Ready(Err(self.prepare_in_vain(cause)));
+                    return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
                 }
                 Poll::Pending => {
                     if deadline.is_some() {
@@ -179,7 +188,8 @@ impl<T, E> Call<'_, T, E> {
                     return Poll::Pending;
                 }
             };
-            self.send(begun, deadline).map_err(CallError::Failed)?;
+            self.send(connection, begun, deadline)
+                .map_err(CallError::Failed)?;
         }
         let State::InFlight(in_flight) = &mut self.state else {
             panic!("a call was polled after it had completed");
@@ -234,11 +244,15 @@ impl<T, E> Call<'_, T, E> {
 }
 
 impl<'a, T, E> Call<'a, T, E> {
-    fn send(&mut self, begun: Begun, deadline: Deadline) -> Result<(), Box<CallFailure>> {
+    fn send(
+        &mut self,
+        connection: Arc<Connection>,
+        begun: Begun,
+        deadline: Deadline,
+    ) -> Result<(), Box<CallFailure>> {
         let State::Unsent(prepare) = std::mem::replace(&mut self.state, State::Done) else {
             unreachable!("only an unsent call is sent");
         };
-        let connection = self.caller.connection();
         let holder = connection.holder(&self.method);
         let mut outgoing = Outgoing::new(holder, self.forbids_copies);
         outgoing.expects = self.find;
@@ -256,6 +270,7 @@ impl<'a, T, E> Call<'a, T, E> {
                     ..
                 } = outgoing;
                 self.state = State::InFlight(InFlight {
+                    connection,
                     slot,
                     report,
                     copies_back,
@@ -266,11 +281,11 @@ impl<'a, T, E> Call<'a, T, E> {
         }
     }
 
-    fn prepare_in_vain(&mut self, cause: FailureCause) -> CallError<E> {
+    fn prepare_in_vain(&mut self, connection: &Connection, cause: FailureCause) -> CallError<E> {
         let State::Unsent(prepare) = std::mem::replace(&mut self.state, State::Done) else {
             unreachable!("only an unsent call is prepared");
         };
-        let holder = self.caller.connection().holder(&self.method);
+        let holder = connection.holder(&self.method);
         let mut outgoing = Outgoing::new(holder, self.forbids_copies);
         // Its own error matters less than the worker's end.
         let _ = prepare(&mut outgoing);
@@ -293,7 +308,7 @@ impl<T, E> Call<'_, T, E> {
 
     fn call_failure(&self, cause: FailureCause, unsent: Unsent) -> CallFailure {
         CallFailure {
-            worker: Arc::clone(self.caller.connection().name()),
+            worker: Arc::clone(self.caller.worker()),
             method: self.method.clone(),
             cause,
             unsent,
@@ -312,10 +327,7 @@ impl<T, E> Future for Call<'_, T, E> {
 impl<T, E> Drop for Call<'_, T, E> {
     fn drop(&mut self) {
         if let State::InFlight(in_flight) = &self.state {
-            self.caller
-                .connection()
-                .exchange()
-                .cancel(in_flight.slot.id());
+            in_flight.connection.exchange().cancel(in_flight.slot.id());
         }
     }
 }

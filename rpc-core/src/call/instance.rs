@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::connection::Caller;
+use super::connection::{Caller, Connection};
 use crate::channel::Channel;
 use crate::wire::frame::Frame;
 
@@ -39,7 +39,7 @@ impl Drop for Claim {
 /// An instance of a service in a worker. Generated handles hold one.
 ///
 /// Clones share the instance; when the last of them is gone, and the last call of its methods has
-/// ended, the worker drops it.
+/// ended, the worker drops it. A worker that is [restarted](crate::Worker::restart) has lost it.
 #[derive(Clone)]
 pub struct Instance {
     /// Before the caller, whose drop may be the worker's end.
@@ -66,6 +66,11 @@ impl Instance {
 
     pub(crate) fn number(&self) -> u64 {
         self.claim.number()
+    }
+
+    /// Whether it lives at the other end of the connection.
+    pub(crate) fn is_behind(&self, connection: &Connection) -> bool {
+        self.claim.channel.uid() == connection.exchange().channel().uid()
     }
 
     pub(crate) fn caller(&self) -> &Caller {

@@ -7,7 +7,7 @@ use futures::executor::block_on;
 
 use super::builder::WorkerBuilder;
 use super::end::WorkerEnd;
-use super::error::{ImportError, SpawnError};
+use super::error::{ImportError, RestartError, SpawnError};
 use crate::call::module::{BlockingStub, Module};
 
 /// The blocking twin of [`reedbed::Worker`](crate::Worker). Both share one worker: see
@@ -87,6 +87,14 @@ impl Worker {
     /// Has the worker finish the calls in flight and exit, and waits until it is gone.
     pub fn shutdown(&self, grace: Duration) -> WorkerEnd {
         block_on(self.worker.shutdown(grace))
+    }
+
+    /// Starts the worker again, as it was set up the first time.
+    ///
+    /// # Errors
+    /// As [`reedbed::Worker::restart`](crate::Worker::restart).
+    pub fn restart(&self, grace: Duration) -> Result<WorkerEnd, RestartError> {
+        block_on(self.worker.restart(grace))
     }
 
     /// Waits until the worker has ended.

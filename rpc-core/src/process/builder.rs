@@ -17,6 +17,7 @@ use super::driver::{Control, Driver, Life, WorkerProcess};
 use super::end::WorkerEnd;
 use super::error::SpawnError;
 use super::log::{Log, LogLine, LogSink};
+use super::post::{Incumbent, Recipe};
 use super::serve::{self, SELF_MARKER};
 use super::stock;
 use super::worker::{StopOnDrop, Worker};
@@ -34,7 +35,7 @@ use crate::wire::handshake::{Dispatcher, Limits, Welcome};
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Sets up a worker: see [`Worker::builder`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct WorkerBuilder {
     program: PathBuf,
     is_self: bool,
@@ -170,6 +171,12 @@ impl WorkerBuilder {
     /// # Cancel safety
     /// Dropped before the worker is ready, it has the worker stopped in the background.
     pub async fn spawn(self) -> Result<Worker, SpawnError> {
+        let recipe = Recipe::Process(Box::new(self));
+        recipe.start().await.map(Worker::new)
+    }
+
+    /// Starts the worker and waits until it is ready, without a post.
+    pub(crate) async fn start_process(self) -> Result<Incumbent, SpawnError> {
         self.start()?.await.unwrap_or_else(|_| {
             Err(SpawnError::System(std::io::Error::other(
                 "the worker's driver thread ended",
@@ -183,7 +190,7 @@ impl WorkerBuilder {
     }
 
     /// Starts the process, and the thread that waits until it is ready and then drives it.
-    fn start(mut self) -> Result<oneshot::Receiver<Result<Worker, SpawnError>>, SpawnError> {
+    fn start(mut self) -> Result<oneshot::Receiver<Result<Incumbent, SpawnError>>, SpawnError> {
         if self.is_self {
             serve::check_self()?;
         }
@@ -307,14 +314,18 @@ pub(crate) struct Starting {
 }
 
 impl Starting {
-    fn run(self, mut process: WorkerProcess, ready: oneshot::Sender<Result<Worker, SpawnError>>) {
+    fn run(
+        self,
+        mut process: WorkerProcess,
+        ready: oneshot::Sender<Result<Incumbent, SpawnError>>,
+    ) {
         let welcome = self.hello(&mut process);
         let id = process.id();
         let started = welcome.and_then(|welcome| Ok(self.connect(welcome, Some(id))?));
         match started {
-            Ok((worker, exchange, control)) => {
-                // If nobody waits any more, dropping the worker here has it stopped.
-                drop(ready.send(Ok(worker)));
+            Ok((incumbent, exchange, control)) => {
+                // If nobody waits any more, dropping it here has it stopped.
+                drop(ready.send(Ok(incumbent)));
                 Driver {
                     exchange,
                     control,
@@ -400,7 +411,7 @@ impl Starting {
         self,
         welcome: Welcome,
         id: Option<u32>,
-    ) -> std::io::Result<(Worker, Arc<Exchange>, Arc<Control>)> {
+    ) -> std::io::Result<(Incumbent, Arc<Exchange>, Arc<Control>)> {
         let limits = Limits::OURS.negotiate(welcome.limits);
         let channel = Channel::new(self.socket, limits, true)?;
         let calls = Arc::new(Calls::new(limits.n_calls as usize));
@@ -409,8 +420,12 @@ impl Starting {
         let control = Arc::new(Control::default());
         let stop = StopOnDrop::new(Arc::clone(&exchange), Arc::clone(&control));
         let connection = Connection::new(self.worker, Arc::clone(&exchange), welcome.modules, stop);
-        let worker = Worker::new(Arc::new(connection), Arc::clone(&control), id);
-        Ok((worker, exchange, control))
+        let incumbent = Incumbent {
+            connection: Arc::new(connection),
+            control: Arc::clone(&control),
+            id,
+        };
+        Ok((incumbent, exchange, control))
     }
 }
 
@@ -418,7 +433,7 @@ impl Starting {
 pub(crate) fn start_in_process(
     modules: &[Module],
     dispatcher: Dispatcher,
-) -> Result<Worker, SpawnError> {
+) -> Result<Incumbent, SpawnError> {
     let start_dispatch = StartDispatch::new(dispatcher)?;
     let worker: Arc<str> = "in process".into();
     let (ours, theirs) = socket::pair()?;
@@ -437,7 +452,7 @@ pub(crate) fn start_in_process(
         message: welcome, ..
     } = handshake::read(&starting.socket, STARTUP_TIMEOUT)
         .map_err(|error| in_process_error(&worker, &error))?;
-    let (worker, exchange, control) = starting.connect(welcome, None)?;
+    let (incumbent, exchange, control) = starting.connect(welcome, None)?;
     let driver = Driver {
         exchange,
         control,
@@ -446,7 +461,7 @@ pub(crate) fn start_in_process(
     thread::Builder::new()
         .name("reedbed in process".to_owned())
         .spawn(move || driver.run())?;
-    Ok(worker)
+    Ok(incumbent)
 }
 
 fn in_process_error(worker: &str, error: &HandshakeError) -> SpawnError {

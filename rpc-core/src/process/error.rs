@@ -125,7 +125,21 @@ pub enum ImportError {
     },
 }
 
-crate::readable::debug_as_message!(SpawnError, ImportError);
+/// Why a worker was not restarted. It has ended, and can be restarted again.
+///
+/// Its `Debug` form is for people as well, because that is what a `main` that returns it prints.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum RestartError {
+    /// The new process did not start.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// The new process serves something else than what clients were imported for. It is stopped.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+}
+
+crate::readable::debug_as_message!(SpawnError, ImportError, RestartError);
 
 /// What a program may have forgotten, unless it has said itself why it can't serve.
 fn hint(end: &WorkerEnd) -> &'static str {

@@ -2,6 +2,7 @@
 //!
 //! - [`worker`] is what a host holds, [`builder`] how it is set up, [`beside`] where its
 //!   program is, [`blocking`] its blocking twin;
+//! - [`post`] is what outlasts a worker that is restarted;
 //! - [`driver`] is the thread that reads a worker's channel and watches over the process;
 //! - [`end`] says how a worker ended, [`log`] what it printed;
 //! - [`stock`] finds the program that loads module libraries;
@@ -14,6 +15,7 @@ mod driver;
 mod end;
 mod error;
 mod log;
+pub(crate) mod post;
 mod serve;
 mod stock;
 mod worker;
@@ -21,7 +23,7 @@ mod worker;
 pub use beside::{library_beside, program_beside};
 pub use builder::WorkerBuilder;
 pub use end::{EndReason, WorkerEnd};
-pub use error::{ImportError, SpawnError};
+pub use error::{ImportError, RestartError, SpawnError};
 pub use log::{LogLine, LogStream};
 pub use serve::{
     CANNOT_SERVE, ServeError, ServeOptions, inherited_channel, is_started_as_worker, serve_channel,

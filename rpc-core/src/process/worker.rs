@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::builder::{WorkerBuilder, start_in_process};
+use super::builder::WorkerBuilder;
 use super::driver::Control;
 use super::end::WorkerEnd;
-use super::error::{ImportError, SpawnError};
-use crate::call::connection::{Caller, Connection, Exchange};
+use super::error::{ImportError, RestartError, SpawnError};
+use super::post::{Post, Recipe};
+use crate::call::connection::{Caller, Exchange};
 use crate::call::module::{Module, Stub};
-use crate::call::pending::Answer;
 use crate::wire::handshake::Dispatcher;
 use crate::wire::schema::ModuleSchema;
 
@@ -25,9 +25,7 @@ const GRACE_ON_DROP: Duration = Duration::from_secs(2);
 /// way, so does the worker.
 #[derive(Clone)]
 pub struct Worker {
-    connection: Arc<Connection>,
-    control: Arc<Control>,
-    id: Option<u32>,
+    post: Arc<Post>,
 }
 
 /// The bytes of all messages between a host and a worker. Arrays that cross by handle aren't in
@@ -41,12 +39,8 @@ pub struct Traffic {
 }
 
 impl Worker {
-    pub(crate) fn new(connection: Arc<Connection>, control: Arc<Control>, id: Option<u32>) -> Self {
-        Self {
-            connection,
-            control,
-            id,
-        }
+    pub(crate) fn new(post: Arc<Post>) -> Self {
+        Self { post }
     }
 
     /// Starts `program`, which serves its modules with `reedbed_worker::worker_main!`, and waits
@@ -129,7 +123,12 @@ impl Worker {
         modules: &[Module],
         dispatcher: Dispatcher,
     ) -> Result<Self, SpawnError> {
-        start_in_process(modules, dispatcher)
+        let modules = modules.to_vec();
+        let recipe = Recipe::Thread {
+            modules,
+            dispatcher,
+        };
+        recipe.start().await.map(Self::new)
     }
 
     /// Makes the client of a module that the worker serves, after comparing what both sides know of
@@ -141,31 +140,8 @@ impl Worker {
     /// # Cancel safety
     /// Dropping it changes nothing.
     pub async fn import<S: Stub>(&self) -> Result<S, ImportError> {
-        let (worker, module) = (self.name().to_owned(), S::MODULE.to_owned());
-        let served = self.connection.modules();
-        let Some(theirs) = served.iter().find(|served| served.name == S::MODULE) else {
-            let served = served.iter().map(|served| served.name.clone()).collect();
-            return Err(ImportError::UnknownModule {
-                worker,
-                module,
-                served,
-            });
-        };
-        let ours = S::schema();
-        if theirs.schema != ours.hash() {
-            let differences = match self.describe(S::MODULE).await? {
-                Some(theirs) => ours.differences(&theirs),
-                None => vec!["it isn't served any more".to_owned()],
-            };
-            if !differences.is_empty() {
-                return Err(ImportError::SchemaMismatch {
-                    worker,
-                    module,
-                    differences,
-                });
-            }
-        }
-        Ok(S::from_caller(Caller::new(Arc::clone(&self.connection))))
+        self.post.import::<S>().await?;
+        Ok(S::from_caller(Caller::new(Arc::clone(&self.post))))
     }
 
     /// Asks the worker what a module consists of; `None` if it serves no such module.
@@ -176,42 +152,36 @@ impl Worker {
     /// # Cancel safety
     /// Dropping it changes nothing.
     pub async fn describe(&self, module: &str) -> Result<Option<ModuleSchema>, ImportError> {
-        let gone = |end| ImportError::WorkerGone {
-            worker: self.name().to_owned(),
-            module: module.to_owned(),
-            end,
-        };
-        let slot = self.connection.exchange().describe(module).map_err(gone)?;
-        match std::future::poll_fn(|cx| slot.poll(cx)).await {
-            Ok(Answer::Described(schema)) => Ok(schema),
-            Ok(Answer::Returned { .. }) | Err(_) => Err(gone(self.ended().await)),
-        }
+        self.post.incumbent().describe(module).await
     }
 
     /// Returns the names of the modules that the worker serves.
-    pub fn modules(&self) -> impl Iterator<Item = &str> {
-        self.connection
+    pub fn modules(&self) -> impl Iterator<Item = String> + use<> {
+        let connection = self.post.connection();
+        let names = connection
             .modules()
             .iter()
-            .map(|module| module.name.as_str())
+            .map(|module| module.name.clone());
+        names.collect::<Vec<_>>().into_iter()
     }
 
     /// Returns the worker's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.connection.name()
+        self.post.name()
     }
 
-    /// Returns the number of the worker's process; `None` for a worker in this process.
+    /// Returns the number of the worker's process, which another one has after a restart; `None` for
+    /// a worker in this process.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
-        self.id
+        self.post.incumbent().id
     }
 
-    /// Returns the bytes of all messages so far.
+    /// Returns the bytes of all messages so far, since the last restart.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
-        let (sent_bytes, received_bytes) = self.connection.exchange().channel().traffic();
+        let (sent_bytes, received_bytes) = self.post.connection().exchange().channel().traffic();
         Traffic {
             sent_bytes,
             received_bytes,
@@ -222,7 +192,7 @@ impl Worker {
     /// acknowledged that.
     #[must_use]
     pub fn n_calls_in_flight(&self) -> usize {
-        self.connection.calls().len()
+        self.post.connection().calls().len()
     }
 
     /// Has the worker finish the calls in flight and exit, and waits until it is gone. After
@@ -231,8 +201,29 @@ impl Worker {
     /// # Cancel safety
     /// Dropping it doesn't take the request back.
     pub async fn shutdown(&self, grace: Duration) -> WorkerEnd {
-        self.request_stop(grace);
-        self.ended().await
+        let incumbent = self.post.incumbent();
+        incumbent.request_stop(grace);
+        incumbent.ended().await
+    }
+
+    /// Starts the worker again, as it was set up the first time: a new process (or thread) in the
+    /// place of the old one. If that still runs, it is shut down first, as by
+    /// [`shutdown`](Self::shutdown). Returns how it ended.
+    ///
+    /// Clients that were imported before call the new process, whose modules are compared with what
+    /// they know again. Calls in flight fail as at any worker's end, and so do tensors that were lent
+    /// to them. Instances are lost with the old process: their methods fail with
+    /// [`InstanceLost`](crate::FailureCause::InstanceLost), and a client constructs new ones.
+    ///
+    /// Nothing restarts a worker but this.
+    ///
+    /// # Errors
+    /// [`RestartError`]; the worker has then ended, and can be restarted again.
+    ///
+    /// # Cancel safety
+    /// Dropped half way, it may leave the worker stopped, but never half started.
+    pub async fn restart(&self, grace: Duration) -> Result<WorkerEnd, RestartError> {
+        self.post.refill(grace).await
     }
 
     /// Waits until the worker has ended, for whatever reason, and all that its calls held is
@@ -241,12 +232,7 @@ impl Worker {
     /// # Cancel safety
     /// Dropping it changes nothing.
     pub async fn ended(&self) -> WorkerEnd {
-        std::future::poll_fn(|cx| self.control.poll_end(cx)).await
-    }
-
-    fn request_stop(&self, grace: Duration) {
-        self.control.stop(grace);
-        self.connection.exchange().channel().wake_driver();
+        self.post.incumbent().ended().await
     }
 }
 
@@ -254,7 +240,7 @@ impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker")
             .field("name", &self.name())
-            .field("id", &self.id)
+            .field("id", &self.id())
             .finish_non_exhaustive()
     }
 }
