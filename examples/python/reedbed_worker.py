@@ -195,6 +195,8 @@ class Function:
         self.returns = type_of(hints.pop("return"))
         if raises:
             self.returns = result_of(self.returns, type_of(PythonError))
+        if "read ndarray" in self.returns.text or "write ndarray" in self.returns.text:
+            raise TypeError(f"function `{self.path}` returns `{self.returns.text}`; annotate it with `Own[..]`")
         self.arguments = {name: type_of(hints[name]) for name in inspect.signature(body).parameters}
 
     @property
@@ -313,6 +315,7 @@ def expected(text: str, value: Any) -> NoReturn:
 
 def type_of(annotation: Any, inside: tuple[Any, ...] = ()) -> Type:
     """The type that an annotation means."""
+    annotation = type(None) if annotation is None else annotation
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation in inside:
         raise TypeError(f"{annotation} contains itself, which this worker doesn't support")
@@ -432,7 +435,9 @@ def result_of(value: Type, error: Type) -> Type:
     return Type(f"result<{value.text}, {error.text}>", lambda r: None, write)
 
 
-def fields_of(cls: Any, inner: Callable[[Any], Type]) -> tuple[str, Callable[[Reader], Any], Callable[[Writer, Any], None]]:
+def fields_of(
+    cls: Any, inner: Callable[[Any], Type]
+) -> tuple[str, Callable[[Reader], Any], Callable[[Writer, Any], None]]:
     hints = typing.get_type_hints(cls, include_extras=True)
     fields = {item.name: inner(hints[item.name]) for item in dataclasses.fields(cls)}
 
@@ -446,7 +451,9 @@ def fields_of(cls: Any, inner: Callable[[Any], Type]) -> tuple[str, Callable[[Re
     return text, lambda reader: cls(*[type.read(reader) for type in fields.values()]), write
 
 
-def enum_type(name: str, cases: list[tuple[str, Any, str, Callable[[Reader], Any], Callable[[Writer, Any], None]]]) -> Type:
+def enum_type(
+    name: str, cases: list[tuple[str, Any, str, Callable[[Reader], Any], Callable[[Writer, Any], None]]]
+) -> Type:
     text = f"enum {name} {{ {', '.join(f'{case[0]} {case[2]}' for case in cases)} }}"
 
     def read(reader: Reader) -> Any:
@@ -471,8 +478,7 @@ def array_type(array: _Array) -> Type:
         return reader.array(reader.u32(), array)
 
     def write(writer: Writer, value: Any) -> None:
-        if writer.array is None or array.access != "own":
-            raise TypeError(f"a function returns `own` arrays; `{array.access} {array.text}` is declared")
+        assert writer.array is not None
         writer.put(U32, writer.array(value, array))
 
     return Type(f"{array.access} {array.text}", read, write)
@@ -538,7 +544,9 @@ class Hold:
     `root` is the one array over these bytes; every view of them keeps it alive, and so tells whether a
     function has kept one."""
 
-    def __init__(self, segment: Segment, mapping: Mapping | None, first: int, end: int, terms: int, transfer: int | None) -> None:
+    def __init__(
+        self, segment: Segment, mapping: Mapping | None, first: int, end: int, terms: int, transfer: int | None
+    ) -> None:
         self.segment, self.mapping, self.first, self.end = segment, mapping, first, end
         self.terms, self.transfer, self.is_claimed, self.argument = terms, transfer, False, ""
         self.root: Callable[[], np.ndarray | None] | None = None
@@ -609,14 +617,25 @@ class Handle:
             raise Malformed(f"a handle of origin {origin} and terms {terms}")
         transfer = reader.u64() if terms >= MOVED else 0
         element, offset = reader.take(1)[0], reader.u64()
-        return Handle(origin, segment, terms, transfer, element, offset, reader.list(Reader.u64), reader.list(lambda r: r.number(I64)))
+        return Handle(
+            origin,
+            segment,
+            terms,
+            transfer,
+            element,
+            offset,
+            reader.list(Reader.u64),
+            reader.list(lambda r: r.number(I64)),
+        )
 
     def write(self, writer: Writer) -> None:
         writer.put(U32, self.origin).put(U64, self.segment).put(U32, self.terms)
         if self.terms >= MOVED:
             writer.put(U64, self.transfer)
         writer.put(U8, self.element).put(U64, self.offset).put(U64, len(self.shape))
-        writer.data += struct.pack(f"<{len(self.shape)}QQ{len(self.strides)}q", *self.shape, len(self.strides), *self.strides)
+        writer.data += struct.pack(
+            f"<{len(self.shape)}QQ{len(self.strides)}q", *self.shape, len(self.strides), *self.strides
+        )
 
     def check(self, length: int) -> None:
         """Checks rank, numbers, bounds, boundary and that no element is there twice: 5 to 10."""
@@ -636,7 +655,9 @@ class Handle:
         if not 0 <= self.first <= self.end <= length:
             raise Violation(f"named bytes {self.first} to {self.end} of segment {self.segment}, which has {length}")
         if self.offset % (16 if self.origin == FRAME else element.boundary):
-            raise Violation(f"named an array of {element.name} at byte {self.offset}, which is no multiple of its boundary")
+            raise Violation(
+                f"named an array of {element.name} at byte {self.offset}, which is no multiple of its boundary"
+            )
         if self.terms != READ and not is_distinct(self.shape, self.strides):
             raise Violation("named an array to write, of which two elements are the same bytes")
 
@@ -659,7 +680,9 @@ def is_distinct(shape: Iterable[int], strides: Iterable[int]) -> bool:
 class Call:
     """A call in flight."""
 
-    def __init__(self, number: int, function: Function, time_left_ns: int | None, handles: list[Handle], body: bytes) -> None:
+    def __init__(
+        self, number: int, function: Function, time_left_ns: int | None, handles: list[Handle], body: bytes
+    ) -> None:
         self.number, self.function, self.handles, self.body = number, function, handles, body
         self.deadline = None if time_left_ns is None else time.monotonic_ns() + time_left_ns
         self.is_cancelled = self.was_told = False
@@ -671,9 +694,10 @@ class Call:
     def read(self) -> list[Any]:
         """The arguments. `argument` is the one that was read last."""
         reader, values = Reader(self.body, self.take), []
-        for self.argument, type in self.function.arguments.items():
+        for name, type in self.function.arguments.items():
+            self.argument = name
             values.append(type.read(reader))
-        self.argument = ""
+        self.argument = "after the last"
         reader.end()
         return values
 
@@ -684,8 +708,10 @@ class Call:
         handle = self.handles[index]
         element = ELEMENTS[handle.element]
         terms = {"read": (READ,), "write": (READ_WRITE,), "own": (MOVED, RETURNED)}[array.access]
-        if handle.terms not in terms or handle.is_taken and handle.terms != READ:
-            raise Malformed("it is passed on terms that the function doesn't take, or passed twice")
+        if handle.terms not in terms:
+            raise Malformed(f"it is passed on terms {handle.terms}, and the function takes it to {array.access}")
+        if handle.is_taken and handle.terms != READ:
+            raise Malformed("another argument has taken the array already")
         if element.code is None or np.dtype(element.code) != array.dtype or array.rank not in (None, len(handle.shape)):
             raise Malformed(f"it is an array of {element.name} in {len(handle.shape)} dimensions, not {array.text}")
         if array.text == "segment" and handle.strides != [1]:
@@ -750,7 +776,9 @@ class Results:
         if value.dtype == object:
             raise TypeError(f"{declared}, and an array of Python objects was returned, which can't be shared")
         if value.dtype != array.dtype:
-            raise TypeError(f"{declared}, and an array of {value.dtype} was returned; convert it: `.astype({array.dtype.str[1:]!r})`")
+            raise TypeError(
+                f"{declared}, and an array of {value.dtype} was returned; convert it: `.astype({array.dtype.str[1:]!r})`"
+            )
         if array.rank not in (None, value.ndim):
             raise TypeError(f"{declared}, and an array of {value.ndim} dimensions was returned, {value.shape}")
 
@@ -817,11 +845,16 @@ GONE = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN}
 
 
 def _exit(message: str, status: int) -> NoReturn:
-    """Ends the process at once, whatever the functions are doing."""
+    """Says why, and ends the process at once, whatever the functions are doing."""
     sys.stdout.flush()
-    if message:
-        print(message, file=sys.stderr, flush=True)
+    print(message, file=sys.stderr, flush=True)
     os._exit(status)
+
+
+def _end() -> NoReturn:
+    """Ends the process at once, since its host has ended. Nobody is there to be told."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise SystemExit
 
 
 def _take_standard_input() -> socket.socket:
@@ -881,7 +914,9 @@ class Host:
         except Malformed as error:
             raise Violation(f"sent a malformed hello: {error}") from error
         if trust != 0 or dispatcher != 0 or 0 not in channels:
-            raise Violation("asked for what this worker doesn't do: it is trusted, and speaks Reedbed's dispatcher on a socket")
+            raise Violation(
+                "asked for what this worker doesn't do: it is trusted, and speaks Reedbed's dispatcher on a socket"
+            )
         least = lambda theirs, ours: max(1, min(theirs, ours))  # noqa: E731
         self.frame_bytes, self.n_calls = least(frame_bytes, FRAME_BYTES), least(calls, n_calls)
         self.n_handles, self.n_segments = least(handles, N_HANDLES), least(segments, N_SEGMENTS)
@@ -902,10 +937,10 @@ class Host:
             message, control, flags, _ = self.socket.recvmsg(MESSAGE_BYTES + 1, size, socket.MSG_CMSG_CLOEXEC)
         except OSError as error:
             if error.errno in GONE:
-                _exit("", 0)
+                _end()
             raise
         if not message:
-            _exit("", 0)
+            _end()
         descriptors = [fd for _, _, data in control for fd in struct.unpack(f"{len(data) // 4}i", data)]
         if len(message) > MESSAGE_BYTES or len(descriptors) > 1:
             raise Violation(f"sent a message of {len(message)} bytes or more, with {len(descriptors)} descriptors")
@@ -925,12 +960,14 @@ class Host:
         with self.lock:
             while self.outbox:
                 frame, descriptor = self.outbox[0]
-                rights = [] if descriptor is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", descriptor))]
+                rights = (
+                    [] if descriptor is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", descriptor))]
+                )
                 try:
                     self.socket.sendmsg([frame], rights, socket.MSG_NOSIGNAL)
                 except OSError as error:
                     if error.errno in GONE:
-                        _exit("", 0)
+                        _end()
                     if error.errno in NO_ROOM:
                         return False
                     raise
@@ -964,7 +1001,7 @@ class Host:
             # Descriptors on their way elsewhere make no event when they arrive.
             for fd, events in poll.poll(10 if self.outbox else None):
                 if fd == self.pidfd:
-                    _exit("", 0)
+                    _end()
                 elif fd == self.wake:
                     os.eventfd_read(self.wake)
                     self.collect()
@@ -992,29 +1029,28 @@ class Host:
             if is_long and kind in (SEGMENT, FORGET, REFUSED, ENDED, OVERSIZE):
                 raise Violation(f"sent frame {kind} as a long frame")
             with self.lock:
-                match kind:
-                    case _ if kind == SEGMENT:
-                        self.on_segment(reader.u64(), reader.u64(), reader.flag(), descriptors)
-                    case _ if kind == FORGET:
-                        if self.imports.pop(number := reader.u64(), None) is None:
-                            raise Violation(f"forgot segment {number}, which it never announced")
-                    case _ if kind == REFUSED:
-                        self.on_refused(reader.u64(), reader.string())
-                    case _ if kind == ENDED:
-                        self.on_ended(reader.u64())
-                    case _ if kind == CALL:
-                        self.on_call(reader)
-                    case _ if kind == CANCEL:
-                        if call := self.calls.get(reader.u64()):
-                            call.is_cancelled = True
-                    case _ if kind == DESCRIBE:
-                        self.on_describe(reader.u64(), reader.string())
-                    case _ if kind == OVERSIZE:
-                        message = self.long_frame(Handle.read(reader))
-                    case _ if kind == SHUTDOWN:
-                        self.is_shutting_down = True
-                    case _:
-                        raise Violation(f"sent frame {kind}, which a worker doesn't receive")
+                if kind == SEGMENT:
+                    self.on_segment(reader.u64(), reader.u64(), reader.flag(), descriptors)
+                elif kind == FORGET:
+                    if self.imports.pop(number := reader.u64(), None) is None:
+                        raise Violation(f"forgot segment {number}, which it never announced")
+                elif kind == REFUSED:
+                    self.on_refused(reader.u64(), reader.string())
+                elif kind == ENDED:
+                    self.on_ended(reader.u64())
+                elif kind == CALL:
+                    self.on_call(reader)
+                elif kind == CANCEL:
+                    if call := self.calls.get(reader.u64()):
+                        call.is_cancelled = True
+                elif kind == DESCRIBE:
+                    self.on_describe(reader.u64(), reader.string())
+                elif kind == OVERSIZE:
+                    message = self.long_frame(Handle.read(reader))
+                elif kind == SHUTDOWN:
+                    self.is_shutting_down = True
+                else:
+                    raise Violation(f"sent frame {kind}, which a worker doesn't receive")
             reader.end()
         except Malformed as error:
             raise Violation(f"sent a malformed frame: {error}") from error
@@ -1033,7 +1069,9 @@ class Host:
         if descriptors[0] >= 0:
             try:
                 check_segment(descriptors[0], length)
-                mapping = segment and segment.mappings.get(is_writable) or Mapping.of(descriptors[0], length, is_writable)
+                mapping = (
+                    segment and segment.mappings.get(is_writable) or Mapping.of(descriptors[0], length, is_writable)
+                )
             except OSError as error:
                 why = f"it can't be mapped: {error}"
             finally:
@@ -1180,7 +1218,7 @@ class Host:
         hold = handle.hold
         if hold is None:
             return
-        segment = handle.hold.segment
+        segment = hold.segment
         handle.segment = segment.number
         hold.release()
         if hold.transfer is not None:
@@ -1212,13 +1250,21 @@ class Host:
         if handle.terms == RETURNED:
             first, end = segment.given.get(handle.transfer, (1, 0))
             if not first <= handle.first <= handle.end <= end:
-                raise Violation(f"returned transfer {handle.transfer}, which isn't under way, or other bytes than it has")
-        elif not is_theirs and (handle.terms == SHARED or not any(a <= handle.first and handle.end <= b for a, b in segment.given.values())):
-            raise Violation(f"lent bytes {handle.first} to {handle.end} of segment {segment.number}, which aren't the host's")
+                raise Violation(
+                    f"returned transfer {handle.transfer}, which isn't under way, or other bytes than it has"
+                )
+        elif not is_theirs and (
+            handle.terms == SHARED or not any(a <= handle.first and handle.end <= b for a, b in segment.given.values())
+        ):
+            raise Violation(
+                f"lent bytes {handle.first} to {handle.end} of segment {segment.number}, which aren't the host's"
+            )
         for other in segment.holds:
             overlaps = handle.first < other.end and other.first < handle.end
             if overlaps and not (handle.terms == other.terms and other.terms in (READ, SHARED)):
-                raise Violation(f"named bytes {handle.first} to {handle.end} of segment {segment.number}, which are in use")
+                raise Violation(
+                    f"named bytes {handle.first} to {handle.end} of segment {segment.number}, which are in use"
+                )
         if handle.terms == RETURNED:
             del segment.given[handle.transfer]
         transfer = handle.transfer if handle.terms in (MOVED, SHARED) else None
@@ -1284,12 +1330,15 @@ class Host:
         function = call.function
         if call.is_unwanted():
             return self.finish(call, Writer().put(U32, RELEASED).put(U64, call.number).put(U8, 0))
+        arguments, reason = [], ""
         try:
             arguments = call.read()
         except Malformed as error:
-            return self.fail(call, BAD_ARGUMENT, call.argument, str(error))
+            reason = str(error)
+        if reason:
+            return self.fail(call, BAD_ARGUMENT, call.argument, reason)
         _running.call = call
-        results, panic, reason, result = Results(self), None, "", None
+        results, panic, result = Results(self), None, None
         writer = Writer(results.add)
         try:
             result = function.body(*arguments)
@@ -1298,7 +1347,9 @@ class Host:
             name, text = type(error).__qualname__, str(error)
             panic = f"{name}: {text}", f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
             if function.raises and isinstance(error, Exception):
-                result = PythonError(name, text, "".join(traceback.format_exception(error.with_traceback(error.__traceback__.tb_next))))
+                result = PythonError(
+                    name, text, "".join(traceback.format_exception(error.with_traceback(error.__traceback__.tb_next)))
+                )
                 panic = None
         _running.call = None
         arguments.clear()
@@ -1331,13 +1382,14 @@ class Host:
                 gc.collect()
             if hold.kept() is None or hold.mapping is None:
                 continue
-            kept = f"`{call.function.path}` keeps a view of its argument `{hold.argument}`, which it was lent until it returns; keep a copy: `{hold.argument}.copy()`"
+            name = hold.argument
+            kept = f"`{call.function.path}` keeps a view of its argument `{name}`, which it was lent until it returns"
+            kept += f"; keep a copy: `{name}.copy()`"
             if hold.terms == READ_WRITE:
                 with self.lock:
                     if hold.mapping.n_holds > 1:
                         _exit(f"{kept}. What else is in use there can't be protected from it", 1)
-                    mappings = hold.segment.mappings
-                    mappings[True] = hold.mapping.cut(hold.first, hold.end)
+                    hold.segment.mappings[True] = hold.mapping.cut(hold.first, hold.end)
         return kept
 
     def fail(self, call: Call, failure: int, *texts: str, location: str | None = None) -> None:
@@ -1353,7 +1405,10 @@ class Host:
         with self.lock:
             writer = Writer().put(U32, REPLY).put(U64, call.number).put(U32, 0).put(U64, len(results.handles))
             n_bytes = len(results.inline) + len(body)
-            if len(results.handles) > self.n_handles or n_bytes + 1024 * len(results.handles) + 64 > self.frame_bytes > MESSAGE_BYTES:
+            if (
+                len(results.handles) > self.n_handles
+                or n_bytes + 1024 * len(results.handles) + 64 > self.frame_bytes > MESSAGE_BYTES
+            ):
                 results.abandon()
                 reason = f"the result of `{call.function.path}` has {len(results.handles)} arrays and {n_bytes} bytes beside them; {self.n_handles} and {self.frame_bytes} are agreed on"
                 return self.fail(call, NOT_RETURNED, reason)
@@ -1403,4 +1458,6 @@ def check_segment(descriptor: int, length: int) -> None:
     if statfs[0] != TMPFS_MAGIC or statfs[1] > 65536:
         raise Violation("announced memory of another kind than ordinary memfds have")
     if stat.st_size != length or length == 0 or stat.st_blocks * 512 < length:
-        raise Violation(f"announced {length} bytes of memory, of which {stat.st_size} are there and {stat.st_blocks * 512} reserved")
+        raise Violation(
+            f"announced {length} bytes of memory, of which {stat.st_size} are there and {stat.st_blocks * 512} reserved"
+        )

@@ -161,7 +161,7 @@ fn the_hosts_end_is_pythons_end_in_the_middle_of_a_call() -> TestResult {
     let host = Host::greeted(&program);
     run_forever(&host, &gates);
     let ended = host.closed();
-    assert_eq!((ended.signal, ended.stderr.as_str()), (None, ""));
+    assert_eq!((ended.signal, ended.stderr.as_str()), (Some(9), ""));
 
     // The process that the descriptor beside `Hello` stands for, while the socket stays open.
     let mut stand_in = Command::new("sleep").arg("600").spawn()?;
@@ -171,6 +171,6 @@ fn the_hosts_end_is_pythons_end_in_the_middle_of_a_call() -> TestResult {
     stand_in.kill()?;
     stand_in.wait()?;
     let ended = host.ended();
-    assert_eq!((ended.signal, ended.stderr.as_str()), (None, ""));
+    assert_eq!((ended.signal, ended.stderr.as_str()), (Some(9), ""));
     Ok(())
 }
