@@ -65,7 +65,9 @@ mod tensor;
 mod wire;
 
 pub use ndarray;
-/// Makes the public functions of an inline module callable from another process.
+/// Makes functions callable from another process: the public ones of an inline module, those of an
+/// `impl` block (a [service](#services)), or those that a trait declares (an
+/// [interface](#interfaces)).
 ///
 /// ```
 /// use reedbed::{Schema, remote_module};
@@ -158,11 +160,123 @@ pub use ndarray;
 /// What a function has written before it returns its own `Err` stays written, and isn't poisoned.
 /// What it has written before it panicked, or stopped because it was cancelled, is.
 ///
+/// # Services
+///
+/// On an `impl` block: what is made once and used many times stays in the worker.
+///
+/// ```
+/// use reedbed::ndarray::{Array2, ArrayView2, array};
+/// use reedbed::{Tensor, Worker, remote_module};
+///
+/// pub struct Detector {
+///     threshold: u16,
+/// }
+///
+/// #[remote_module]
+/// impl Detector {
+///     /// Loads the parameters once.
+///     pub fn new(threshold: u16) -> Result<Self, String> {
+///         if threshold == 0 {
+///             return Err("everything would be detected".to_owned());
+///         }
+///         Ok(Self { threshold })
+///     }
+///
+///     /// Marks what is bright.
+///     pub fn detect(&self, #[ndarray] image: ArrayView2<'_, u16>) -> Array2<u32> {
+///         image.mapv(|value| u32::from(value >= self.threshold))
+///     }
+///
+///     /// Needs no detector.
+///     pub fn version() -> String {
+///         "1".to_owned()
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> { futures::executor::block_on(async {
+/// let worker = Worker::in_process(&[Detector::MODULE]).await?; // or `worker_main![Detector]`
+/// let client = worker.import::<DetectorClient>().await?;
+/// let detector: DetectorInstance = client.new(100).await?;
+///
+/// let image = Tensor::from(array![[7, 300]]);
+/// assert_eq!(detector.detect(&image).await?.view()?, array![[0u32, 1]]);
+/// assert_eq!(client.version().await?, "1");
+/// # Ok(()) }) }
+/// ```
+///
+/// Beside the type `T` stand `TClient`, which has the constructors and the functions without `self`;
+/// `TInstance`, which a constructor's caller receives and which has the methods; `BlockingTClient`
+/// and `BlockingTInstance`, their twins; and `T::MODULE`. A *constructor* is a function that returns
+/// `Self` or `Result<Self, E>`; there may be several, of any names. Other items of the `impl`, and
+/// functions that aren't `pub`, stay what they are. The module's name on the wire is the type's in
+/// snake case, `detector`; `#[remote_module(name = "..")]` gives another one, here and on modules and
+/// traits.
+///
+/// Methods take `&self` and run at the same time, so the type is `Send + Sync + 'static`, and what
+/// changes is in a `Mutex`: a tensor that was passed by value, for example, is kept from one call to
+/// the next in a `Mutex<Option<Tensor<..>>>`.
+///
+/// Clones of a handle share the instance. When the last of them is gone, and the calls of its methods
+/// have ended, the worker drops it; so it does when the connection ends. The instance of a
+/// constructor's call that was dropped or came too late is dropped as well. A worker keeps at most
+/// 65,536 instances. After a [restart](Worker::restart) they are
+/// [lost](FailureCause::InstanceLost), while the client goes on working and constructs new ones.
+///
+/// # Interfaces
+///
+/// On a trait: what can be called, without what it takes to do it. A host compiles the trait alone,
+/// and none of its worker's dependencies.
+///
+/// ```
+/// use reedbed::ndarray::{Array2, ArrayView2};
+/// use reedbed::{Worker, remote_module};
+///
+/// // In a crate that both sides depend on.
+/// #[remote_module]
+/// pub trait Nuclei {
+///     /// Labels the nuclei.
+///     fn segment(#[ndarray] image: ArrayView2<'_, u16>) -> Result<Array2<u32>, String>;
+///
+///     /// Tells which version segments.
+///     async fn version() -> String;
+/// }
+///
+/// // In the worker's crate.
+/// struct Threshold;
+///
+/// impl Nuclei for Threshold {
+///     fn segment(image: ArrayView2<'_, u16>) -> Result<Array2<u32>, String> {
+///         Ok(image.mapv(|value| u32::from(value > 100)))
+///     }
+///
+///     async fn version() -> String {
+///         "1".to_owned()
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> { futures::executor::block_on(async {
+/// let worker = Worker::in_process(&[Threshold::MODULE]).await?; // or `worker_main![Threshold]`
+/// let nuclei = worker.import::<NucleiClient>().await?;
+/// assert_eq!(nuclei.version().await?, "1");
+/// # Ok(()) }) }
+/// ```
+///
+/// Beside the trait stand its clients, `NucleiClient` and `BlockingNucleiClient`; with a constructor
+/// and `&self` methods it is the interface of a service, and handles stand there too, as above. A
+/// type that implements the trait is served as `Threshold::MODULE` (a constant of the trait, which
+/// has to be in scope). A worker need not implement it, though: `mod nuclei`, or an `impl Nuclei` of
+/// another type, with the same functions serves the same module. What counts are the signatures,
+/// compared when the client is imported.
+///
+/// Whatever implements it is `Send + Sync + 'static`, and the future of an `async fn` is `Send`.
+///
 /// # What cannot be served
 ///
-/// Functions with generics, `impl Trait`, patterns as arguments, `self`, `&mut` to anything but
-/// arrays, references or views in what they return, `unsafe` and `extern` functions; and modules in
-/// a file of their own. The error says what to do instead.
+/// Functions with generics, `impl Trait`, patterns as arguments, `self` in a module, `&mut` to
+/// anything but arrays, references or views in what they return, `unsafe` and `extern` functions;
+/// modules in a file of their own; methods that take `&mut self` or `self`, generic services, `impl`s
+/// of traits; interfaces with bodies, supertraits, or anything but functions. The error says what to
+/// do instead.
 pub use reedbed_macros::remote_module;
 
 /// Describes what serde writes for a struct or an enum: the derive of the trait

@@ -26,9 +26,9 @@ mod tests;
 
 use proc_macro::TokenStream;
 
-/// Makes the public functions of an inline module callable from another process.
+/// Makes the functions of an inline module, of an `impl` or of a trait callable from another process.
 ///
-/// Adds a `Client`, a `BlockingClient` and a `MODULE` to it. The documentation is in `reedbed`.
+/// Adds a `Client`, a `BlockingClient` and a `MODULE`, or their like beside the `impl` or the trait. The documentation is in `reedbed`.
 #[proc_macro_attribute]
 pub fn remote_module(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::remote_module(arguments.into(), item.into()).into()

@@ -222,3 +222,77 @@ impl Burials {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::socket::{self, Socket};
+    use crate::wire::handshake::Limits;
+
+    /// Says through a channel that it is dropped.
+    struct Watched(std::sync::mpsc::Sender<&'static str>, &'static str);
+
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            let _ = self.0.send(self.1);
+        }
+    }
+
+    fn instances(runtime: &tokio::runtime::Runtime) -> Arc<Instances> {
+        let (ours, _theirs) = socket::pair().unwrap();
+        let channel = Channel::new(Socket::new(ours), Limits::OURS, false).unwrap();
+        Instances::new(runtime.handle().clone(), channel)
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn an_instance_stays_if_its_number_was_sent() {
+        let runtime = runtime();
+        let instances = instances(&runtime);
+        let (sender, dropped) = std::sync::mpsc::channel();
+        let watched = |name| Box::new(Watched(sender.clone(), name));
+
+        let mut sent = instances.keep(watched("sent")).unwrap();
+        let unsent = instances.keep(watched("unsent")).unwrap();
+        let (first, second) = (sent.number(), unsent.number());
+        sent.sent();
+        drop((sent, unsent));
+        assert_eq!(dropped.recv(), Ok("unsent"));
+        assert!(instances.find(second).is_none());
+
+        let called = instances.find(first).unwrap();
+        assert!(called.value::<Watched>().is_some());
+        assert!(called.value::<u8>().is_none());
+        assert!(instances.remove(first));
+        assert!(!instances.remove(first));
+        assert!(dropped.try_recv().is_err(), "a call still has it");
+        drop(called);
+        assert_eq!(dropped.recv(), Ok("sent"));
+    }
+
+    #[test]
+    fn there_is_a_limit_and_no_number_is_used_twice() {
+        let runtime = runtime();
+        let instances = instances(&runtime);
+        let mut made: Vec<_> = (0..MAX_INSTANCES)
+            .map(|_| instances.keep(Box::new(())).unwrap())
+            .collect();
+        let Err(Failure::NotReturned { reason }) = instances.keep(Box::new(())) else {
+            panic!("there is room for one more");
+        };
+        assert_eq!(
+            reason,
+            "the worker keeps 65536 instances for this host, its limit; drop some of them"
+        );
+        let last = made.pop().unwrap().number();
+        let next = instances.keep(Box::new(())).unwrap();
+        assert!(next.number() > last);
+        instances.wait_for_end();
+        assert!(instances.find(next.number()).is_none());
+    }
+}
