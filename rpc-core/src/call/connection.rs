@@ -10,6 +10,7 @@ use super::module::Method;
 use super::outgoing::Outgoing;
 use super::pending::{Answer, Begun, Calls, Deadline, Expected, Held, Slot};
 use crate::channel::bind::BindError;
+use crate::channel::loan::Loan;
 use crate::channel::{Arrival, Channel, SendError, Violation};
 use crate::process::WorkerEnd;
 use crate::process::post::Post;
@@ -191,6 +192,7 @@ impl Exchange {
             channel: Arc::clone(&self.channel),
             find,
         });
+        let shared = outgoing.loans.iter().filter_map(Loan::shared).collect();
         let leases = outgoing
             .loans
             .iter_mut()
@@ -201,6 +203,7 @@ impl Exchange {
                 slot,
                 Held {
                     leases,
+                    _shared: shared,
                     bools,
                     expects,
                 },
@@ -215,13 +218,13 @@ impl Exchange {
             inline: Bytes(outgoing.inline.take()),
             body: Bytes(std::mem::take(&mut outgoing.body)),
         });
-        named.settle(&sent);
         if let Err(error) = sent {
             return Err(match (error, self.calls.end()) {
                 (SendError::Closed, Some(end)) => gone(end),
                 (error, _) => error.into(),
             });
         }
+        named.sent();
         // From here on it belongs to the worker; an error no longer hands it back.
         outgoing.given.clear();
         outgoing.loans.clear();

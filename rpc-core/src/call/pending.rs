@@ -15,6 +15,7 @@ use super::error::{FailureCause, Refusal};
 use super::incoming::{Incoming, Parcel};
 use crate::channel::Channel;
 use crate::process::WorkerEnd;
+use crate::segment::extent::Extent;
 use crate::segment::lease::Lease;
 use crate::tensor::pointer::Located;
 use crate::wire::frame::Failure;
@@ -40,6 +41,9 @@ pub(crate) type LentBools = Located<bool, ndarray::IxDyn>;
 #[derive(Default)]
 pub(crate) struct Held {
     pub(crate) leases: Vec<Lease>,
+    /// Cells, which may be the worker's: it must not hear that they were let go before it hears of
+    /// the call, whoever sends that and when.
+    pub(crate) _shared: Vec<Arc<Extent>>,
     pub(crate) bools: Vec<LentBools>,
     pub(crate) expects: Option<Expected>,
 }
@@ -242,11 +246,11 @@ impl Calls {
 
     /// Hands the leases of a call over before its frame is sent; `Err` hands them back if the
     /// worker has ended meanwhile.
-    pub(crate) fn hold(&self, slot: &Slot, held: Held) -> Result<(), (WorkerEnd, Held)> {
+    pub(crate) fn hold(&self, slot: &Slot, held: Held) -> Result<(), (WorkerEnd, Box<Held>)> {
         // Under the table's lock, so that it can't come between `fail_all` and the call's end.
         let table = self.lock();
         if let Some(end) = &table.end {
-            return Err((end.clone(), held));
+            return Err((end.clone(), Box::new(held)));
         }
         slot.lock().held = held;
         Ok(())

@@ -25,6 +25,7 @@ use super::incoming::{Callee, Parcel, Reply, ServerCall};
 use super::module::Handler;
 use super::tarpc::TarpcServer;
 use crate::channel::bind::BindError;
+use crate::channel::loan::{Loan, Named};
 use crate::channel::{Channel, SendError, Violation};
 use crate::wire::codec::Bytes;
 use crate::wire::frame::{CallFrame, Failure, Frame, Outcome, ReplyFrame};
@@ -310,14 +311,14 @@ impl Server {
         }
     }
 
-    /// Turns what came of a function into what is sent, and has `send` send it. Returns the
-    /// instances that were made, for the caller to note whether the reply was sent after all.
+    /// Turns what came of a function into what is sent, and has `send` send it. Returns what depends
+    /// on whether it is sent after all, for the caller to note that.
     pub(crate) fn answer(
         &self,
         returned: Result<Reply, Failure>,
         send: impl Fn(Outcome) -> Result<(), SendError>,
-    ) -> Result<Vec<Unsent>, SendError> {
-        let send_failure = |failure| send(Outcome::Failed(failure)).map(|()| Vec::new());
+    ) -> Result<AtStake, SendError> {
+        let send_failure = |failure| send(Outcome::Failed(failure)).map(|()| AtStake::default());
         let not_returned = |error: SendError| Failure::NotReturned {
             reason: error.to_string(),
         };
@@ -348,12 +349,38 @@ impl Server {
             body: Bytes(reply.body),
             copied_bytes: reply.copied_bytes,
         });
-        named.settle(&sent);
         match sent {
-            Ok(()) => Ok(reply.made),
+            Ok(()) => Ok(AtStake {
+                named: Some(named),
+                made: reply.made,
+                _loans: reply.loans,
+            }),
             Err(error @ SendError::Closed) => Err(error),
-            Err(error) => send_failure(not_returned(error)),
+            Err(error) => {
+                drop(named);
+                send_failure(not_returned(error))
+            }
         }
+    }
+}
+
+/// What an answer hands over. Dropped unsent, it stays here.
+#[derive(Debug, Default)]
+pub(crate) struct AtStake {
+    named: Option<Named>,
+    made: Vec<Unsent>,
+    /// Dropped after the answer is sent: the host must not hear that a cell of its own was let go
+    /// before the answer that names it.
+    _loans: Vec<Loan>,
+}
+
+impl AtStake {
+    /// Notes that the answer was sent: from now on it is the host's.
+    pub(crate) fn sent(&mut self) {
+        if let Some(named) = &mut self.named {
+            named.sent();
+        }
+        self.made.iter_mut().for_each(Unsent::sent);
     }
 }
 

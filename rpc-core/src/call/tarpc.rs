@@ -25,8 +25,7 @@ use super::connection::{Dispatch, settle};
 use super::current::CallState;
 use super::error::FailureCause;
 use super::pending::Calls;
-use super::server::Server;
-use super::server::instances::Unsent;
+use super::server::{AtStake, Server};
 use crate::channel::{Channel, SendError, Violation};
 use crate::wire::codec::{self, Bytes};
 use crate::wire::frame::{CallFrame, Failure, Frame, Outcome, ReplyFrame};
@@ -202,8 +201,8 @@ impl TarpcServer {
         let (answered, wake) = (Arc::clone(&open), Arc::clone(&channel));
         let ended = Arc::clone(&channel);
         let sent = move |response: &mut Response<Answered>| {
-            if let Ok(Answered { made, .. }) = &mut response.message {
-                made.iter_mut().for_each(Unsent::sent);
+            if let Ok(Answered { at_stake, .. }) = &mut response.message {
+                at_stake.sent();
             }
             lock(&answered).remove(&response.request_id);
             // It may have been the last one that a shutdown waits for.
@@ -303,9 +302,8 @@ impl From<Message> for ClientMessage<CallFrame> {
 #[serde(transparent)]
 struct Answered {
     frame: ReplyFrame,
-    /// The instances that it names.
     #[serde(skip)]
-    made: Vec<Unsent>,
+    at_stake: AtStake,
 }
 
 /// Serves one request, as tarpc's dispatcher asks for it.
@@ -350,11 +348,11 @@ impl tarpc::server::Serve for Serve {
             *lock(&outcome) = Some(sent);
             Ok(())
         };
-        let made = server.answer(returned, keep).map_err(|_| ending())?;
+        let at_stake = server.answer(returned, keep).map_err(|_| ending())?;
         let outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
         let outcome = outcome.ok_or_else(ending)?;
         let frame = ReplyFrame { call, outcome };
-        Ok(Answered { frame, made })
+        Ok(Answered { frame, at_stake })
     }
 }
 

@@ -150,6 +150,18 @@ impl Loan {
         }
     }
 
+    /// The bytes, if they are shared.
+    pub(crate) fn shared(&self) -> Option<Arc<Extent>> {
+        match &self.place {
+            Place::Segment {
+                extent,
+                is_shared: true,
+                ..
+            } => Some(Arc::clone(extent)),
+            Place::Segment { .. } | Place::Frame(_) => None,
+        }
+    }
+
     /// The elements once more, if they are bools that are lent for writing.
     pub(crate) fn lent_bools(&self) -> Option<Located<bool, ndarray::IxDyn>> {
         let Place::Segment {
@@ -170,30 +182,27 @@ impl Loan {
 
 /// Handles whose transfers are under way; they are taken back unless the frame is sent.
 #[derive(Debug)]
-pub(crate) struct Named<'a> {
-    channel: &'a Channel,
+pub(crate) struct Named {
+    channel: Arc<Channel>,
     handles: Vec<Handle>,
     transfers: Vec<u64>,
     returned: Vec<Arc<Extent>>,
 }
 
-impl Named<'_> {
-    /// The handles, once. The frame that takes them is sent next, and its fate told to
-    /// [`settle`](Self::settle).
+impl Named {
+    /// The handles, once, for the frame that takes them.
     pub(crate) fn take_handles(&mut self) -> Vec<Handle> {
         std::mem::take(&mut self.handles)
     }
 
-    /// Keeps the transfers if the frame was sent.
-    pub(crate) fn settle<T>(mut self, sent: &Result<T, SendError>) {
-        if sent.is_ok() {
-            self.transfers.clear();
-            self.returned.clear();
-        }
+    /// Notes that the frame was sent: from now on the transfers end with the peer's word.
+    pub(crate) fn sent(&mut self) {
+        self.transfers.clear();
+        self.returned.clear();
     }
 }
 
-impl Drop for Named<'_> {
+impl Drop for Named {
     fn drop(&mut self) {
         for transfer in self.transfers.drain(..) {
             let extent = self.channel.transfers().remove(transfer);
@@ -219,10 +228,10 @@ impl Handle {
 
 impl Channel {
     /// Names arrays for the peer, announcing the segments that it doesn't know.
-    pub(crate) fn name_all(&self, loans: &[Loan]) -> Result<Named<'_>, SendError> {
+    pub(crate) fn name_all(&self, loans: &[Loan]) -> Result<Named, SendError> {
         let (handles, transfers, returned) = (Vec::new(), Vec::new(), Vec::new());
         let mut named = Named {
-            channel: self,
+            channel: self.this.upgrade().ok_or(SendError::Closed)?,
             handles,
             transfers,
             returned,

@@ -29,8 +29,8 @@ pub trait Atomic: Element {
     /// Writes the value and returns the one before.
     fn swap(cell: &Self::Cell, value: Self, order: Ordering) -> Self;
 
-    /// Writes `new` if the bits are those of `current`; returns the value before, or, as an error,
-    /// the one that is there instead.
+    /// Writes `new` if the bits are those of `current` (for a `bool`, any that mean it); returns the
+    /// value before, or, as an error, the one that is there instead.
     ///
     /// # Errors
     /// The value that is there.
@@ -59,7 +59,7 @@ pub trait AtomicInteger: Atomic + Ord {
 }
 
 macro_rules! atomics {
-    ($($value:ty => $cell:ty, $to_bits:expr, $from_bits:expr;)*) => {$(
+    ($($value:ty => $cell:ty, $to_bits:expr, $from_bits:expr, $exchange:expr;)*) => {$(
         impl Atomic for $value {
             type Cell = $cell;
 
@@ -82,7 +82,7 @@ macro_rules! atomics {
                 success: Ordering,
                 failure: Ordering,
             ) -> Result<Self, Self> {
-                cell.compare_exchange($to_bits(current), $to_bits(new), success, failure)
+                $exchange(cell, $to_bits(current), $to_bits(new), success, failure)
                     .map($from_bits)
                     .map_err($from_bits)
             }
@@ -95,7 +95,9 @@ macro_rules! atomics {
 
 macro_rules! integers {
     ($($value:ty => $cell:ty;)*) => {
-        atomics! { $($value => $cell, std::convert::identity, std::convert::identity;)* }
+        atomics! { $(
+            $value => $cell, std::convert::identity, std::convert::identity, <$cell>::compare_exchange;
+        )* }
         $(impl AtomicInteger for $value {
             fn fetch_add(cell: &$cell, value: Self, order: Ordering) -> Self {
                 cell.fetch_add(value, order)
@@ -123,7 +125,21 @@ integers! {
 
 atomics! {
     // Not an `AtomicBool`: the other process may write any byte.
-    bool => AtomicU8, u8::from, |bits| bits != 0;
-    f32 => AtomicU32, f32::to_bits, f32::from_bits;
-    f64 => AtomicU64, f64::to_bits, f64::from_bits;
+    bool => AtomicU8, u8::from, |bits| bits != 0, exchange_flag;
+    f32 => AtomicU32, f32::to_bits, f32::from_bits, AtomicU32::compare_exchange;
+    f64 => AtomicU64, f64::to_bits, f64::from_bits, AtomicU64::compare_exchange;
+}
+
+/// As std's, but that all bytes which mean `true` are equal: who reads 7 as `true` and says so
+/// would otherwise be refused for ever.
+fn exchange_flag(
+    cell: &AtomicU8,
+    current: u8,
+    new: u8,
+    success: Ordering,
+    failure: Ordering,
+) -> Result<u8, u8> {
+    cell.fetch_update(success, failure, |found| {
+        (found.min(1) == current).then_some(new)
+    })
 }

@@ -292,6 +292,9 @@ mod tests {
         let flag = SharedCell::new(false).unwrap();
         flag.as_atomic().store(7, Release);
         assert!(flag.load(), "any byte but 0 is true");
+        assert_eq!(flag.compare_exchange(false, true), Err(true));
+        assert!(flag.fetch_update(|before| !before));
+        assert!(!flag.load());
     }
 
     #[test]

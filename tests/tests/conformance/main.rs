@@ -112,7 +112,7 @@ conformance! {
     shared: progress_is_seen_while_the_call_runs, a_flag_of_the_host_stops_the_function,
         two_workers_count_in_one_cell, a_run_of_cells_is_filled_by_many_calls,
         a_cell_outlives_a_crashed_worker, a_kept_cell_stays_shared,
-        a_cell_of_one_worker_goes_on_to_another;
+        a_cell_of_one_worker_goes_on_to_another, a_cell_goes_there_and_back;
     values: values_come_back, long_values_travel_in_a_segment, errors_of_functions_are_their_own,
         asynchronous_functions_run, many_calls_are_in_flight_at_once, a_stub_can_block,
         the_module_describes_itself;

@@ -140,3 +140,16 @@ pub(crate) async fn a_cell_of_one_worker_goes_on_to_another(setting: Setting) ->
     );
     Ok(())
 }
+
+pub(crate) async fn a_cell_goes_there_and_back(setting: Setting) -> TestResult {
+    let (_worker, cells) = import::<cells::Client>(setting).await?;
+    let cell = SharedCell::new(1)?;
+    // The worker keeps nothing of it when it returns it.
+    let returned = cells.pass_on(&cell).await?;
+    cell.store(2);
+    assert_eq!(returned.load(), 2);
+    // And this side keeps nothing of it when the worker has made it.
+    let made = cells.make().await?.expect("memory for the test");
+    assert_eq!(cells.add(made, 1.0).await?, 0.5);
+    Ok(())
+}

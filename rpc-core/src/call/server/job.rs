@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
-use super::instances::Unsent;
 use super::{Prepared, Server, Task};
 use crate::call::current::{self, CallState, Running};
 use crate::call::incoming::{Reply, ServerCall};
@@ -125,7 +124,7 @@ impl Ending {
             channel.send(&Frame::Reply(ReplyFrame { call, outcome }))
         });
         match sent {
-            Ok(mut made) => made.iter_mut().for_each(Unsent::sent),
+            Ok(mut at_stake) => at_stake.sent(),
             Err(_) => channel.close(),
         }
     }
