@@ -58,6 +58,7 @@ compile_error!(
 
 mod call;
 mod channel;
+pub mod dynamic;
 mod process;
 mod readable;
 mod segment;

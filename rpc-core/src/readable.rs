@@ -1,4 +1,5 @@
-//! Errors whose `Debug` form is for people, because that is what a `main` that returns one prints.
+//! Errors whose `Debug` form is for people, because that is what a `main` that returns one prints;
+//! and what errors quote.
 
 use std::error::Error;
 use std::fmt;
@@ -12,6 +13,23 @@ pub(crate) fn write_chain(error: &dyn Error, f: &mut fmt::Formatter<'_>) -> fmt:
         source = cause.source();
     }
     Ok(())
+}
+
+/// Lists names for people.
+pub(crate) fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+/// Cuts a text that may be too long to be read.
+pub(crate) fn shorten(text: &str, n_chars: usize) -> String {
+    match text.char_indices().nth(n_chars) {
+        Some((end, _)) => format!("{} ..", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// Has the `Debug` form of errors be their message and what caused them.

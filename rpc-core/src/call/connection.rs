@@ -12,6 +12,7 @@ use super::pending::{Answer, Begun, Calls, Deadline, Expected, Held, Slot};
 use crate::channel::bind::BindError;
 use crate::channel::loan::Loan;
 use crate::channel::{Arrival, Channel, SendError, Violation};
+use crate::dynamic::Interfaces;
 use crate::process::WorkerEnd;
 use crate::process::post::Post;
 use crate::wire::codec::Bytes;
@@ -81,6 +82,8 @@ pub(crate) struct Connection {
     name: Arc<str>,
     exchange: Arc<Exchange>,
     modules: Vec<ServedModule>,
+    /// What the worker has said of them.
+    interfaces: Interfaces,
     /// Stops the worker when the last user of the connection is gone.
     _on_drop: Box<dyn Send + Sync>,
 }
@@ -96,6 +99,7 @@ impl Connection {
             name,
             exchange,
             modules,
+            interfaces: Interfaces::default(),
             _on_drop: Box::new(on_drop),
         }
     }
@@ -118,6 +122,11 @@ impl Connection {
     /// The modules that the worker said it serves.
     pub(crate) fn modules(&self) -> &[ServedModule] {
         &self.modules
+    }
+
+    /// What the worker has said of its modules.
+    pub(crate) fn interfaces(&self) -> &Interfaces {
+        &self.interfaces
     }
 
     /// Whom the leases of a call are held by.
@@ -243,8 +252,16 @@ impl Exchange {
     }
 
     /// Asks the worker what a module consists of.
-    pub(crate) fn describe(&self, module: &str) -> Result<Arc<Slot>, WorkerEnd> {
-        let slot = self.calls.begin()?;
+    pub(crate) fn describe(
+        &self,
+        module: &str,
+        deadline: Deadline,
+    ) -> Result<Arc<Slot>, WorkerEnd> {
+        let slot = self.calls.begin(deadline)?;
+        if deadline.is_some() {
+            // The driver sleeps until the deadline that it knows.
+            self.channel.wake_driver();
+        }
         let frame = Frame::Describe {
             call: slot.id(),
             module: module.to_owned(),
@@ -368,6 +385,11 @@ impl Caller {
     /// The worker's name.
     pub(crate) fn worker(&self) -> &Arc<str> {
         self.post.name()
+    }
+
+    /// Tells whether both call the same worker.
+    pub(crate) fn is_of_worker(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.post, &other.post)
     }
 
     /// The connection to the worker as it is now; another one after a restart.

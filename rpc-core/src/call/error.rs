@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::module::Method;
 use crate::channel;
+use crate::dynamic::Mismatch;
 use crate::process::WorkerEnd;
 use crate::segment::{AccessError, ShmExhausted};
 use crate::wire::frame::Failure;
@@ -129,6 +130,9 @@ pub enum FailureCause {
         /// What serde says.
         reason: String,
     },
+    /// A call without a stub doesn't fit what the worker described. Nothing was sent.
+    #[error("{}", .0)]
+    Mismatch(Mismatch),
     /// The call could not be handed to the channel. Nothing was sent.
     #[error("it could not be sent: {reason}")]
     NotSent {
@@ -245,6 +249,7 @@ impl CallFailure {
             | FailureCause::Exhausted { .. }
             | FailureCause::CopyForbidden { .. }
             | FailureCause::Encode { .. }
+            | FailureCause::Mismatch(_)
             | FailureCause::NotSent { .. }
             | FailureCause::WorkerGone { .. }
             | FailureCause::InstanceLost { .. } => true,

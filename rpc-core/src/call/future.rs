@@ -54,7 +54,6 @@ pub(crate) enum Receive<T, E> {
     /// As the type that this program knows it by.
     Known(fn(&mut Incoming<'_>) -> Returned<T, E>),
     /// As the worker described it.
-    #[expect(dead_code, reason = "calls without a stub come next")]
     Described(Box<Reader<T, E>>),
 }
 
@@ -109,6 +108,18 @@ impl<'a, T, E> Call<'a, T, E> {
             find: None,
         }
     }
+
+    /// Keeps the instance whose method is called.
+    pub(crate) fn of(mut self, instance: Option<Instance>) -> Self {
+        self.instance = instance;
+        self
+    }
+
+    /// Gives the call a deadline that has begun to run.
+    pub(crate) fn until(mut self, deadline: Deadline) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
 }
 
 /// Calls `method` of an instance with the arguments that `send` adds.
@@ -159,7 +170,10 @@ impl<T, E> Call<'_, T, E> {
         futures::executor::block_on(self)
     }
 
-    fn poll_reported(&mut self, cx: &mut Context<'_>) -> Poll<Result<(T, Report), CallError<E>>> {
+    pub(crate) fn poll_reported(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(T, Report), CallError<E>>> {
         if matches!(self.state, State::Unsent(_)) {
             let deadline = *self
                 .deadline
@@ -294,7 +308,7 @@ impl<'a, T, E> Call<'a, T, E> {
 }
 
 /// When a call is given up that is first polled now. Beyond the clock's range, it never is.
-fn deadline_from_now(limit: Option<Duration>) -> Deadline {
+pub(crate) fn deadline_from_now(limit: Option<Duration>) -> Deadline {
     let limit = limit?;
     Instant::now().checked_add(limit).map(|at| (at, limit))
 }
@@ -350,7 +364,7 @@ impl<T, E> fmt::Debug for Call<'_, T, E> {
 #[derive(Debug)]
 #[must_use = "a call does nothing until it is awaited or waited for"]
 pub struct Reported<C> {
-    call: C,
+    pub(crate) call: C,
 }
 
 impl<T, E> Reported<Call<'_, T, E>> {

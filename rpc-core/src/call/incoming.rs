@@ -17,9 +17,12 @@ use super::server::instances::{self, Instances, Unsent};
 use crate::channel::bind::Bound;
 use crate::channel::inline::Inline;
 use crate::channel::loan::Loan;
+use crate::dynamic::AnyTensor;
+use crate::segment::extent::Extent;
 use crate::segment::mapping::Access;
 use crate::segment::shared::Shared;
 use crate::segment::{Atomic, SharedCell};
+use crate::tensor::layout::CheckedLayout;
 use crate::tensor::pointer::{Lent, Located};
 use crate::tensor::{Element, Tensor};
 use crate::wire::codec;
@@ -231,21 +234,38 @@ impl<'a> Incoming<'a> {
         &mut self,
         argument: &str,
     ) -> Result<Tensor<A, D>, Failure> {
-        let index = self.index(argument)?;
-        let mut place = self.parcel.arrays[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let Some(Bound::Given { extent, layout }) = place.take() else {
-            return Err(bad(argument, "the array must be given, once, and not lent"));
-        };
-        drop(place);
+        let (extent, layout) = self.given(argument)?;
         let found = format!("{} of shape {:?}", layout.dtype(), layout.shape());
         let located = Located::new(extent, &layout)
             .ok_or_else(|| bad(argument, &expected::<A, D>(&found)))?;
         match located.are_elements_valid() {
             Ok(true) => Ok(Tensor::from_located(located)),
-            _ => Err(bad(argument, "a bool is neither 0 nor 1")),
+            _ => Err(bad(argument, BAD_BOOL)),
         }
+    }
+
+    /// Takes an array of any element type and any number of dimensions.
+    pub(crate) fn any_tensor(&mut self, argument: &str) -> Result<AnyTensor, Failure> {
+        let (extent, layout) = self.given(argument)?;
+        AnyTensor::new(extent, layout).ok_or_else(|| bad(argument, BAD_BOOL))
+    }
+
+    fn given(&mut self, argument: &str) -> Result<(Arc<Extent>, CheckedLayout), Failure> {
+        let index = self.index(argument)?;
+        let mut place = self.parcel.arrays[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match place.take() {
+            Some(Bound::Given { extent, layout }) => Ok((extent, layout)),
+            _ => Err(bad(argument, "the array must be given, once, and not lent")),
+        }
+    }
+
+    /// Takes all bytes that are left.
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        let rest = &self.parcel.body[self.offset..];
+        self.offset = self.parcel.body.len();
+        rest
     }
 
     /// Takes a single cell.
@@ -286,6 +306,8 @@ impl fmt::Debug for Incoming<'_> {
             .finish_non_exhaustive()
     }
 }
+
+const BAD_BOOL: &str = "a bool is neither 0 nor 1";
 
 fn bad(argument: &str, reason: &str) -> Failure {
     Failure::BadArgument {

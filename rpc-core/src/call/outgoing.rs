@@ -138,6 +138,16 @@ impl<'a> Outgoing<'a> {
         located: impl FnOnce(&T) -> &Located<A, D>,
     ) -> Result<(), SendError> {
         let loan = Loan::give(located(&value));
+        self.give_as(argument, value, loan)
+    }
+
+    /// Gives `value` away, whose elements `loan` names.
+    pub(crate) fn give_as<T: Any + Send + Sync>(
+        &mut self,
+        argument: &str,
+        value: T,
+        loan: Result<Loan, AccessError>,
+    ) -> Result<(), SendError> {
         // Kept in either case, so that an error hands it back.
         self.given.push((argument.to_owned(), Box::new(value)));
         let loan = loan.map_err(|source| inaccessible(argument, source))?;

@@ -236,11 +236,11 @@ impl Calls {
     }
 
     /// Begins a question that holds nothing and always finds room.
-    pub(crate) fn begin(&self) -> Result<Arc<Slot>, WorkerEnd> {
+    pub(crate) fn begin(&self, deadline: Deadline) -> Result<Arc<Slot>, WorkerEnd> {
         let mut table = self.lock();
         match &table.end {
             Some(end) => Err(end.clone()),
-            None => Ok(table.begin(true, None)),
+            None => Ok(table.begin(true, deadline)),
         }
     }
 
@@ -365,7 +365,8 @@ impl Calls {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Fails the calls whose deadline has passed; returns their numbers and the next deadline.
+    /// Fails the calls and questions whose deadline has passed; returns the calls' numbers, for the
+    /// worker to be asked to stop, and the next deadline.
     pub(crate) fn expire(&self, now: Instant) -> (Vec<u64>, Option<Instant>) {
         let mut expired = Vec::new();
         let mut waiting = Vec::new();
@@ -391,7 +392,10 @@ impl Calls {
         for (id, limit) in &expired {
             self.give_up(*id, FailureCause::DeadlineExceeded { limit: *limit });
         }
-        (expired.into_iter().map(|(id, _)| id).collect(), next)
+        let table = self.lock();
+        let is_call = |id: &u64| !table.slots.get(id).is_some_and(|slot| slot.is_question);
+        let calls = expired.into_iter().map(|(id, _)| id).filter(is_call);
+        (calls.collect(), next)
     }
 
     /// Tells whether a call is in flight.

@@ -22,7 +22,7 @@ use crate::wire::frame::Failure;
 use crate::wire::schema::{INSTANCE, Schema, SchemaWriter};
 
 /// The name of a part of what is returned, in errors.
-pub(super) const RETURNED: &str = "returned";
+pub(crate) const RETURNED: &str = "returned";
 
 /// How the parts of a return type travel. The macro reads it off the type's spelling, because a
 /// type alone can't say whether it is meant as an array or as a serde value.

@@ -1,6 +1,7 @@
 //! Workers for programs without an asynchronous runtime.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::executor::block_on;
@@ -8,7 +9,9 @@ use futures::executor::block_on;
 use super::builder::WorkerBuilder;
 use super::end::WorkerEnd;
 use super::error::{ImportError, RestartError, SpawnError};
+use crate::call::error::CallError;
 use crate::call::module::{BlockingStub, Module};
+use crate::dynamic::{Arguments, Interface, Value};
 
 /// The blocking twin of [`reedbed::Worker`](crate::Worker). Both share one worker: see
 /// [`from_async`](Self::from_async) and [`as_async`](Self::as_async).
@@ -82,6 +85,29 @@ impl Worker {
     /// As [`reedbed::Worker::import`](crate::Worker::import).
     pub fn import<S: BlockingStub>(&self) -> Result<S, ImportError> {
         block_on(self.worker.import::<S::Async>()).map(S::from_async)
+    }
+
+    /// Returns what all modules consist of.
+    ///
+    /// # Errors
+    /// As [`reedbed::Worker::interfaces`](crate::Worker::interfaces).
+    pub fn interfaces(&self) -> Result<Vec<Arc<Interface>>, ImportError> {
+        block_on(self.worker.interfaces())
+    }
+
+    /// Calls a function that is known only by name, and waits until it has returned. For a deadline
+    /// or a report, [`as_async`](Self::as_async) has a call to
+    /// [wait](crate::dynamic::DynamicCall::wait) for.
+    ///
+    /// # Errors
+    /// As [`reedbed::Worker::call`](crate::Worker::call).
+    pub fn call(
+        &self,
+        module: &str,
+        function: &str,
+        arguments: Arguments<'_>,
+    ) -> Result<Value<'static>, CallError<Value<'static>>> {
+        self.worker.call(module, function, arguments).wait()
     }
 
     /// Has the worker finish the calls in flight and exit, and waits until it is gone.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::end::{EndReason, WorkerEnd};
 use super::serve::CANNOT_SERVE;
+use crate::readable::list;
 
 /// Why a worker did not start. No process is left behind.
 ///
@@ -152,17 +153,6 @@ fn hint(end: &WorkerEnd) -> &'static str {
 fn paths(paths: &[PathBuf]) -> String {
     let quoted = paths.iter().map(|path| format!("`{}`", path.display()));
     quoted.collect::<Vec<_>>().join(" or ")
-}
-
-fn list(names: &[String]) -> String {
-    if names.is_empty() {
-        return "none".to_owned();
-    }
-    names
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 fn lines(differences: &[String]) -> String {

@@ -41,7 +41,11 @@ impl Incumbent {
             module: module.to_owned(),
             end,
         };
-        let slot = self.connection.exchange().describe(module).map_err(gone)?;
+        let slot = self
+            .connection
+            .exchange()
+            .describe(module, None)
+            .map_err(gone)?;
         match std::future::poll_fn(|cx| slot.poll(cx)).await {
             Ok(Answer::Described(schema)) => Ok(schema),
             Ok(Answer::Returned { .. }) | Err(_) => Err(gone(self.ended().await)),

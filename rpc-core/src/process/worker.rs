@@ -12,6 +12,7 @@ use super::error::{ImportError, RestartError, SpawnError};
 use super::post::{Post, Recipe};
 use crate::call::connection::{Caller, Exchange};
 use crate::call::module::{Module, Stub};
+use crate::dynamic::{Arguments, DynamicCall, Interface};
 use crate::wire::handshake::Dispatcher;
 use crate::wire::schema::ModuleSchema;
 
@@ -153,6 +154,69 @@ impl Worker {
     /// Dropping it changes nothing.
     pub async fn describe(&self, module: &str) -> Result<Option<ModuleSchema>, ImportError> {
         self.post.incumbent().describe(module).await
+    }
+
+    /// Returns what a module consists of, with its types taken apart; `None` if the worker serves no
+    /// such module. The worker is asked once for each module.
+    ///
+    /// # Errors
+    /// [`ImportError::WorkerGone`].
+    ///
+    /// # Cancel safety
+    /// Dropping it changes nothing.
+    pub async fn interface(&self, module: &str) -> Result<Option<Arc<Interface>>, ImportError> {
+        let incumbent = self.post.incumbent();
+        let interfaces = incumbent.connection.interfaces();
+        if let Some(interface) = interfaces.get(module) {
+            return Ok(Some(interface));
+        }
+        let schema = incumbent.describe(module).await?;
+        Ok(schema.map(|schema| interfaces.note(module, &schema)))
+    }
+
+    /// Returns what all modules consist of: their functions, with documentation, arguments and
+    /// types. Types that this version of reedbed doesn't know are
+    /// [`Type::Other`](crate::dynamic::Type::Other).
+    ///
+    /// # Errors
+    /// [`ImportError::WorkerGone`].
+    ///
+    /// # Cancel safety
+    /// Dropping it changes nothing.
+    pub async fn interfaces(&self) -> Result<Vec<Arc<Interface>>, ImportError> {
+        let mut interfaces = Vec::new();
+        for module in self.modules() {
+            interfaces.extend(self.interface(&module).await?);
+        }
+        Ok(interfaces)
+    }
+
+    /// Calls a function that is known only by name, with arguments that are checked against the
+    /// worker's description before anything is sent: see
+    /// [`dynamic`](crate::dynamic).
+    ///
+    /// ```
+    /// # use reedbed::{Worker, args, remote_module};
+    /// # #[remote_module]
+    /// # mod arithmetic {
+    /// #     pub fn power(base: f64, exponent: i32) -> f64 { base.powi(exponent) }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> { futures::executor::block_on(async {
+    /// # let worker = Worker::in_process(&[arithmetic::MODULE]).await?;
+    /// let power = worker.call("arithmetic", "power", args![1.5, 2]).await?;
+    /// assert_eq!(power.deserialize::<f64>()?, 2.25);
+    /// let power = worker.call("arithmetic", "power", args!{ exponent: 2, base: 1.5 }).await?;
+    /// # assert_eq!(power.deserialize::<f64>()?, 2.25);
+    /// # Ok(()) }) }
+    /// ```
+    pub fn call<'a>(
+        &self,
+        module: &str,
+        function: &str,
+        arguments: Arguments<'a>,
+    ) -> DynamicCall<'a> {
+        let caller = Caller::new(Arc::clone(&self.post));
+        DynamicCall::new(caller, module, function, arguments)
     }
 
     /// Returns the names of the modules that the worker serves.

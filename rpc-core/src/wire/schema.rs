@@ -309,6 +309,11 @@ fn text(describe: impl FnOnce(&mut SchemaWriter)) -> String {
 /// The text of an instance of a service.
 pub(crate) const INSTANCE: &str = "instance";
 
+/// Returns the text of a type, as it stands alone.
+pub(crate) fn text_of<T: Schema + ?Sized>() -> String {
+    text(SchemaWriter::part::<T>)
+}
+
 /// Returns the number by which calls name a function: the FNV-1a hash (64 bits) of
 /// `module.function`.
 #[must_use]

@@ -14,6 +14,7 @@
 
 mod arguments;
 mod containers;
+mod dynamic;
 mod elements;
 mod failures;
 mod leases;
@@ -129,6 +130,13 @@ conformance! {
         results_are_recycled, results_go_on_to_another_worker, results_are_lent_back,
         a_transposed_result_keeps_its_strides;
     elements: every_element_type_travels, random_arrays_come_back_equal;
+    dynamic: every_module_is_described, a_module_is_described_once, values_are_what_a_stub_sends,
+        errors_are_values, opaque_types_travel_as_bytes, arrays_are_lent_without_a_copy,
+        arrays_of_the_heap_are_copied, arrays_change_hands, segments_and_cells_are_passed,
+        services_are_called, a_dropped_call_without_a_stub_keeps_its_lease,
+        a_deadline_holds_without_a_stub, what_could_not_be_sent_comes_back,
+        what_does_not_fit_is_told_before_it_is_sent, values_inside_themselves_end,
+        a_call_without_a_stub_can_block, an_unpolled_call_without_a_stub_does_nothing;
     leases: a_lent_array_is_refused_until_the_reply, a_dropped_call_keeps_its_lease,
         a_forgotten_call_keeps_its_lease, a_cancelled_write_poisons, an_unpolled_call_leases_nothing,
         a_leased_tensor_can_be_dropped, interleaved_halves_are_refused, a_deadline_ends_the_wait,

@@ -1,0 +1,305 @@
+//! A call without a stub, as its caller holds it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::arguments::Arguments;
+use super::decode;
+use super::interface::{Interface, Signature};
+use super::mismatch::{Mismatch, closest};
+use super::value::Value;
+use crate::call::connection::Caller;
+use crate::call::error::{CallError, FailureCause, SendError};
+use crate::call::future::{Call, Receive, Reported, deadline_from_now};
+use crate::call::incoming::Incoming;
+use crate::call::instance::Instance;
+use crate::call::module::Method;
+use crate::call::outgoing::Outgoing;
+use crate::call::pending::{Answer, Deadline, Slot};
+use crate::call::report::Report;
+use crate::wire::frame::Failure;
+use crate::wire::schema::method_id;
+
+/// A call of a worker's function without a stub: a future of the [`Value`] that it returns. Made by
+/// [`Worker::call`](crate::Worker::call).
+///
+/// It is what a stub's [`Call`] is, with the same leases, deadlines and reports; the arguments are
+/// checked against the worker's description when it is first polled. The first call of a module asks
+/// the worker for that description.
+///
+/// # Cancel safety
+/// As [`Call`]'s.
+#[must_use = "a call does nothing until it is awaited or waited for"]
+pub struct DynamicCall<'a> {
+    caller: Caller,
+    module: String,
+    function: String,
+    state: State<'a>,
+    limit: Option<Duration>,
+    forbids_copies: bool,
+}
+
+type Returned = Value<'static>;
+
+enum State<'a> {
+    Unasked(Arguments<'a>),
+    /// The worker describes the module.
+    Asked {
+        arguments: Arguments<'a>,
+        slot: Arc<Slot>,
+        deadline: Deadline,
+    },
+    Called(Call<'a, Returned, Returned>),
+    /// Between two of the others.
+    Moving,
+}
+
+/// A function that a worker described.
+#[derive(Clone)]
+struct Target {
+    interface: Arc<Interface>,
+    index: usize,
+}
+
+impl Target {
+    fn signature(&self) -> &Signature {
+        &self.interface.functions[self.index]
+    }
+}
+
+impl<'a> DynamicCall<'a> {
+    pub(crate) fn new(
+        caller: Caller,
+        module: &str,
+        function: &str,
+        arguments: Arguments<'a>,
+    ) -> Self {
+        Self {
+            forbids_copies: caller.forbids_copies(),
+            caller,
+            module: module.to_owned(),
+            function: function.to_owned(),
+            state: State::Unasked(arguments),
+            limit: None,
+        }
+    }
+
+    /// Gives up after `limit`, as [`Call::deadline`]. The time in which the worker describes the
+    /// module counts.
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Fails, before anything is sent, where an array would have to be copied, as
+    /// [`Call::forbid_copies`].
+    pub fn forbid_copies(mut self) -> Self {
+        self.forbids_copies = true;
+        self
+    }
+
+    /// Also tells how many bytes of arrays were shared and how many copied.
+    pub fn reported(self) -> Reported<Self> {
+        Reported { call: self }
+    }
+
+    /// Blocks the thread until the function has returned.
+    ///
+    /// # Errors
+    /// As awaiting it.
+    ///
+    /// # Panics
+    /// Inside an executor's `block_on`, as [`futures::executor::block_on`] does.
+    pub fn wait(self) -> Result<Returned, CallError<Returned>> {
+        futures::executor::block_on(self)
+    }
+
+    fn poll_reported(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(Returned, Report), CallError<Returned>>> {
+        loop {
+            match &mut self.state {
+                State::Unasked(_) => self.ask(),
+                State::Asked { slot, .. } => {
+                    let answer = ready!(slot.poll(cx));
+                    self.answered(answer);
+                }
+                State::Called(call) => return call.poll_reported(cx),
+                State::Moving => panic!("a call was polled after it had panicked"),
+            }
+        }
+    }
+
+    /// Looks the module up, or asks the worker for it.
+    fn ask(&mut self) {
+        let State::Unasked(arguments) = std::mem::replace(&mut self.state, State::Moving) else {
+            unreachable!("only an unasked call asks");
+        };
+        let deadline = deadline_from_now(self.limit);
+        let connection = self.caller.connection();
+        let is_served = connection
+            .modules()
+            .iter()
+            .any(|served| served.name == self.module);
+        let target = match connection.interfaces().get(&self.module) {
+            Some(interface) => self.target(interface),
+            None if !is_served => Err(self.unknown_module()),
+            None => match connection.exchange().describe(&self.module, deadline) {
+                Ok(slot) => {
+                    self.state = State::Asked {
+                        arguments,
+                        slot,
+                        deadline,
+                    };
+                    return;
+                }
+                Err(end) => Err(FailureCause::WorkerGone { end }),
+            },
+        };
+        self.state = State::Called(self.call(target, arguments, deadline));
+    }
+
+    /// Goes on with the worker's description.
+    fn answered(&mut self, answer: Result<Answer, FailureCause>) {
+        let asked = std::mem::replace(&mut self.state, State::Moving);
+        let State::Asked {
+            arguments,
+            deadline,
+            ..
+        } = asked
+        else {
+            unreachable!("only a question is answered");
+        };
+        let connection = self.caller.connection();
+        let interfaces = connection.interfaces();
+        let target = match answer {
+            Ok(Answer::Described(Some(schema))) => {
+                self.target(interfaces.note(&self.module, &schema))
+            }
+            Ok(Answer::Described(None)) => Err(self.unknown_module()),
+            Ok(Answer::Returned { .. }) => Err(FailureCause::Protocol {
+                reason: "a reply where a description belongs".to_owned(),
+            }),
+            // Nothing but the question was in flight.
+            Err(FailureCause::WorkerDied { end }) => Err(FailureCause::WorkerGone { end }),
+            Err(cause) => Err(cause),
+        };
+        self.state = State::Called(self.call(target, arguments, deadline));
+    }
+
+    fn unknown_module(&self) -> FailureCause {
+        let connection = self.caller.connection();
+        let served = connection.modules().iter();
+        FailureCause::Mismatch(Mismatch::UnknownModule {
+            served: served.map(|module| module.name.clone()).collect(),
+        })
+    }
+
+    fn target(&self, interface: Arc<Interface>) -> Result<Target, FailureCause> {
+        let names = || interface.functions.iter().map(|found| found.name.as_str());
+        match names().position(|name| name == self.function) {
+            Some(index) => Ok(Target { interface, index }),
+            None => Err(FailureCause::Mismatch(Mismatch::UnknownFunction {
+                closest: closest(&self.function, names()).map(str::to_owned),
+                served: names().map(str::to_owned).collect(),
+            })),
+        }
+    }
+
+    /// Checks what doesn't depend on the arguments' types.
+    fn check(&self, target: Target, instance: Option<&Instance>) -> Result<Target, FailureCause> {
+        decode::check(&target.signature().returns).map_err(FailureCause::Mismatch)?;
+        let others = instance.map(Instance::caller);
+        match others.filter(|theirs| !theirs.is_of_worker(&self.caller)) {
+            Some(theirs) => Err(FailureCause::Mismatch(Mismatch::OtherWorker {
+                worker: theirs.worker().to_string(),
+            })),
+            None => Ok(target),
+        }
+    }
+
+    /// Makes the call; one that fails as soon as it is polled, if there is nothing to be called.
+    fn call(
+        &self,
+        target: Result<Target, FailureCause>,
+        arguments: Arguments<'a>,
+        deadline: Deadline,
+    ) -> Call<'a, Returned, Returned> {
+        let method = Method {
+            id: method_id(&self.module, &self.function),
+            module: Cow::Owned(self.module.clone()),
+            function: Cow::Owned(self.function.clone()),
+        };
+        let instance = arguments.instance().cloned();
+        let target = target.and_then(|target| self.check(target, instance.as_ref()));
+        let described = target.as_ref().ok().cloned();
+        // Another worker's instance is a mismatch, not one that this worker has lost.
+        let instance = instance.filter(|_| described.is_some());
+        let send = move |outgoing: &mut Outgoing<'a>| match target {
+            Ok(target) => {
+                outgoing.expects = decode::find_instance(&target.signature().returns);
+                arguments.send(target.signature(), outgoing)
+            }
+            Err(cause) => {
+                arguments.give_back(outgoing);
+                Err(SendError(cause))
+            }
+        };
+        let receive = move |incoming: &mut Incoming<'_>| match &described {
+            Some(target) => decode::decode(incoming, &target.signature().returns),
+            None => Err(Failure::UnknownFunction),
+        };
+        let receive = Receive::Described(Box::new(receive));
+        let call = Call::new(&self.caller, Cow::Owned(method), Box::new(send), receive);
+        let call = call.of(instance).until(deadline);
+        if self.forbids_copies {
+            call.forbid_copies()
+        } else {
+            call
+        }
+    }
+}
+
+impl Future for DynamicCall<'_> {
+    type Output = Result<Returned, CallError<Returned>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_reported(cx).map_ok(|(value, _)| value)
+    }
+}
+
+impl Reported<DynamicCall<'_>> {
+    /// Blocks the thread until the function has returned.
+    ///
+    /// # Errors
+    /// As awaiting it.
+    ///
+    /// # Panics
+    /// As [`DynamicCall::wait`].
+    pub fn wait(self) -> Result<(Returned, Report), CallError<Returned>> {
+        futures::executor::block_on(self)
+    }
+}
+
+impl Future for Reported<DynamicCall<'_>> {
+    type Output = Result<(Returned, Report), CallError<Returned>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.call.poll_reported(cx)
+    }
+}
+
+impl fmt::Debug for DynamicCall<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicCall")
+            .field("module", &self.module)
+            .field("function", &self.function)
+            .finish_non_exhaustive()
+    }
+}

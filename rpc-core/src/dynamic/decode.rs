@@ -1,0 +1,309 @@
+//! From the bytes of a reply to a value, by the type that the worker described. Both are a peer's:
+//! what doesn't fit is an error, and neither a number nor a type costs more than the bytes pay for.
+
+use super::array::describe;
+use super::encode::MAX_DEPTH;
+use super::mismatch::Mismatch;
+use super::types::{Field, Type};
+use super::value::{Encoded, Value};
+use crate::call::incoming::Incoming;
+use crate::call::pending::FindInstance;
+use crate::call::returned::RETURNED;
+use crate::segment::Segment;
+use crate::wire::codec::Bytes;
+use crate::wire::frame::Failure;
+
+/// The most values in one result. More numbers than these belong into an array.
+const MAX_VALUES: usize = 1 << 22;
+
+/// What a function returned: a value, or its own error.
+pub(super) type Outcome = Result<Value<'static>, Value<'static>>;
+
+/// Reads what a function returned.
+pub(super) fn decode(incoming: &mut Incoming<'_>, returns: &Type) -> Result<Outcome, Failure> {
+    let mut decoder = Decoder {
+        incoming,
+        open: Vec::new(),
+        depth: 0,
+        n_values: MAX_VALUES,
+    };
+    let Type::Result { ok, error } = returns else {
+        return decoder.value(returns, true).map(Ok);
+    };
+    decoder.open.push(returns);
+    match decoder.variant(2)? {
+        0 => decoder.value(ok, true).map(Ok),
+        _ => decoder.value(error, true).map(Err),
+    }
+}
+
+/// Checks that what a function returns can be read at all. The bytes of an opaque type don't say
+/// where they end, so it must be the last.
+pub(super) fn check(returns: &Type) -> Result<(), Mismatch> {
+    match returns {
+        Type::Instance => Ok(()),
+        Type::Result { ok, error } if **ok == Type::Instance => check_part(error, true),
+        returns => check_part(returns, true),
+    }
+}
+
+/// Says how to find the instance that a constructor's reply names, whoever receives the reply.
+pub(super) fn find_instance(returns: &Type) -> Option<FindInstance> {
+    match returns {
+        Type::Instance => Some(|incoming| incoming.value(RETURNED).map(Some)),
+        Type::Result { ok, .. } if **ok == Type::Instance => {
+            Some(|incoming| match incoming.value(RETURNED)? {
+                0u32 => incoming.value(RETURNED).map(Some),
+                _ => Ok(None),
+            })
+        }
+        _ => None,
+    }
+}
+
+fn check_part(ty: &Type, is_last: bool) -> Result<(), Mismatch> {
+    match ty {
+        Type::Opaque { name, .. } if !is_last => Err(Mismatch::OpaqueResult { name: name.clone() }),
+        Type::Other(_) | Type::Shared { .. } | Type::Instance => Err(Mismatch::UnknownType {
+            at: RETURNED.to_owned(),
+            text: ty.to_string(),
+        }),
+        Type::Option(inner) => check_part(inner, is_last),
+        Type::List(element) | Type::Array { element, .. } => check_part(element, false),
+        Type::Range(bound) => check_part(bound, false),
+        Type::Map { key, value } => {
+            check_part(key, false)?;
+            check_part(value, false)
+        }
+        Type::Result { ok, error } => {
+            check_part(ok, is_last)?;
+            check_part(error, is_last)
+        }
+        Type::Tuple(parts) => check_parts(parts.iter(), is_last),
+        Type::Struct { fields, .. } => check_parts(fields.iter().map(|field| &field.ty), is_last),
+        Type::Enum { variants, .. } => variants.iter().try_for_each(|variant| {
+            check_parts(variant.fields.iter().map(|field| &field.ty), is_last)
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_parts<'t>(
+    parts: impl ExactSizeIterator<Item = &'t Type>,
+    is_last: bool,
+) -> Result<(), Mismatch> {
+    let n_before_last = parts.len().saturating_sub(1);
+    for (index, part) in parts.enumerate() {
+        check_part(part, is_last && index == n_before_last)?;
+    }
+    Ok(())
+}
+
+struct Decoder<'d, 'i, 't> {
+    incoming: &'d mut Incoming<'i>,
+    /// The types around the one being read, outermost first: what `recursive` counts.
+    open: Vec<&'t Type>,
+    depth: usize,
+    /// How many more values there may be.
+    n_values: usize,
+}
+
+type Received = Result<Value<'static>, Failure>;
+
+impl<'t> Decoder<'_, '_, 't> {
+    /// Reads a value; `is_last` tells whether nothing follows it.
+    fn value(&mut self, ty: &'t Type, is_last: bool) -> Received {
+        if let Some(form) = ty.written_as() {
+            return self.value(form, is_last);
+        }
+        let Some(n_values) = self.n_values.checked_sub(1) else {
+            return Err(bad(&format!(
+                "more than {MAX_VALUES} values; have the function return an array, or import the \
+                 module's stub"
+            )));
+        };
+        self.n_values = n_values;
+        match ty {
+            Type::Recursive(distance) => self.recursive(*distance, is_last),
+            Type::NdArray { dtype, rank, .. } => {
+                let tensor = self.incoming.any_tensor(RETURNED)?;
+                if tensor.dtype() == *dtype && rank.is_none_or(|rank| rank == tensor.ndim()) {
+                    return Ok(Value::Tensor(tensor));
+                }
+                let expected = describe("an array", *dtype, *rank);
+                let (found, shape) = (tensor.dtype(), tensor.shape());
+                Err(bad(&format!(
+                    "{expected} is expected, not one of {found} of shape {shape:?}"
+                )))
+            }
+            Type::Segment { .. } => {
+                let bytes = self.incoming.tensor(RETURNED)?;
+                Ok(Value::Segment(Segment::from_bytes(bytes)))
+            }
+            Type::Instance => self.incoming.instance(RETURNED).map(Value::Instance),
+            Type::Opaque { .. } if is_last => {
+                let (text, bytes) = (ty.to_string(), self.incoming.rest().to_vec());
+                Ok(Value::Encoded(Encoded { text, bytes }))
+            }
+            Type::Option(_)
+            | Type::List(_)
+            | Type::Map { .. }
+            | Type::Range(_)
+            | Type::Result { .. }
+            | Type::Tuple(_)
+            | Type::Array { .. }
+            | Type::Struct { .. }
+            | Type::Enum { .. } => {
+                if self.depth >= MAX_DEPTH {
+                    return Err(bad(&format!("it is deeper than {MAX_DEPTH} levels")));
+                }
+                self.depth += 1;
+                self.open.push(ty);
+                let value = self.compound(ty, is_last);
+                self.open.pop();
+                self.depth -= 1;
+                value
+            }
+            _ => self.scalar(ty),
+        }
+    }
+
+    fn scalar(&mut self, ty: &Type) -> Received {
+        Ok(match ty {
+            Type::Unit => Value::Unit,
+            Type::Bool => Value::Bool(self.incoming.value(RETURNED)?),
+            Type::Char => Value::Char(self.incoming.value(RETURNED)?),
+            Type::String | Type::Path => Value::String(self.incoming.value(RETURNED)?),
+            Type::Float { n_bits: 32 } => Value::from(self.incoming.value::<f32>(RETURNED)?),
+            Type::Float { n_bits: 64 } => Value::Float(self.incoming.value(RETURNED)?),
+            Type::Int {
+                is_signed: true,
+                n_bits,
+            } => match n_bits {
+                8 => Value::from(self.incoming.value::<i8>(RETURNED)?),
+                16 => Value::from(self.incoming.value::<i16>(RETURNED)?),
+                32 => Value::from(self.incoming.value::<i32>(RETURNED)?),
+                64 => Value::from(self.incoming.value::<i64>(RETURNED)?),
+                _ => Value::Int(self.incoming.value(RETURNED)?),
+            },
+            Type::Int { n_bits, .. } => match n_bits {
+                8 => Value::from(self.incoming.value::<u8>(RETURNED)?),
+                16 => Value::from(self.incoming.value::<u16>(RETURNED)?),
+                32 => Value::from(self.incoming.value::<u32>(RETURNED)?),
+                64 => Value::from(self.incoming.value::<u64>(RETURNED)?),
+                _ => Value::from(self.incoming.value::<u128>(RETURNED)?),
+            },
+            other => {
+                return Err(bad(&format!(
+                    "a value of type {} can't be read",
+                    other.summary()
+                )));
+            }
+        })
+    }
+
+    fn compound(&mut self, ty: &'t Type, is_last: bool) -> Received {
+        match ty {
+            Type::Option(inner) => Ok(match self.incoming.value(RETURNED)? {
+                true => Value::Some(Box::new(self.value(inner, is_last)?)),
+                false => Value::None,
+            }),
+            Type::List(element) if element.is_byte() => {
+                let Bytes(bytes) = self.incoming.value(RETURNED)?;
+                Ok(Value::Bytes(bytes))
+            }
+            Type::List(element) => {
+                let len = self.incoming.value(RETURNED)?;
+                self.elements(len, element)
+            }
+            Type::Array { len, element } => self.elements(*len, element),
+            Type::Map { key, value } => {
+                let len: u64 = self.incoming.value(RETURNED)?;
+                let mut entries = Vec::new();
+                for _ in 0..len {
+                    entries.push((self.value(key, false)?, self.value(value, false)?));
+                }
+                Ok(Value::Map(entries))
+            }
+            Type::Range(bound) => {
+                let (start, end) = (self.value(bound, false)?, self.value(bound, false)?);
+                Ok(Value::structure([("start", start), ("end", end)]))
+            }
+            Type::Tuple(parts) => {
+                let n_before_last = parts.len().saturating_sub(1);
+                let parts = parts.iter().enumerate();
+                let values =
+                    parts.map(|(index, ty)| self.value(ty, is_last && index == n_before_last));
+                Ok(Value::List(values.collect::<Result<_, _>>()?))
+            }
+            Type::Struct { fields, .. } => Ok(Value::Struct(self.fields(fields, is_last)?)),
+            Type::Enum { variants, .. } => {
+                let variant = &variants[self.variant(variants.len())?];
+                Ok(Value::Variant {
+                    name: variant.name.clone(),
+                    fields: self.fields(&variant.fields, is_last)?,
+                })
+            }
+            Type::Result { ok, error } => {
+                let (name, inner) = match self.variant(2)? {
+                    0 => ("Ok", ok),
+                    _ => ("Err", error),
+                };
+                Ok(Value::variant(name, [("0", self.value(inner, is_last)?)]))
+            }
+            other => self.scalar(other),
+        }
+    }
+
+    fn elements(&mut self, len: u64, ty: &'t Type) -> Received {
+        let mut values = Vec::new();
+        for _ in 0..len {
+            values.push(self.value(ty, false)?);
+        }
+        Ok(Value::List(values))
+    }
+
+    fn fields(
+        &mut self,
+        fields: &'t [Field],
+        is_last: bool,
+    ) -> Result<Vec<(String, Value<'static>)>, Failure> {
+        let n_before_last = fields.len().saturating_sub(1);
+        let mut values = Vec::new();
+        for (index, Field { name, ty }) in fields.iter().enumerate() {
+            let value = self.value(ty, is_last && index == n_before_last)?;
+            values.push((name.clone(), value));
+        }
+        Ok(values)
+    }
+
+    /// Reads the number of one of `n_variants` variants.
+    fn variant(&mut self, n_variants: usize) -> Result<usize, Failure> {
+        let number: u32 = self.incoming.value(RETURNED)?;
+        usize::try_from(number)
+            .ok()
+            .filter(|number| *number < n_variants)
+            .ok_or_else(|| bad(&format!("there is no variant {number} of {n_variants}")))
+    }
+
+    /// Reads a value of a type that is around this one.
+    fn recursive(&mut self, distance: usize, is_last: bool) -> Received {
+        let Some(index) = self.open.len().checked_sub(distance.saturating_add(1)) else {
+            return Err(bad(&format!(
+                "the type `recursive {distance}` leads nowhere"
+            )));
+        };
+        let inner = self.open.split_off(index);
+        let value = self.value(inner[0], is_last);
+        self.open.truncate(index);
+        self.open.extend(inner);
+        value
+    }
+}
+
+fn bad(reason: &str) -> Failure {
+    Failure::BadArgument {
+        argument: RETURNED.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
