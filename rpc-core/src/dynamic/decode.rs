@@ -307,3 +307,6 @@ fn bad(reason: &str) -> Failure {
         reason: reason.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -311,4 +311,4 @@ fn leaf(word: &str) -> Option<Type> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

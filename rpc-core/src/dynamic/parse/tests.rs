@@ -129,7 +129,7 @@ fn access() -> impl Strategy<Value = Access> {
     prop_oneof![Just(Access::Read), Just(Access::Write), Just(Access::Own)]
 }
 
-fn types() -> impl Strategy<Value = Type> {
+pub(in crate::dynamic) fn types() -> impl Strategy<Value = Type> {
     let words = [
         "bool", "char", "string", "u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64",
         "i128", "f32", "f64", "path", "duration", "time", "instance",
