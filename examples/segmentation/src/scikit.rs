@@ -133,7 +133,7 @@ pub fn worker(interpreter: &Path) -> WorkerBuilder {
     Worker::builder(interpreter)
         .arg("-u")
         .arg(package.join("python/nuclei.py"))
-        // Where reedbed_worker.py is.
+        // Where `reedbed_worker` is.
         .env("PYTHONPATH", package.with_file_name("python"))
 }
 

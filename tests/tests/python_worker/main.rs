@@ -1,4 +1,4 @@
-//! A worker in Python, `examples/python/reedbed_worker.py`, called by a host in Rust.
+//! A worker in Python, `examples/python/reedbed_worker`, called by a host in Rust.
 //!
 //! In reading order: [`memory`] is where arrays are and who may write them; [`results`] what a
 //! function may return; [`calls`] what isn't an array, and what may go wrong; [`ends`] whose end is
@@ -16,7 +16,7 @@ use reedbed_tests::python;
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 type Client = served::ServedClient;
 
-/// Where `reedbed_worker.py` is.
+/// Where `reedbed_worker` is.
 const LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/python");
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python_worker/served.py");
 
