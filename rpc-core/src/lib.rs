@@ -129,10 +129,16 @@ pub use ndarray;
 /// | `#[ndarray] x: ArrayViewMut2<'_, A>` | `impl Into<ArgMut<A, Ix2>>`: `&mut Tensor`, a `TensorViewMut`; or `&mut Array`, an `ArrayViewMut` | nothing; or there and back |
 /// | `#[ndarray] x: Tensor<A, D>` | `impl Into<Tensor<A, D>>`: a `Tensor`; or an `Array` | nothing; or once |
 /// | `#[ndarray] x: Option<..>`, a tuple of these | the same, where each array says `.into()`: `None`, `Some((&mask).into())`, `((&a).into(), (&b).into())` | as each part |
+/// | `#[ndarray] x: Vec<ArrayView2<'_, A>>`, `[..; N]`, `Box<..>`, `HashMap<K, ..>`, `BTreeMap<K, ..>` | the same of what stands for each part: `Vec<Arg<A, Ix2>>`, `HashMap<K, Tensor<A, D>>` | as each part |
+/// | `#[ndarray] x: Pair<'_>`, with [`#[derive(Bundle)]`](derive@Bundle) | `PairArg`, with an `Arg` or an `ArgMut` in each field; a bundle that owns its arrays, itself | as each field |
 /// | `#[segment] x: SegmentView<'_>`, `SegmentViewMut<'_>`, `Segment` | `&Segment`, `&mut Segment`, `Segment` | nothing |
 /// | `#[segment] x: SharedCell<T>`, `SharedCells<T>` | `&SharedCell<T>`, `&SharedCells<T>` | nothing: both use it at once |
 /// | `x: T` | `T` | as serde writes it |
 /// | `x: &T`, `&str`, `&[T]`, `&Path` | the same; the worker decodes the owned form and lends it | as serde writes it |
+///
+/// All of these may lie inside one another. An `&Array` of which all that a call has take 16 KiB at
+/// most, and an `Array` that is returned, travel in the message itself; larger ones are copied into a
+/// segment.
 ///
 /// An alias of an array type is marked like the array. Whatever isn't an array implements
 /// `Serialize`, `Deserialize` and [`Schema`]: derive all three.
@@ -140,9 +146,11 @@ pub use ndarray;
 /// # What is returned
 ///
 /// An `Array` or a `Tensor` reaches the caller as a `Tensor`, a `Segment` as a `Segment`, also inside
-/// an `Option` or a tuple; anything else as itself. `Result<T, E>` around that becomes
-/// `Result<T, CallError<E>>`, any other `T` `Result<T, CallError>`. Types are known by their names;
-/// where the name is an alias of an array's, the function says `#[returns(ndarray)]`.
+/// options, tuples, lists, maps and boxes; anything else as itself, a bundle that owns its arrays
+/// among it. `Result<T, E>` around that becomes `Result<T, CallError<E>>`, any other `T`
+/// `Result<T, CallError>`; `E` may be a bundle as well. Types are known by their names: where a name
+/// is an alias of an array's, or a bundle lies inside an option, a tuple, a list or a map, the
+/// function says `#[returns(ndarray)]`.
 ///
 /// # Documentation, `#[cfg]` and `#[deprecated]`
 ///
@@ -302,6 +310,75 @@ pub use reedbed_macros::remote_module;
 /// ```
 pub use reedbed_macros::Schema;
 
+/// Lets a struct or an enum with arrays among its fields travel: a *bundle*.
+///
+/// Fields that are arrays, hold arrays or are bundles themselves are marked `#[ndarray]` (or
+/// `#[segment]`), as arguments are; the others travel as serde writes them and implement [`Schema`].
+///
+/// ```
+/// use reedbed::ndarray::{ArrayView2, ArrayViewMut2, Ix2};
+/// use reedbed::{Bundle, Tensor, remote_module};
+///
+/// /// Lent for a call: a caller passes a `PairArg`.
+/// #[derive(Bundle)]
+/// pub struct Pair<'a> {
+///     #[ndarray]
+///     image: ArrayView2<'a, u16>,
+///     #[ndarray]
+///     labels: ArrayViewMut2<'a, u32>,
+///     threshold: u16,
+/// }
+///
+/// /// Owned: the same type on both sides.
+/// #[derive(Debug, Bundle)]
+/// pub enum SegmentError {
+///     Empty,
+///     Ambiguous {
+///         #[ndarray]
+///         candidates: Tensor<u32, Ix2>,
+///         n_objects: usize,
+///     },
+/// }
+///
+/// #[remote_module]
+/// pub mod segmentation {
+///     use super::*;
+///
+///     pub fn segment(#[ndarray] pair: Pair<'_>) -> Result<usize, SegmentError> {
+///         let Pair { image, mut labels, threshold } = pair;
+///         labels.zip_mut_with(&image, |label, &value| *label = (value > threshold).into());
+///         if image.is_empty() { Err(SegmentError::Empty) } else { Ok(labels.len()) }
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> { futures::executor::block_on(async {
+/// let worker = reedbed::Worker::in_process(&[segmentation::MODULE]).await?;
+/// let client = worker.import::<segmentation::Client>().await?;
+/// let image = Tensor::<u16, Ix2>::from_elem((3, 4), 9)?;
+/// let mut labels = Tensor::<u32, Ix2>::zeros((3, 4))?;
+/// let pair = PairArg {
+///     image: (&image).into(),
+///     labels: (&mut labels).into(), // filled in place
+///     threshold: 5,
+/// };
+/// assert_eq!(client.segment(pair).await.map_err(|error| format!("{error:?}"))?, 12);
+/// assert_eq!(labels.view()?.sum(), 12);
+/// # Ok(()) }) }
+/// ```
+///
+/// A bundle with a lifetime lends its views. It is an argument, and what the stub takes for it is a
+/// type of the same form with `Arg` behind its name: [`Arg`] for an `ArrayView`, [`ArgMut`] for an
+/// `ArrayViewMut`. A bundle without one owns a [`Tensor`] or a [`Segment`] in each marked field. It
+/// is an argument by value, a result, and, in a `Result`, an error. An `Array` would be another
+/// type at the caller, so a bundle has none: `Tensor::from(array)` makes one a `Tensor`.
+///
+/// Errors name the field: `pair.image`, or `error.Ambiguous.candidates` in an enum. What was passed
+/// by value and not sent is [reclaimed](CallFailure::reclaim) field by field under these names.
+///
+/// A bundle has no type parameters and no attributes of serde's. Bundles may lie inside one another
+/// up to 128 deep.
+pub use reedbed_macros::Bundle;
+
 pub use call::any_error::AnyError;
 pub use call::argument::{Arg, ArgMut, SegmentArg, SegmentArgMut};
 pub use call::connection::Caller;
@@ -343,7 +420,7 @@ pub mod __private {
     pub use crate::call::argument::{HandleArg, SendArg};
     pub use crate::call::error::SendError;
     pub use crate::call::future::{call, call_of};
-    pub use crate::call::incoming::{Incoming, Reply, ServerCall, no_variant};
+    pub use crate::call::incoming::{Incoming, Reply, ServerCall, no_variant, part};
     pub use crate::call::module::{BoxFuture, Function, Handler, Method, Served};
     pub use crate::call::outgoing::Outgoing;
     pub use crate::call::returned::{Give, Made, Return, kind};

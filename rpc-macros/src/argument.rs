@@ -76,7 +76,7 @@ fn name(pattern: &Pat) -> Result<Ident> {
 }
 
 /// The name of the attribute by which an argument is marked as travelling by handle.
-fn marker(attrs: &[Attribute]) -> Result<Option<String>> {
+pub(crate) fn marker(attrs: &[Attribute]) -> Result<Option<String>> {
     let mut markers = attrs.iter().filter(|attr| is_marker(attr));
     let Some(first) = markers.next() else {
         return Ok(None);
@@ -145,7 +145,7 @@ fn serialized(ty: &Type, generics: &Generics) -> Result<Passing> {
 
 /// Checks that the type can be that of an argument marked `#[marker]`, as far as names tell. A
 /// name that says nothing may be an alias; there the compiler decides.
-fn by_handle(ty: &Type, marker: &str, is_nested: bool) -> Result<()> {
+pub(crate) fn by_handle(ty: &Type, marker: &str, is_nested: bool) -> Result<()> {
     let refuse = |message: String| Err(Error::new_spanned(ty, message));
     let ty = names::bare(ty);
     if let Some(inner) = names::option(ty) {

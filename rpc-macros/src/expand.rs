@@ -9,7 +9,7 @@ mod alias;
 mod assert;
 mod client;
 mod server;
-mod types;
+pub(crate) mod types;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};

@@ -1,4 +1,5 @@
-//! The macros of `reedbed`: the attribute `#[remote_module]` and the derive `Schema`.
+//! The macros of `reedbed`: the attribute `#[remote_module]` and the derives `Bundle` and
+//! `Schema`.
 //!
 //! Depend on `reedbed`, which re-exports both; the generated code names nothing else.
 //!
@@ -11,6 +12,7 @@
 #![warn(clippy::print_stdout)]
 
 mod argument;
+mod bundle;
 mod check;
 mod errors;
 mod expand;
@@ -38,4 +40,10 @@ pub fn remote_module(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Schema, attributes(schema, serde))]
 pub fn derive_schema(item: TokenStream) -> TokenStream {
     schema::derive(item.into()).into()
+}
+
+/// Lets a struct or an enum with arrays among its fields travel. The documentation is in `reedbed`.
+#[proc_macro_derive(Bundle, attributes(ndarray, segment, serde))]
+pub fn derive_bundle(item: TokenStream) -> TokenStream {
+    bundle::derive(item.into()).into()
 }

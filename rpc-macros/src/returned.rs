@@ -123,7 +123,7 @@ fn result(ty: &Type) -> Option<Fallible> {
 }
 
 /// How a value of the type travels. `is_marked` says that a name which says nothing is an array.
-fn kind(ty: &Type, is_marked: bool) -> Result<Kind> {
+pub(crate) fn kind(ty: &Type, is_marked: bool) -> Result<Kind> {
     let whole = || ty.clone();
     match Family::of(ty) {
         Some(Family::Array | Family::Tensor | Family::Segment | Family::SharedCell) => {

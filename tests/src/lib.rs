@@ -5,6 +5,7 @@
 
 pub mod by_hand;
 
+pub mod bundles;
 pub mod containers;
 pub mod gate;
 pub mod limits;

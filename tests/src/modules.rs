@@ -626,6 +626,7 @@ pub fn all() -> Vec<reedbed::Module> {
     let mut modules = vec![arrays::MODULE, control::MODULE, values::MODULE];
     modules.push(crate::shared::cells::MODULE);
     modules.push(crate::containers::stacks::MODULE);
+    modules.push(crate::bundles::bundled::MODULE);
     modules.extend_from_slice(ELEMENTS);
     modules.extend([Keeper::MODULE, Counter::MODULE]);
     modules

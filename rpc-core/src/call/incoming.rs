@@ -333,6 +333,12 @@ fn mismatch<A: Element, D: Dimension>(argument: &str, lent: &Lent) -> Failure {
     bad(argument, &expected::<A, D>(&found))
 }
 
+/// The name of a part of an argument.
+#[must_use]
+pub fn part(argument: &str, name: &str) -> String {
+    [argument, ".", name].concat()
+}
+
 /// Says that an enum has no variant of a number.
 #[must_use]
 pub fn no_variant(argument: &str, variant: u32) -> Failure {
@@ -459,7 +465,10 @@ impl Reply {
     }
 
     /// Adds a value that travels as serde writes it.
-    pub(crate) fn value<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// If it can't be encoded.
+    pub fn value<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
         codec::encode_into(value, &mut self.body).map_err(|error| Failure::NotReturned {
             reason: error.to_string(),
         })

@@ -295,6 +295,16 @@ fn frames_of_calls(checks: &mut Checks) {
         }),
     );
     checks.value(
+        "body-with-arrays",
+        (
+            Some(0u32),
+            vec![1u32, 2],
+            BTreeMap::from([("a".to_owned(), 3u32)]),
+            (4u32, 5u16),
+            (1u32, 5u32),
+        ),
+    );
+    checks.value(
         "call-inline",
         Frame::Call(CallFrame {
             handles: vec![three_inline(Terms::Read)],

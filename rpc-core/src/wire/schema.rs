@@ -24,7 +24,7 @@ use crate::call::returned::Return;
     message = "`{Self}` can't travel between processes: it has no schema",
     label = "has no schema",
     note = "derive all three: `#[derive(serde::Serialize, serde::Deserialize, reedbed::Schema)]`; \
-            an array argument is marked `#[ndarray]` instead"
+            an argument that is an array or a bundle is marked `#[ndarray]` instead"
 )]
 pub trait Schema {
     /// Writes what the bytes of the type mean.
@@ -73,7 +73,7 @@ impl SchemaWriter {
     }
 
     /// Writes a field that travels by handle.
-    pub fn handle_field<T: HandleArg<'static>>(&mut self, name: &str) {
+    pub fn handle_field<'a, T: HandleArg<'a>>(&mut self, name: &str) {
         self.comma();
         self.text.push_str(name);
         self.text.push_str(": ");

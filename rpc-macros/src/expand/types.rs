@@ -13,6 +13,7 @@ use syn::{Ident, Type};
 use crate::lifetime::{self, CALL, STATIC};
 use crate::names::{self, Family};
 use crate::remote::{Argument, Kind, Passing, Returned};
+use crate::returned;
 
 /// The first and the last place of some tokens. What is quoted between the two is shown below all
 /// of the tokens, because the compiler joins places and a macro can't.
@@ -26,7 +27,7 @@ pub(super) fn ends(tokens: impl ToTokens) -> (Span, Span) {
 }
 
 /// The lifetime of what a call borrows.
-pub(super) fn call_lifetime() -> TokenStream {
+pub(crate) fn call_lifetime() -> TokenStream {
     let call = lifetime::new(CALL, Span::call_site());
     quote!(#call)
 }
@@ -62,7 +63,7 @@ pub(super) fn parameter(argument: &Argument) -> TokenStream {
 }
 
 /// What is sent for an argument that travels by handle.
-fn sent(ty: &Type) -> TokenStream {
+pub(crate) fn sent(ty: &Type) -> TokenStream {
     let call = call_lifetime();
     if let Some(inner) = names::option(ty) {
         let inner = sent(inner);
@@ -219,6 +220,15 @@ fn part_of(ty: &Type, part: &str) -> TokenStream {
 /// The marker type of how a value is returned.
 pub(super) fn kind(returned: &Returned) -> TokenStream {
     kind_of(&returned.kind, returned.ty.span())
+}
+
+/// The marker type of a bundle's field that travels by handle.
+pub(crate) fn kind_of_field(ty: &Type) -> TokenStream {
+    match returned::kind(ty, true) {
+        Ok(kind) => kind_of(&kind, ty.span()),
+        // A view, which the compiler refuses where it can't be given away.
+        Err(_) => quote_spanned!(ty.span()=> ::reedbed::__private::kind::Handle),
+    }
 }
 
 /// The marker type of a part, shown where the whole type is written.

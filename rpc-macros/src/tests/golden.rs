@@ -5,7 +5,7 @@ use std::path::Path;
 
 use proc_macro2::TokenStream;
 
-use crate::{expand, schema};
+use crate::{bundle, expand, schema};
 
 #[test]
 fn arrays() {
@@ -47,6 +47,16 @@ fn interface() {
     check("interface", |item| {
         expand::remote_module(quote::quote!(name = "nuclei"), item)
     });
+}
+
+#[test]
+fn bundle_lent() {
+    check("bundle_lent", bundle::derive);
+}
+
+#[test]
+fn bundle_owned() {
+    check("bundle_owned", bundle::derive);
 }
 
 #[test]

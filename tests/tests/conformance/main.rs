@@ -13,6 +13,7 @@
 )]
 
 mod arguments;
+mod bundles;
 mod containers;
 mod dynamic;
 mod elements;
@@ -121,6 +122,11 @@ conformance! {
         copies_can_be_forbidden, options_and_tuples_hold_arrays, two_halves_are_filled_at_once,
         any_strides_travel, empty_and_scalar_arrays_travel, frozen_tensors_have_many_readers,
         segments_travel_bare;
+    bundles: a_view_in_a_bundle_is_filled_in_place, an_enum_is_a_bundle,
+        a_bundle_is_returned_and_passed_on, an_error_brings_an_array,
+        a_panic_poisons_a_view_in_a_bundle, a_copy_in_a_bundle_can_be_forbidden,
+        a_bundle_that_was_not_sent_comes_back_in_parts, bundles_lie_inside_one_another,
+        a_bundle_is_part_of_the_signature;
     containers: a_list_is_lent, a_list_is_filled_in_place, a_thousand_tensors_go_there_and_back,
         more_arrays_than_negotiated_are_not_sent, what_could_not_be_sent_comes_back,
         copies_in_a_list_can_be_forbidden, fixed_numbers_and_maps_hold_arrays,
