@@ -24,7 +24,8 @@ use crate::call::returned::Return;
     message = "`{Self}` can't travel between processes: it has no schema",
     label = "has no schema",
     note = "derive all three: `#[derive(serde::Serialize, serde::Deserialize, reedbed::Schema)]`; \
-            an argument that is an array or a bundle is marked `#[ndarray]` instead"
+            an argument that is an array or a bundle is marked `#[ndarray]` instead, and a function \
+            that returns bundles inside something else `#[returns(ndarray)]`"
 )]
 pub trait Schema {
     /// Writes what the bytes of the type mean.
