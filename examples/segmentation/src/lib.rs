@@ -11,9 +11,10 @@
 //! And how it becomes a call:
 //!
 //! 6. [`nuclei`] is the module that a worker serves, [`SegmentationError`] its own error,
-//! 7. [`ways`] are the host's three ways of passing an image and getting its labels,
-//! 8. [`scikit`] is the same work in Python, by scikit-image,
-//! 9. [`copying`] is a call that copies its argument, to compare with.
+//! 7. [`segmenter`] is a service, which is set up once for a series of images,
+//! 8. [`ways`] are the host's three ways of passing an image and getting its labels,
+//! 9. [`scikit`] is the same work in Python, by scikit-image,
+//! 10. [`copying`] is a call that copies its argument, to compare with.
 //!
 //! The programs are in `src/bin`: `worker` is a line, `host` the pipeline, `launch` what
 //! `cargo demo` runs.
@@ -32,7 +33,9 @@ pub mod output;
 mod raw;
 pub mod scikit;
 pub mod score;
+pub mod segmenter;
 pub mod ways;
 
 pub use error::{SegmentationError, in_full};
 pub use module::nuclei;
+pub use segmenter::Segmenter;

@@ -79,6 +79,17 @@ pub fn segment(
     stitching.finish()
 }
 
+/// Returns the typical inner radius, in pixels, of the objects of an image, or that of the options;
+/// `None` for an image without any contrast.
+#[must_use]
+pub fn object_radius_px(image: ArrayView2<'_, u16>, options: &Options) -> Option<f32> {
+    if image.is_empty() {
+        return None;
+    }
+    let calibration = Calibration::of(image, &options.clamped())?;
+    Some(calibration.radius_px)
+}
+
 /// Returns how far the tiles' windows reach beyond their cores.
 #[expect(
     clippy::cast_possible_truncation,

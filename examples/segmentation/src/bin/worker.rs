@@ -1,3 +1,3 @@
-//! The worker: a process that serves [`segmentation::nuclei`].
+//! The worker: a process that serves [`segmentation::nuclei`] and [`segmentation::Segmenter`].
 
-reedbed_worker::worker_main![segmentation::nuclei];
+reedbed_worker::worker_main![segmentation::nuclei, segmentation::Segmenter];
