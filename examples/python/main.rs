@@ -1,4 +1,12 @@
 //! Functions of a Python program, called on arrays that NumPy sees where this process has them.
+//!
+//! Look at: `inode` is the file behind the image, and both processes name the same one; `total` of a
+//! slice goes by offset and strides; `invert` writes into the host's tensor; `smooth` returns memory
+//! that Python made; `brightest` raises, and the exception arrives as a Rust error. What Python
+//! prints is logged with the worker's name. `filters.py` is the other side.
+//!
+//! `cargo run --package python_worker`, or with the path of a Python (3.11 or newer) that has NumPy
+//! behind it: `cargo run --package python_worker -- venv/bin/python`
 
 use reedbed::ndarray::{ArrayView2, ArrayViewMut2, array, s};
 use reedbed::{Schema, Tensor2, blocking::Worker, remote_module};
@@ -53,10 +61,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
 
     filters.invert(&mut image)?;
-    println!("inverted   {:?}", image.view()?);
+    println!("inverted   {}", image.view()?);
 
     let smooth = filters.smooth(&image, 1)?;
-    println!("smoothed   {:?}", smooth.view()?);
+    println!("smoothed   {}", smooth.view()?);
 
     println!("brightest  {:?}", filters.brightest(&image)?);
     if let Err(error) = filters.brightest(&Tensor2::zeros((2, 2))?) {

@@ -6,9 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ndarray::Ix2;
+use reedbed::Stub as _;
 use reedbed::{EndReason, FailureCause, ImportError, LogStream, Tensor};
 use reedbed_tests::by_hand::bytes::Bytes;
+use reedbed_tests::by_hand::frame;
+use reedbed_tests::by_hand::handle::{Handle, Terms, dtype};
 use reedbed_tests::by_hand::host::{Hello, Host};
+use reedbed_tests::by_hand::memory::Memory;
 use reedbed_tests::gate::{self, Gates};
 use rustix::process::{Pid, PidfdFlags};
 
@@ -172,5 +176,83 @@ fn the_hosts_end_is_pythons_end_in_the_middle_of_a_call() -> TestResult {
     stand_in.wait()?;
     let ended = host.ended();
     assert_eq!((ended.signal, ended.stderr.as_str()), (Some(9), ""));
+    Ok(())
+}
+
+#[test]
+fn both_sides_compute_the_same_hash() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let Some(program) = script(&folder, "both_sides_compute_the_same_hash") else {
+        return Ok(());
+    };
+    let host = Host::greeted(&program);
+    let hash = Client::schema().hash();
+    assert_eq!(host.modules, [("served".to_owned(), hash)]);
+    host.shut_down();
+    Ok(())
+}
+
+#[test]
+fn a_host_that_breaks_the_protocol_is_told_how_and_left() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let Some(program) = script(
+        &folder,
+        "a_host_that_breaks_the_protocol_is_told_how_and_left",
+    ) else {
+        return Ok(());
+    };
+    let bytes = |n| Handle::row(1, dtype::U8, n);
+    let total = |handle: &Handle| {
+        let function = reedbed_tests::by_hand::function("served", "total");
+        let argument = Bytes::new().u32(0).done();
+        frame::call(1, function, std::slice::from_ref(handle), &argument)
+    };
+    let unknown = Handle {
+        segment: 2,
+        ..bytes(1)
+    };
+    for (message, what) in [
+        (
+            vec![99, 0, 0, 0],
+            "sent frame 99, which a worker doesn't receive",
+        ),
+        (
+            vec![6, 0, 0, 0, 1],
+            "sent a malformed frame: 8 bytes are expected where 1 are left",
+        ),
+        (
+            frame::forget(9),
+            "forgot segment 9, which it never announced",
+        ),
+        (
+            frame::refused(9, ""),
+            "refused segment 9, which was never announced",
+        ),
+        (frame::ended(9), "ended transfer 9, which isn't under way"),
+        (
+            frame::segment(2, 64, false),
+            "announced segment 2 without a descriptor",
+        ),
+        (total(&unknown), "named segment 2, which isn't known"),
+        (
+            total(&bytes(65)),
+            "named bytes 0 to 65 of segment 1, which has 64",
+        ),
+        (
+            total(&bytes(1).on(Terms::Moved(1))),
+            "named segment 1 to be written, which was announced to be read",
+        ),
+        (
+            frame::oversize(&bytes(8)),
+            "sent a long frame that isn't a moved run of bytes",
+        ),
+    ] {
+        let (host, memory) = (Host::greeted(&program), Memory::new(64));
+        host.announce(1, &memory);
+        host.call(1, "served.total", &[bytes(64)], &Bytes::new().u32(0).done());
+        assert_eq!(host.result(1), 0u64.to_le_bytes());
+        host.send(&message);
+        host.assert_violation(what);
+    }
     Ok(())
 }
