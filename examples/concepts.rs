@@ -54,6 +54,7 @@ examples! {
         "4008 bytes aren't a whole number of aligned elements of type u128\n";
     slices: "strides [6, 2]\n", "strides [-6, 1]\n", "strides [1, 6]\n", "strides [0, 1]\n",
         "interleaved   calling `stripes::fill`", "are leased";
+    bundles: "242 bright pixels, 0 bytes copied\n", "bad rows: [12]\n";
     service: "against the dark: 99\n", "against grey: 98.5\n", "pictures seen: (3, 1)\n",
         "a picture of (100, 100) expected", "the other: 99\n";
     progress: "more than 10 terms", "more than 100000 terms", "pi is about 3.14";
