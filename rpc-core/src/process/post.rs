@@ -148,12 +148,19 @@ impl Post {
     /// Checks that the worker serves the module, now and after every restart.
     pub(crate) async fn import<S: Stub>(&self) -> Result<(), ImportError> {
         let ours = S::schema();
-        self.incumbent().check(&ours).await?;
-        let mut imported = self.imported();
-        if !imported.contains(&ours) {
-            imported.push(ours);
+        loop {
+            let incumbent = self.incumbent();
+            incumbent.check(&ours).await?;
+            let mut imported = self.imported();
+            if !imported.contains(&ours) {
+                imported.push(ours.clone());
+            }
+            drop(imported);
+            // Whoever fills the post after this has been compared with the list.
+            if Arc::ptr_eq(&incumbent.connection, &self.connection()) {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Stops the worker, if it hasn't ended, and fills the post anew.
@@ -163,17 +170,29 @@ impl Post {
         before.request_stop(grace);
         let end = before.ended().await;
         let incumbent = self.recipe.follow().await?;
-        let imported = self.imported().clone();
-        for module in &imported {
-            incumbent.check(module).await?;
+        let mut n_checked = 0;
+        while let Err(added) = self.fill(&incumbent, n_checked) {
+            for module in &added {
+                incumbent.check(module).await?;
+            }
+            n_checked += added.len();
         }
-        let place = self.incumbent.write();
-        let before = std::mem::replace(
-            &mut *place.unwrap_or_else(PoisonError::into_inner),
-            incumbent,
-        );
-        drop(before);
         Ok(end)
+    }
+
+    /// Has `incumbent` fill the post, if it was compared with all imported modules and not only the
+    /// first `n_checked`; returns the others.
+    fn fill(&self, incumbent: &Incumbent, n_checked: usize) -> Result<(), Vec<ModuleSchema>> {
+        let place = self.incumbent.write();
+        let mut place = place.unwrap_or_else(PoisonError::into_inner);
+        let unchecked = self.imported()[n_checked..].to_vec();
+        if !unchecked.is_empty() {
+            return Err(unchecked);
+        }
+        let before = std::mem::replace(&mut *place, incumbent.clone());
+        drop(place);
+        drop(before);
+        Ok(())
     }
 
     fn imported(&self) -> MutexGuard<'_, Vec<ModuleSchema>> {

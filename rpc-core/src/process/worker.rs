@@ -275,8 +275,8 @@ impl Worker {
     /// [`shutdown`](Self::shutdown). Returns how it ended.
     ///
     /// Clients that were imported before call the new process, whose modules are compared with what
-    /// they know again. Calls in flight fail as at any worker's end, and so do tensors that were lent
-    /// to them. Instances are lost with the old process: their methods fail with
+    /// they know again. Calls in flight fail as at any worker's end, and what was lent to them for
+    /// writing is poisoned. Instances are lost with the old process: their methods fail with
     /// [`InstanceLost`](crate::FailureCause::InstanceLost), and a client constructs new ones.
     ///
     /// Nothing restarts a worker but this.

@@ -65,3 +65,24 @@ fn an_array_for_writing_is_taken_by_one_part() {
     assert_eq!(host.failure(1), bad_argument("rows[1]", reason));
     host.assert_alive();
 }
+
+#[test]
+fn a_key_of_any_length_is_named_by_its_beginning() {
+    let host = Host::greeted(WORKER);
+    // A part is there, and the index of its array isn't one.
+    let pick = |number: u64, key: &str| {
+        let entry = Bytes::new().u64(1).run(key).u64(1).u8(1).u32(1);
+        host.call(number, "stacks.pick", &[], &entry.done());
+        let Failure::BadArgument { argument, .. } = host.failure(number) else {
+            panic!("there is no array");
+        };
+        argument
+    };
+    assert_eq!(pick(1, "tile"), "tiles[\"tile\"][0]");
+    let beginning = "\u{e4}".repeat(31);
+    assert_eq!(
+        pick(2, &"\u{e4}".repeat(10_000)),
+        format!("tiles[\"{beginning}..][0]")
+    );
+    host.assert_alive();
+}

@@ -16,6 +16,9 @@ use crate::call::outgoing::Outgoing;
 use crate::wire::frame::Failure;
 use crate::wire::schema::{Schema, SchemaWriter};
 
+/// The most bytes of a key in the name of an entry.
+const KEY_BYTES: usize = 64;
+
 impl<'a, T: SendArg<'a>> SendArg<'a> for Option<T> {
     fn send(self, argument: &str, outgoing: &mut Outgoing<'a>) -> Result<(), SendError> {
         outgoing.value(argument, &u8::from(self.is_some()));
@@ -138,7 +141,7 @@ fn send_entries<'a, K: Serialize + fmt::Debug, V: SendArg<'a>>(
     outgoing.value(argument, &(entries.len() as u64));
     let mut name = String::new();
     for (key, value) in entries {
-        rename(&mut name, format_args!("{argument}[{key:?}]"));
+        name_entry(&mut name, argument, &key);
         outgoing.value(&name, &key);
         outgoing.handle(&name, value);
     }
@@ -154,11 +157,40 @@ where
     let mut name = String::new();
     for _ in 0..incoming.n_parts(argument)? {
         let key: K = incoming.value(argument)?;
-        rename(&mut name, format_args!("{argument}[{key:?}]"));
+        name_entry(&mut name, argument, &key);
         let value = incoming.handle(&name)?;
         map.extend([(key, value)]);
     }
     Ok(map)
+}
+
+/// Names an entry by the beginning of its key, whose length is the sender's choice.
+fn name_entry(name: &mut String, argument: &str, key: &impl fmt::Debug) {
+    rename(name, format_args!("{argument}["));
+    let mut beginning = Beginning {
+        text: name,
+        n_left: KEY_BYTES,
+    };
+    let is_whole = write!(beginning, "{key:?}").is_ok();
+    name.push_str(if is_whole { "]" } else { "..]" });
+}
+
+/// Takes so many bytes and refuses the rest.
+struct Beginning<'n> {
+    text: &'n mut String,
+    n_left: usize,
+}
+
+impl fmt::Write for Beginning<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = text.floor_char_boundary(self.n_left);
+        self.text.push_str(&text[..end]);
+        self.n_left -= end;
+        if end < text.len() {
+            return Err(fmt::Error);
+        }
+        Ok(())
+    }
 }
 
 fn rename(name: &mut String, to: fmt::Arguments<'_>) {
