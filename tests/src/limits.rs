@@ -4,9 +4,10 @@
 use std::error::Error;
 
 use ndarray::{Ix1, array};
-use reedbed::{ShmExhausted, Shortage, Tensor, Worker};
+use reedbed::{Arg, ShmExhausted, Shortage, Tensor, Worker};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
+use crate::containers::stacks;
 use crate::modules::arrays;
 
 /// Sets a limit of this process, and of the workers that it starts.
@@ -30,6 +31,7 @@ pub async fn run(worker: &str, name: &str) -> Result<(), Box<dyn Error>> {
         "address-space" => address_space(),
         "file-size" => file_size(),
         "descriptors" => descriptors(worker).await,
+        "ten-thousand-tensors" => ten_thousand(worker).await,
         "large-tensors-and-descriptors" => large_tensors(worker).await,
         "worker-descriptors" => worker_descriptors(worker).await,
         _ => Err(format!("no check is called {name}").into()),
@@ -102,6 +104,49 @@ async fn descriptors(worker: &str) -> Result<(), Box<dyn Error>> {
         "{} tensors live, {lengths} elements came back",
         tensors.len() + results.len()
     ));
+    Ok(())
+}
+
+/// With 1,024 descriptors for host and worker each, 10,000 small tensors are lent, 10,000 are
+/// returned, and all of them live at once.
+async fn ten_thousand(worker: &str) -> Result<(), Box<dyn Error>> {
+    const N: usize = 10_000;
+    limit(Resource::Nofile, 1024)?;
+    let worker = Worker::spawn(worker).await?;
+    let arrays = worker.import::<arrays::Client>().await?;
+    let stacks = worker.import::<stacks::Client>().await?;
+    let tensors = (0..N)
+        .map(|index| Tensor::<i64, Ix1>::from_elem(100, index as i64))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut sums = Vec::new();
+    for batch in tensors.chunks(1000) {
+        sums.extend(stacks.sums(batch.iter().map(Arg::from).collect()).await?);
+    }
+    assert!(sums.into_iter().eq((0..N as i64).map(|index| 100 * index)));
+
+    let mut results = Vec::new();
+    for batch in 0..N / 500 {
+        let calls = (0..500).map(|index| arrays.range(batch % 2 + index % 7));
+        for result in futures::future::join_all(calls).await {
+            results.push(result?);
+        }
+    }
+    for (index, result) in results.iter().enumerate() {
+        let n = (index / 500) % 2 + (index % 500) % 7;
+        let expected: f64 = (0..n).map(|element| element as f64).sum();
+        assert_eq!((result.len(), result.view()?.sum()), (n, expected));
+    }
+    // Those that were lent are still what they were, and can be lent again.
+    assert_eq!(arrays.sum(&tensors[N - 1]).await?, 999_900);
+    let of_worker = worker.id().map_or_else(String::new, |id| id.to_string());
+    for process in ["self", &of_worker] {
+        let n_descriptors = std::fs::read_dir(format!("/proc/{process}/fd"))?.count();
+        assert!(
+            n_descriptors < 200,
+            "{process} has {n_descriptors} descriptors"
+        );
+    }
+    tell(&format!("{} tensors live", tensors.len() + results.len()));
     Ok(())
 }
 

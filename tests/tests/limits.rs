@@ -63,6 +63,11 @@ fn a_hundred_tensors_and_calls_need_few_descriptors() {
 }
 
 #[test]
+fn ten_thousand_small_tensors_live_under_a_thousand_descriptors() {
+    assert_eq!(check("ten-thousand-tensors"), "20000 tensors live\n");
+}
+
+#[test]
 fn a_hundred_large_tensors_need_few_descriptors() {
     assert_eq!(
         check("large-tensors-and-descriptors"),

@@ -263,6 +263,9 @@ impl CallFailure {
     /// Takes back a value of type `T` (a [`Tensor`](crate::Tensor) or a
     /// [`Segment`](crate::Segment)) that was passed by value as `argument`. It comes back when
     /// nothing was sent, and is gone once the outcome is unknown.
+    ///
+    /// Parts come back one by one: `stack[3]` of a list or an array, `masks["left"]` of a map,
+    /// `pair.0` of a tuple, `labelled.labels` of a bundle.
     pub fn reclaim<T: 'static>(&mut self, argument: &str) -> Option<T> {
         let is_wanted = |(name, value): &(String, Box<dyn Any + Send + Sync>)| {
             name == argument && value.is::<T>()

@@ -15,11 +15,12 @@ use crate::wire::schema::SchemaWriter;
 /// What a stub takes where the function takes an [`ArrayView`].
 ///
 /// It is made by `into()` from `&Tensor`, `&FrozenTensor` and [`TensorView`], which are lent
-/// without a copy, and from `&Array` and [`ArrayView`], which are copied into a segment.
+/// without a copy, and from `&Array` and [`ArrayView`], which are copied into the message, if they
+/// are small, or into a segment.
 pub enum Arg<'a, A, D> {
     /// Lent from its segment.
     Tensor(TensorView<'a, A, D>),
-    /// Copied into a segment.
+    /// Copied into the message or a segment.
     Array(ArrayView<'a, A, D>),
 }
 
