@@ -396,11 +396,11 @@ pub use process::{
 };
 pub use segment::{
     AccessError, Atomic, AtomicInteger, NotAligned, PoolUsage, Segment, SegmentIdentity,
-    SegmentView, SegmentViewMut, SharedCell, SharedCells, ShmExhausted, Shortage, memory_budget,
-    pool_usage, set_memory_budget, set_pool_capacity, trim_pool,
+    SegmentView, SegmentViewMut, Segments, SharedCell, SharedCells, ShmExhausted, Shortage,
+    memory_budget, pool_usage, segments, set_memory_budget, set_pool_capacity, trim_pool,
 };
 #[cfg(feature = "posix-shm")]
-pub use segment::{ForeignError, ForeignSegment};
+pub use segment::{ForeignError, ForeignSegment, set_segments};
 pub use tensor::{
     CopyError, DType, Element, FrozenTensor, NotContiguous, NpyError, RecoverError, Tensor,
     Tensor0, Tensor1, Tensor2, Tensor3, Tensor4, Tensor5, Tensor6, TensorD, TensorView,

@@ -80,25 +80,28 @@ fn a_process_that_exits_unlinks_what_it_leaked() {
 #[test]
 fn a_full_dev_shm_is_an_error_with_numbers() {
     // A /dev/shm of its own, of one mebibyte, in a mount namespace of its own.
-    let script = "mount -t tmpfs -o size=1m tmpfs /dev/shm && exec \"$0\" \"$@\"";
-    let unshared = |arguments: &[&str]| {
+    let unshared = |size: &str, arguments: &[&str]| {
+        let script = format!("mount -t tmpfs -o size={size} tmpfs /dev/shm && exec \"$0\" \"$@\"");
         Command::new("unshare")
-            .args(["--mount", "sh", "-c", script])
+            .args(["--mount", "sh", "-c", &script])
             .args(arguments)
             .output()
     };
-    if !unshared(&["true"]).is_ok_and(|output| output.status.success()) {
+    if !unshared("1m", &["true"]).is_ok_and(|output| output.status.success()) {
         eprintln!(
             "a_full_dev_shm_is_an_error_with_numbers is skipped: no mount namespace can be made"
         );
         return;
     }
-    let message = printed(unshared(&[HOST, "named", "exhaust"]).unwrap());
+    let message = printed(unshared("1m", &[HOST, "named", "exhaust"]).unwrap());
     assert!(
         message.starts_with("shared memory is exhausted: 614400 bytes were asked for"),
         "{message}"
     );
     assert!(message.contains("of 1048576 bytes left"), "{message}");
+    let message = printed(unshared("4m", &[HOST, "named", "exhaust-tensors"]).unwrap());
+    assert!(message.starts_with("4 tensors, then"), "{message}");
+    assert!(message.contains("has 0 of 4194304 bytes left"), "{message}");
 }
 
 #[test]

@@ -73,14 +73,16 @@ class Host(Sharing):
             if (version := reader.u32()) != VERSION:
                 raise Violation(f"speaks version {version} of the wire, and this worker version {VERSION}")
             frame_bytes, calls, handles, segments = reader.u64(), reader.u32(), reader.u32(), reader.u32()
-            trust, dispatcher, channels = reader.u32(), reader.u32(), reader.list(Reader.u32)
+            trust, dispatcher, kind = reader.u32(), reader.u32(), reader.u32()
+            channels = reader.list(Reader.u32)
             reader.string()
             reader.end()
         except Malformed as error:
             raise Violation(f"sent a malformed hello: {error}") from error
-        if trust != 0 or dispatcher != 0 or 0 not in channels:
+        if trust != 0 or dispatcher != 0 or kind != 0 or 0 not in channels:
             raise Violation(
-                "asked for what this worker doesn't do: it is trusted, and speaks Reedbed's dispatcher on a socket"
+                "asked for what this worker doesn't do: it is trusted, speaks Reedbed's dispatcher on a socket,"
+                " and shares memfds"
             )
         least = lambda theirs, ours: max(1, min(theirs, ours))  # noqa: E731
         self.frame_bytes, self.n_calls = least(frame_bytes, FRAME_BYTES), least(calls, n_calls)

@@ -268,7 +268,8 @@ impl<'a, T, E> Call<'a, T, E> {
             unreachable!("only an unsent call is sent");
         };
         let holder = connection.holder(&self.method);
-        let mut outgoing = Outgoing::new(holder, self.forbids_copies);
+        let channel = connection.exchange().channel();
+        let mut outgoing = Outgoing::new(holder, self.forbids_copies, channel);
         outgoing.expects = self.find;
         let sent = prepare(&mut outgoing)
             .map_err(|SendError(cause)| cause)
@@ -300,7 +301,8 @@ impl<'a, T, E> Call<'a, T, E> {
             unreachable!("only an unsent call is prepared");
         };
         let holder = connection.holder(&self.method);
-        let mut outgoing = Outgoing::new(holder, self.forbids_copies);
+        let channel = connection.exchange().channel();
+        let mut outgoing = Outgoing::new(holder, self.forbids_copies, channel);
         // Its own error matters less than the worker's end.
         let _ = prepare(&mut outgoing);
         CallError::Failed(Box::new(self.call_failure(cause, outgoing.given)))

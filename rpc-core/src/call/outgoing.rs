@@ -11,13 +11,14 @@ use super::argument::SendArg;
 use super::error::{FailureCause, SendError};
 use super::pending::FindInstance;
 use super::report::{CopyReason, Report};
+use crate::channel::Channel;
 use crate::channel::inline::Inline;
 use crate::channel::loan::{self, Loan};
 use crate::segment::mapping::Access;
 use crate::segment::shared::Shared;
 use crate::segment::{AccessError, Atomic, ShmExhausted};
 use crate::tensor::pointer::Located;
-use crate::tensor::{Element, Tensor};
+use crate::tensor::{Element, Tensor, TensorViewMut};
 use crate::wire::codec;
 
 /// Collects the arguments of a call.
@@ -25,6 +26,7 @@ pub struct Outgoing<'a> {
     /// Whom leases are held by: worker, module and function.
     holder: Arc<str>,
     forbids_copies: bool,
+    channel: Arc<Channel>,
     pub(crate) body: Vec<u8>,
     pub(crate) loans: Vec<Loan>,
     pub(crate) inline: Inline,
@@ -40,10 +42,11 @@ pub struct Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
-    pub(crate) fn new(holder: Arc<str>, forbids_copies: bool) -> Self {
+    pub(crate) fn new(holder: Arc<str>, forbids_copies: bool, channel: &Arc<Channel>) -> Self {
         Self {
             holder,
             forbids_copies,
+            channel: Arc::clone(channel),
             body: Vec::new(),
             loans: Vec::new(),
             inline: Inline::default(),
@@ -108,15 +111,33 @@ impl<'a> Outgoing<'a> {
         argument: &str,
         located: &Located<A, D>,
     ) -> Result<(), SendError> {
-        self.lend_for(argument, located, Access::Read)
+        if self.channel.takes(located.extent().backing()) {
+            return self.lend_for(argument, located, Access::Read);
+        }
+        let elements = located
+            .view()
+            .map_err(|source| inaccessible(argument, source))?;
+        self.copy_for(argument, &elements, CopyReason::OtherSegments)
     }
 
-    pub(crate) fn lend_mut<A: Element, D: Dimension>(
+    pub(crate) fn lend_mut<A: Element, D: Dimension + 'a>(
         &mut self,
         argument: &str,
-        located: &Located<A, D>,
+        view: TensorViewMut<'a, A, D>,
     ) -> Result<(), SendError> {
-        self.lend_for(argument, located, Access::ReadWrite)
+        let located = view.located();
+        if self.channel.takes(located.extent().backing()) {
+            return self.lend_for(argument, located, Access::ReadWrite);
+        }
+        let elements = located
+            .view()
+            .map_err(|source| inaccessible(argument, source))?;
+        let reason = CopyReason::OtherSegments;
+        let staged = self.stage(argument, &elements, Access::ReadWrite, reason.clone())?;
+        self.copied(argument, size_bytes(&elements), reason);
+        self.copies_back
+            .push(Box::new(StagedTensor { staged, view }));
+        Ok(())
     }
 
     fn lend_for<A: Element, D: Dimension>(
@@ -150,8 +171,19 @@ impl<'a> Outgoing<'a> {
     ) -> Result<(), SendError> {
         // Kept in either case, so that an error hands it back.
         self.given.push((argument.to_owned(), Box::new(value)));
-        let loan = loan.map_err(|source| inaccessible(argument, source))?;
-        self.report.shared_bytes += loan.size_bytes();
+        let mut loan = loan.map_err(|source| inaccessible(argument, source))?;
+        let reason = CopyReason::OtherSegments;
+        if !loan.travels_over(&self.channel) {
+            self.check_copy(argument, loan.size_bytes(), &reason)?;
+        }
+        let n_copied = loan
+            .adapt(&self.channel)
+            .map_err(|error| SendError(error.into()))?;
+        if n_copied > 0 {
+            self.report.copied(Some(argument), n_copied, reason);
+        } else {
+            self.report.shared_bytes += loan.size_bytes();
+        }
         self.add(argument, loan)
     }
 
@@ -170,12 +202,22 @@ impl<'a> Outgoing<'a> {
         argument: &str,
         array: &ArrayRef<A, D>,
     ) -> Result<(), SendError> {
+        self.copy_for(argument, array, CopyReason::HeapArgument)
+    }
+
+    /// Copies an array, to lend the copy for reading.
+    fn copy_for<A: Element, D: Dimension>(
+        &mut self,
+        argument: &str,
+        array: &ArrayRef<A, D>,
+        reason: CopyReason,
+    ) -> Result<(), SendError> {
         let size_bytes = size_bytes(array);
         if !self.inline.has_room_for(size_bytes) {
-            return self.stage(argument, array, Access::Read).map(drop);
+            return self.stage(argument, array, Access::Read, reason).map(drop);
         }
-        self.check_copy(argument, size_bytes)?;
-        self.copied(argument, size_bytes, CopyReason::HeapArgument);
+        self.check_copy(argument, size_bytes as u64, &reason)?;
+        self.copied(argument, size_bytes, reason);
         let loan = Loan::lend_copy(array, &mut self.inline);
         self.add(argument, loan)
     }
@@ -185,7 +227,8 @@ impl<'a> Outgoing<'a> {
         argument: &str,
         array: ArrayViewMut<'a, A, D>,
     ) -> Result<(), SendError> {
-        let staged = self.stage(argument, &array, Access::ReadWrite)?;
+        let reason = CopyReason::HeapArgument;
+        let staged = self.stage(argument, &array, Access::ReadWrite, reason)?;
         self.copied(argument, size_bytes(&array), CopyReason::HeapResult);
         self.copies_back.push(Box::new(Staged { staged, array }));
         Ok(())
@@ -197,26 +240,33 @@ impl<'a> Outgoing<'a> {
         argument: &str,
         array: &ArrayRef<A, D>,
         access: Access,
+        reason: CopyReason,
     ) -> Result<Tensor<A, D>, SendError> {
         let size_bytes = size_bytes(array);
-        self.check_copy(argument, size_bytes)?;
-        let staged = loan::stage(array).map_err(|source| exhausted(argument, source))?;
+        self.check_copy(argument, size_bytes as u64, &reason)?;
+        let staged = loan::stage(self.channel.segments(), array)
+            .map_err(|source| exhausted(argument, source))?;
         let loan = Loan::lend(staged.located(), access, &self.holder)
             .map_err(|source| inaccessible(argument, source))?;
-        self.copied(argument, size_bytes, CopyReason::HeapArgument);
+        self.copied(argument, size_bytes, reason);
         self.add(argument, loan)?;
         Ok(staged)
     }
 
-    /// Checks that an array of the heap may be copied.
-    fn check_copy(&self, argument: &str, size_bytes: usize) -> Result<(), SendError> {
+    /// Checks that an array may be copied.
+    fn check_copy(
+        &self,
+        argument: &str,
+        size_bytes: u64,
+        reason: &CopyReason,
+    ) -> Result<(), SendError> {
         if !self.forbids_copies {
             return Ok(());
         }
         Err(SendError(FailureCause::CopyForbidden {
             argument: argument.to_owned(),
-            size_bytes: size_bytes as u64,
-            reason: CopyReason::HeapArgument,
+            size_bytes,
+            reason: reason.clone(),
         }))
     }
 
@@ -273,6 +323,20 @@ impl<A: Element, D: Dimension> CopyBack for Staged<'_, A, D> {
         // Poisoned or leased, its contents are nobody's result.
         if let Ok(view) = self.staged.view() {
             self.array.assign(&view);
+        }
+    }
+}
+
+struct StagedTensor<'a, A, D> {
+    staged: Tensor<A, D>,
+    view: TensorViewMut<'a, A, D>,
+}
+
+impl<A: Element, D: Dimension> CopyBack for StagedTensor<'_, A, D> {
+    fn copy_back(&mut self) {
+        // As above; and nobody else has held the tensor meanwhile, which was lent to this call.
+        if let (Ok(from), Ok(mut to)) = (self.staged.view(), self.view.view_mut()) {
+            to.assign(&from);
         }
     }
 }

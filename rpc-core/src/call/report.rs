@@ -35,6 +35,13 @@ pub enum CopyReason {
     /// The function returned an ordinary array: copied into a segment by the worker.
     #[error("the function returned an array of the heap; have it return a `Tensor` to share it")]
     HeapReturned,
+    /// A tensor lies in memory of another kind than the worker's: copied into one, and back if it
+    /// was passed for writing.
+    #[error(
+        "it lies in memory of another kind than the worker's (memfds, or named segments); make it \
+         after `reedbed::set_segments`, or start the worker with `WorkerBuilder::segments`"
+    )]
+    OtherSegments,
 }
 
 impl Report {

@@ -339,6 +339,12 @@ impl Server {
             let reason = too_many_arrays(reply.loans.len(), n_handles);
             return send_failure(Failure::NotReturned { reason });
         }
+        for loan in &mut reply.loans {
+            match loan.adapt(&self.channel) {
+                Ok(n_copied) => reply.copied_bytes += n_copied,
+                Err(error) => return send_failure(not_returned(error)),
+            }
+        }
         let mut named = match self.channel.name_all(&reply.loans) {
             Ok(named) => named,
             Err(error) => return send_failure(not_returned(error)),

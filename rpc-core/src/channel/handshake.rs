@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::socket::{Attachment, Received, Socket};
+use crate::segment::kind::Segments;
 use crate::wire::handshake::{
     self, ChannelKind, Dispatcher, Hello, Limits, MESSAGE_BYTES, ServedModule, Trust, Unreadable,
     Welcome,
@@ -36,12 +37,14 @@ pub(crate) fn say_hello(
     socket: &Socket,
     worker: &str,
     dispatcher: Dispatcher,
+    segments: Segments,
     pidfd: Option<BorrowedFd<'_>>,
 ) -> Result<(), HandshakeError> {
     let hello = Hello {
         limits: Limits::OURS,
         trust: Trust::Trusted,
         dispatcher,
+        segments: segments as u32,
         channels: vec![ChannelKind::Socket as u32],
         worker: worker.to_owned(),
     };
@@ -112,6 +115,10 @@ pub(crate) fn read_hello(
         .contains(&(ChannelKind::Socket as u32))
     {
         return Err(HandshakeError::Unreadable(Unreadable::Channel));
+    }
+    let kind = hello.message.segments;
+    if Segments::from_number(kind).is_none() {
+        return Err(HandshakeError::Unreadable(Unreadable::Segments(kind)));
     }
     Ok(hello)
 }

@@ -8,6 +8,8 @@ use crate::segment::backing::{Backing, descriptors_are_scarce};
 use crate::segment::lease::Leases;
 use crate::segment::mapping::Access;
 use crate::segment::memfd::{self, Unfit};
+#[cfg(feature = "posix-shm")]
+use crate::segment::named::file::{self, OpenError};
 
 /// Segments of the peer that are mapped here.
 #[derive(Debug, Default)]
@@ -60,6 +62,31 @@ pub(crate) fn map(
     memfd::check(fd.as_fd(), len).map_err(unfit)?;
     let keep_fd = keep_descriptor && access == Access::ReadWrite && !descriptors_are_scarce();
     match Backing::import(fd, len, access, keep_fd) {
+        Ok(backing) => Ok(Arc::new(backing)),
+        Err(error) => Err(ImportError::Refused(format!(
+            "{len} bytes can't be mapped: {error}"
+        ))),
+    }
+}
+
+/// As [`map`], by its name.
+#[cfg(feature = "posix-shm")]
+pub(crate) fn map_named(
+    name: &str,
+    len_bytes: u64,
+    access: Access,
+) -> Result<Arc<Backing>, ImportError> {
+    let violation = |what| ImportError::Violation(format!("announced a segment, but {what}"));
+    let len = usize::try_from(len_bytes)
+        .map_err(|_| violation(format!("no segment has {len_bytes} bytes")))?;
+    let opened = file::open(name, len, access);
+    let (fd, name) = opened.map_err(|error| match error {
+        OpenError::Unfit(what) => violation(what),
+        OpenError::Refused(error) => {
+            ImportError::Refused(format!("segment `{name}` can't be opened: {error}"))
+        }
+    })?;
+    match Backing::map_named(&fd, name, len, access) {
         Ok(backing) => Ok(Arc::new(backing)),
         Err(error) => Err(ImportError::Refused(format!(
             "{len} bytes can't be mapped: {error}"

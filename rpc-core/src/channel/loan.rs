@@ -7,6 +7,7 @@ use ndarray::{ArrayRef, Dimension};
 use super::inline::Inline;
 use super::{Channel, SendError};
 use crate::segment::extent::Extent;
+use crate::segment::kind::Segments;
 use crate::segment::lease::Lease;
 use crate::segment::mapping::Access;
 use crate::segment::pool;
@@ -14,7 +15,7 @@ use crate::segment::shared::Shared;
 use crate::segment::{AccessError, Atomic};
 use crate::tensor::layout::{CheckedLayout, Layout};
 use crate::tensor::pointer::Located;
-use crate::tensor::{DType, Element, Tensor};
+use crate::tensor::{DType, Element, Tensor, locate};
 use crate::wire::handle::{Handle, Origin, Terms};
 
 /// An array that is about to be sent.
@@ -134,6 +135,39 @@ impl Loan {
             shape: self.layout.shape.clone(),
             strides: self.layout.strides.clone(),
         }
+    }
+
+    /// Tells whether it can travel over `channel` from where it lies.
+    pub(crate) fn travels_over(&self, channel: &Channel) -> bool {
+        match &self.place {
+            Place::Segment { extent, .. } => channel.takes(extent.backing()),
+            Place::Frame(_) => true,
+        }
+    }
+
+    /// Sees to it that what is given away can travel over `channel`: copies it into a segment of the
+    /// channel's kind, if it lies in one of another. Returns how many bytes were copied.
+    pub(crate) fn adapt(&mut self, channel: &Channel) -> Result<u64, SendError> {
+        let Place::Segment {
+            extent,
+            lease: None,
+            is_shared: false,
+        } = &mut self.place
+        else {
+            return Ok(0);
+        };
+        if channel.takes(extent.backing()) {
+            return Ok(0);
+        }
+        let layout = CheckedLayout::new(&self.layout, self.dtype, extent.len(), true);
+        let bytes = layout.map_or(0..0, |layout| layout.bytes());
+        let run = locate(Arc::clone(extent), bytes.start, ndarray::Ix1(bytes.len()));
+        let run: Located<u8, _> = run.ok_or(SendError::OtherSegments)?;
+        let elements = run.view().map_err(|_| SendError::OtherSegments)?;
+        let copy = stage(channel.segments(), &elements)?;
+        *extent = Arc::clone(copy.located().extent());
+        self.layout.offset_bytes -= bytes.start as u64;
+        Ok(bytes.len() as u64)
     }
 
     /// The bytes of all elements.
@@ -301,7 +335,7 @@ impl Channel {
 
     /// Puts a frame that is too long for a message into a segment.
     pub(super) fn place_long_frame(&self, bytes: &[u8]) -> Result<Handle, SendError> {
-        let mut tensor = Tensor::<u8, ndarray::Ix1>::uninit(bytes.len())?;
+        let mut tensor = Tensor::<u8, ndarray::Ix1>::uninit_in(self.segments(), bytes.len())?;
         match tensor.located_mut().bytes_of_run_mut() {
             Ok(place) => place.copy_from_slice(bytes),
             Err(error) => unreachable!("a new tensor is not leased: {error}"),
@@ -323,10 +357,11 @@ impl Channel {
 
 /// Copies an array of the heap into a segment, to lend it from there.
 pub(crate) fn stage<A: Element, D: Dimension>(
+    segments: Segments,
     array: &ArrayRef<A, D>,
 ) -> Result<Tensor<A, D>, crate::segment::ShmExhausted> {
-    Tensor::copy_of(array).or_else(|_| {
+    Tensor::copy_in(segments, array).or_else(|_| {
         pool::trim_pool();
-        Tensor::copy_of(array)
+        Tensor::copy_in(segments, array)
     })
 }

@@ -31,6 +31,7 @@ use outbox::{Closed, Descriptor, Outbox};
 use socket::{Attachment, Received, Socket};
 
 use crate::segment::backing::Backing;
+use crate::segment::kind::Segments;
 use crate::segment::mapping::Access;
 use crate::segment::{ShmExhausted, memfd, pool};
 use crate::wire::codec::{self, CodecError};
@@ -54,6 +55,8 @@ pub(crate) struct Channel {
     exports: Mutex<Exports>,
     imports: Mutex<Imports>,
     transfers: Mutex<Transfers>,
+    /// What the segments of both sides are made of.
+    segments: Segments,
     /// Whether descriptors of the peer's segments are kept, to forward tensors to third parties.
     keeps_descriptors: bool,
     received_bytes: AtomicU64,
@@ -93,9 +96,15 @@ pub(crate) enum SendError {
     NoDescriptor(io::Error),
     /// The descriptor of a received tensor was closed because descriptors were scarce.
     #[error(
-        "the tensor came from another worker while file descriptors were scarce, so it can't be forwarded; copy it with `try_clone`"
+        "the tensor came from another worker while file descriptors were scarce (or its name is gone, with the worker), so it can't be forwarded; copy it with `try_clone`"
     )]
     NotForwardable,
+    /// Cells can't be copied into segments of another kind.
+    #[error(
+        "it lies in memory of another kind than the worker's (memfds, or named segments); make it \
+         after `reedbed::set_segments`, or start the worker with `WorkerBuilder::segments`"
+    )]
+    OtherSegments,
     /// The peer maps as many segments as it takes.
     #[error(
         "the worker maps {n_segments} segments already, its limit; drop tensors that were sent to it"
@@ -128,6 +137,7 @@ impl Channel {
     pub(crate) fn new(
         socket: Socket,
         limits: Limits,
+        segments: Segments,
         keeps_descriptors: bool,
     ) -> io::Result<Arc<Self>> {
         let socket = Arc::new(socket);
@@ -141,6 +151,7 @@ impl Channel {
             exports: Mutex::default(),
             imports: Mutex::default(),
             transfers: Mutex::default(),
+            segments,
             keeps_descriptors,
             received_bytes: AtomicU64::new(0),
         }))
@@ -154,6 +165,20 @@ impl Channel {
     /// What was negotiated.
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What the segments of both sides are made of.
+    pub(crate) fn segments(&self) -> Segments {
+        self.segments
+    }
+
+    /// Tells whether a segment can travel here. What can't is copied first.
+    pub(crate) fn takes(&self, backing: &Backing) -> bool {
+        backing.segments() == self.segments && (self.knows(backing) || is_nameable(backing))
+    }
+
+    fn knows(&self, backing: &Backing) -> bool {
+        self.imports().number_of(backing).is_some() || self.exports().contains(backing)
     }
 
     /// The bytes of all messages so far: sent, received. Descriptors are not bytes.
@@ -246,13 +271,24 @@ impl Channel {
                 len_bytes,
                 is_writable,
             } => {
-                let access = if is_writable {
-                    Access::ReadWrite
-                } else {
-                    Access::Read
-                };
-                self.import(segment, len_bytes, access, attachment)?;
+                self.check_kind(Segments::Memfd)?;
+                self.import(segment, len_bytes, access_of(is_writable), attachment)?;
             }
+            #[cfg(feature = "posix-shm")]
+            Frame::NamedSegment {
+                segment,
+                len_bytes,
+                is_writable,
+                name,
+            } => {
+                self.check_kind(Segments::Named)?;
+                self.check_room()?;
+                let access = access_of(is_writable);
+                let mapped = imports::map_named(&name, len_bytes, access);
+                self.note_import(segment, access, mapped)?;
+            }
+            #[cfg(not(feature = "posix-shm"))]
+            Frame::NamedSegment { .. } => return Err(wrong_kind()),
             Frame::Forget { segment } => {
                 let (was_known, import) = self.imports().forget(segment);
                 drop(import);
@@ -295,13 +331,7 @@ impl Channel {
         access: Access,
         attachment: Attachment,
     ) -> Result<(), Violation> {
-        let n_segments = self.limits.n_segments as usize;
-        // Threads of the sender may each be one ahead.
-        if self.imports().len() > n_segments + SEGMENT_SLACK {
-            return Err(Violation(format!(
-                "announced more than {n_segments} segments"
-            )));
-        }
+        self.check_room()?;
         let mapped = match attachment {
             Attachment::Some(fd) => imports::map(fd, len_bytes, access, self.keeps_descriptors),
             Attachment::Lost => Err(ImportError::Refused(
@@ -313,6 +343,35 @@ impl Channel {
                 )));
             }
         };
+        self.note_import(segment, access, mapped)
+    }
+
+    /// Checks that the peer announces segments of the kind that both agreed on.
+    fn check_kind(&self, announced: Segments) -> Result<(), Violation> {
+        if announced == self.segments {
+            return Ok(());
+        }
+        Err(wrong_kind())
+    }
+
+    /// Checks that the peer hasn't announced more segments than it may.
+    fn check_room(&self) -> Result<(), Violation> {
+        let n_segments = self.limits.n_segments as usize;
+        // Threads of the sender may each be one ahead.
+        if self.imports().len() > n_segments + SEGMENT_SLACK {
+            return Err(Violation(format!(
+                "announced more than {n_segments} segments"
+            )));
+        }
+        Ok(())
+    }
+
+    fn note_import(
+        &self,
+        segment: u64,
+        access: Access,
+        mapped: Result<Arc<Backing>, ImportError>,
+    ) -> Result<(), Violation> {
         match mapped {
             Ok(backing) => {
                 let surplus = self.imports().insert(segment, access, backing);
@@ -330,6 +389,9 @@ impl Channel {
 
     /// Makes sure that the peer knows `backing` for `access`; returns its number there.
     fn announce(&self, backing: &Arc<Backing>, access: Access) -> Result<u64, SendError> {
+        if backing.segments() != self.segments {
+            return Err(SendError::OtherSegments);
+        }
         let n_segments = self.limits.n_segments;
         {
             let exports = self.exports();
@@ -375,6 +437,16 @@ impl Channel {
         access: Access,
         segment: u64,
     ) -> Result<(), SendError> {
+        #[cfg(feature = "posix-shm")]
+        if backing.segments() == Segments::Named {
+            let frame = Frame::NamedSegment {
+                segment,
+                len_bytes: backing.mapping().len() as u64,
+                is_writable: access != Access::Read,
+                name: backing.name().ok_or(SendError::NotForwardable)?.to_owned(),
+            };
+            return Ok(self.outbox.push(codec::encode(&frame)?, None)?);
+        }
         let fd = backing.fd().ok_or(SendError::NotForwardable)?;
         let descriptor = match access {
             Access::ReadWrite | Access::Shared => Descriptor::Segment(Arc::clone(backing)),
@@ -459,6 +531,30 @@ impl AsFd for Channel {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// What a segment is announced for.
+fn access_of(is_writable: bool) -> Access {
+    if is_writable {
+        Access::ReadWrite
+    } else {
+        Access::Read
+    }
+}
+
+fn wrong_kind() -> Violation {
+    Violation("announced a segment of another kind than was agreed on".to_owned())
+}
+
+/// Tells whether a segment that a peer doesn't know can be announced to it.
+fn is_nameable(backing: &Backing) -> bool {
+    #[cfg(feature = "posix-shm")]
+    if backing.segments() == Segments::Named {
+        return backing.name().is_some();
+    }
+    // Without its descriptor, announcing it says so.
+    let _ = backing;
+    true
 }
 
 /// Locks a table. No critical section here can panic half way through a change.

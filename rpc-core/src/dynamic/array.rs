@@ -290,7 +290,7 @@ impl<A: Element, D: Dimension> Lend for ArgMut<'_, A, D> {
         Self: 'a,
     {
         match (*self, access) {
-            (Self::Tensor(view), Access::Write) => outgoing.lend_mut(argument, view.located()),
+            (Self::Tensor(view), Access::Write) => outgoing.lend_mut(argument, view),
             (Self::Tensor(view), _) => outgoing.lend(argument, view.located()),
             (Self::Array(view), Access::Write) => outgoing.copy_in_and_back(argument, view),
             (Self::Array(view), _) => outgoing.copy_in(argument, &view),

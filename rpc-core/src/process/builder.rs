@@ -28,6 +28,7 @@ use crate::call::tarpc::TarpcDispatch;
 use crate::channel::Channel;
 use crate::channel::handshake::{self, HandshakeError, Introduced};
 use crate::channel::socket::{self, Socket};
+use crate::segment::kind::{self, Segments};
 use crate::wire::handshake::{Dispatcher, Limits, Welcome};
 
 /// How long a worker may take until it is ready, unless
@@ -48,6 +49,7 @@ pub struct WorkerBuilder {
     directory: Option<PathBuf>,
     startup_timeout: Duration,
     dispatcher: Dispatcher,
+    segments: Segments,
     sink: LogSink,
 }
 
@@ -64,6 +66,7 @@ impl WorkerBuilder {
             directory: None,
             startup_timeout: STARTUP_TIMEOUT,
             dispatcher: Dispatcher::default(),
+            segments: kind::segments(),
             sink: LogSink::default(),
         }
     }
@@ -154,6 +157,18 @@ impl WorkerBuilder {
         self
     }
 
+    /// Chooses what the memory that is shared with the worker is made of, on both sides. By default
+    /// it is what this process makes its tensors of: memfds, or what
+    /// [`set_segments`](crate::set_segments) says.
+    ///
+    /// A worker that was built without the feature `posix-shm` says so and ends.
+    #[cfg(feature = "posix-shm")]
+    #[must_use]
+    pub fn segments(mut self, segments: Segments) -> Self {
+        self.segments = segments;
+        self
+    }
+
     /// Has `sink` called with each line that the worker prints, on the worker's driver thread,
     /// which it must not block. By default lines go to `tracing`, at level `INFO` with the target
     /// `reedbed::worker`, or to standard error where no subscriber is set.
@@ -222,6 +237,7 @@ impl WorkerBuilder {
             program: self.program,
             limit: self.startup_timeout,
             dispatcher: self.dispatcher,
+            segments: self.segments,
             start_dispatch: starting_dispatch,
             socket: Socket::new(ours),
         };
@@ -309,6 +325,7 @@ pub(crate) struct Starting {
     pub(crate) program: PathBuf,
     pub(crate) limit: Duration,
     pub(crate) dispatcher: Dispatcher,
+    pub(crate) segments: Segments,
     pub(crate) start_dispatch: StartDispatch,
     pub(crate) socket: Socket,
 }
@@ -346,7 +363,8 @@ impl Starting {
         // Without it (an old kernel, a full table), the worker notices the host's end by the socket.
         let pidfd = pidfd_open(getpid(), PidfdFlags::empty()).ok();
         let pidfd = pidfd.as_ref().map(AsFd::as_fd);
-        handshake::say_hello(&self.socket, &self.worker, self.dispatcher, pidfd)
+        let (socket, worker) = (&self.socket, &self.worker);
+        handshake::say_hello(socket, worker, self.dispatcher, self.segments, pidfd)
             .map_err(|error| self.error(error, process))?;
         loop {
             let read = handshake::try_read(&self.socket);
@@ -413,7 +431,7 @@ impl Starting {
         id: Option<u32>,
     ) -> std::io::Result<(Incumbent, Arc<Exchange>, Arc<Control>)> {
         let limits = Limits::OURS.negotiate(welcome.limits);
-        let channel = Channel::new(self.socket, limits, true)?;
+        let channel = Channel::new(self.socket, limits, self.segments, true)?;
         let calls = Arc::new(Calls::new(limits.n_calls as usize));
         let dispatch = self.start_dispatch.start(&channel, &calls);
         let exchange = Exchange::new(channel, calls, dispatch);
@@ -442,11 +460,18 @@ pub(crate) fn start_in_process(
         program: PathBuf::from("in process"),
         limit: STARTUP_TIMEOUT,
         dispatcher,
+        segments: kind::segments(),
         start_dispatch,
         socket: Socket::new(ours),
     };
-    handshake::say_hello(&starting.socket, &worker, dispatcher, None)
-        .map_err(|error| in_process_error(&worker, &error))?;
+    handshake::say_hello(
+        &starting.socket,
+        &worker,
+        dispatcher,
+        starting.segments,
+        None,
+    )
+    .map_err(|error| in_process_error(&worker, &error))?;
     let server = serve::start_thread(Socket::new(theirs), modules)?;
     let Introduced {
         message: welcome, ..

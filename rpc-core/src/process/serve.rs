@@ -15,6 +15,7 @@ use crate::call::server::{Served, Server};
 use crate::channel::handshake::{self, HandshakeError, Introduced};
 use crate::channel::socket::Socket;
 use crate::channel::{Arrival, Channel, Violation};
+use crate::segment::kind::{self, Segments};
 use crate::wire::handshake::{Limits, MESSAGE_BYTES};
 
 /// The argument by which a program knows that it was started as a worker of itself. Arguments,
@@ -27,6 +28,10 @@ pub const CANNOT_SERVE: u8 = 70;
 
 /// How long a worker waits for its host's first message.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a worker whose channel was closed waits for its host to be dead, to tidy up after it.
+#[cfg(feature = "posix-shm")]
+const HOST_GRACE: Duration = Duration::from_millis(100);
 
 /// Whether this program has said what it serves when it is run as a worker of itself.
 static IS_INITIALISED: AtomicBool = AtomicBool::new(false);
@@ -161,7 +166,11 @@ pub fn serve_channel(
         builder.worker_threads(n_threads.max(1));
     }
     let runtime = builder.build()?;
-    let channel = Channel::new(socket, Limits::OURS.negotiate(hello.limits), false)?;
+    let limits = Limits::OURS.negotiate(hello.limits);
+    let segments = Segments::from_number(hello.segments).unwrap_or_default();
+    // Whatever the functions make is to travel without a copy.
+    kind::set(segments);
+    let channel = Channel::new(socket, limits, segments, false)?;
     let modules = served.list();
     let server = Server::new(channel, served, runtime.handle().clone(), hello.dispatcher);
     server.channel().welcome(modules)?;
@@ -171,6 +180,10 @@ pub fn serve_channel(
             Ok(End::HostGone) => {
                 // Whatever the functions are doing, nobody wants it any more; and exit handlers of
                 // foreign libraries must not hold the end up.
+                #[cfg(feature = "posix-shm")]
+                if segments == Segments::Named {
+                    unlink_names(host.as_ref());
+                }
                 let _ = rustix::process::kill_process(
                     rustix::process::getpid(),
                     rustix::process::Signal::KILL,
@@ -186,6 +199,20 @@ pub fn serve_channel(
     // Functions that ignored their cancellation must not hold the exit up.
     runtime.shutdown_background();
     ended
+}
+
+/// Unlinks the names of this process, which is about to be killed, and those of its host, if that
+/// is dead.
+#[cfg(feature = "posix-shm")]
+fn unlink_names(host: Option<&OwnedFd>) {
+    use crate::segment::named;
+    named::unlink_own();
+    if let Some(host) = host {
+        // A dying process closes its sockets a moment before it is dead.
+        let mut fds = [PollFd::new(host, PollFlags::IN)];
+        let _ = handshake::poll(&mut fds, Some(HOST_GRACE));
+    }
+    named::collect();
 }
 
 fn refusal(error: HandshakeError) -> ServeError {
@@ -271,12 +298,14 @@ pub(crate) fn start_thread(
             return;
         };
         let limits = Limits::OURS.negotiate(hello.limits);
+        let segments = Segments::from_number(hello.segments).unwrap_or_default();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("reedbed call")
             .enable_time()
             .build();
-        let (Ok(runtime), Ok(channel)) = (runtime, Channel::new(socket, limits, false)) else {
+        let channel = Channel::new(socket, limits, segments, false);
+        let (Ok(runtime), Ok(channel)) = (runtime, channel) else {
             return;
         };
         let modules = served.list();

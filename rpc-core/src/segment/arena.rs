@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::backing::Backing;
 use super::budget::ShmExhausted;
 use super::extent::{Extent, Tenure};
+use super::kind::Segments;
 use super::pool;
 
 /// Extents begin at multiples of this many bytes: a cache line, and enough for every element type.
@@ -22,8 +23,8 @@ pub(crate) struct Arena {
 
 impl Arena {
     /// Makes an arena of `len` bytes.
-    pub(crate) fn create(len: usize) -> Result<Arc<Self>, ShmExhausted> {
-        let backing = Arc::new(Backing::create(len)?);
+    pub(crate) fn create(len: usize, segments: Segments) -> Result<Arc<Self>, ShmExhausted> {
+        let backing = Arc::new(Backing::create(len, segments)?);
         Ok(Arc::new(Self {
             backing,
             free: Mutex::new(BTreeMap::from([(0, len)])),
@@ -47,6 +48,11 @@ impl Arena {
             start..start + len,
             tenure,
         ))
+    }
+
+    /// What it is made of.
+    pub(crate) fn segments(&self) -> Segments {
+        self.backing.segments()
     }
 
     /// Tells whether no extent is taken.
@@ -100,7 +106,7 @@ mod tests {
 
     #[test]
     fn freed_neighbours_become_one_range_again() {
-        let arena = Arena::create(4096).unwrap();
+        let arena = Arena::create(4096, Segments::Memfd).unwrap();
         let mut extents: Vec<_> = (0..4).map(|_| arena.take(1024)).collect();
         assert!(extents.iter().all(Option::is_some));
         assert!(arena.take(64).is_none());

@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::budget::{Reservation, ShmExhausted, Shortage};
+use super::kind::Segments;
 use super::mapping::{Access, Mapping};
 use super::memfd::{self, CreateError};
+#[cfg(feature = "posix-shm")]
+use super::named::file::{self, Name};
 
 /// Descriptors of segments that this process keeps open.
 static DESCRIPTORS: AtomicUsize = AtomicUsize::new(0);
@@ -31,6 +34,9 @@ pub(crate) struct Backing {
     uid: u64,
     identity: SegmentIdentity,
     fd: Option<CountedFd>,
+    /// What it is called, if it is a named one; a memfd isn't.
+    #[cfg(feature = "posix-shm")]
+    name: Option<Name>,
     mapping: Mapping,
     farewells: Mutex<Vec<Farewell>>,
     /// Counted only where the segment was made.
@@ -38,8 +44,16 @@ pub(crate) struct Backing {
 }
 
 impl Backing {
-    /// Makes a segment of `len` bytes, all zero, reserved, sealed and mapped.
-    pub(crate) fn create(len: usize) -> Result<Self, ShmExhausted> {
+    /// Makes a segment of `len` bytes, all zero, reserved and mapped.
+    pub(crate) fn create(len: usize, segments: Segments) -> Result<Self, ShmExhausted> {
+        match segments {
+            Segments::Memfd => Self::create_memfd(len),
+            #[cfg(feature = "posix-shm")]
+            Segments::Named => Self::create_named(len),
+        }
+    }
+
+    fn create_memfd(len: usize) -> Result<Self, ShmExhausted> {
         let reservation = Reservation::new(len)?;
         let exhausted = |shortage| ShmExhausted::new(len, shortage);
         let fd = memfd::create(len).map_err(|error| match error {
@@ -54,9 +68,47 @@ impl Backing {
             uid: NEXT_UID.fetch_add(1, Ordering::Relaxed),
             identity: SegmentIdentity { device, inode },
             fd: Some(CountedFd::new(fd)),
+            #[cfg(feature = "posix-shm")]
+            name: None,
             mapping,
             farewells: Mutex::default(),
             _reservation: Some(reservation),
+        })
+    }
+
+    /// Makes a segment that is found by its name, so that its descriptor needn't stay open.
+    #[cfg(feature = "posix-shm")]
+    fn create_named(len: usize) -> Result<Self, ShmExhausted> {
+        let reservation = Reservation::new(len)?;
+        let exhausted = |shortage| ShmExhausted::new(len, shortage);
+        let (fd, name) = file::create(len).map_err(exhausted)?;
+        let named = Self::map_named(&fd, name, len, Access::ReadWrite);
+        let mut backing = named.map_err(|error| exhausted(Shortage::Mapping(error)))?;
+        backing._reservation = Some(reservation);
+        Ok(backing)
+    }
+
+    /// Wraps a peer's segment that passed the checks of [`file::open`].
+    ///
+    /// # Errors
+    /// The kernel's, where the pages can't be mapped.
+    #[cfg(feature = "posix-shm")]
+    pub(crate) fn map_named(
+        fd: &OwnedFd,
+        name: Name,
+        len: usize,
+        access: Access,
+    ) -> std::io::Result<Self> {
+        let mapping = Mapping::new(fd.as_fd(), len, access)?;
+        let (device, inode) = memfd::identity(fd)?;
+        Ok(Self {
+            uid: NEXT_UID.fetch_add(1, Ordering::Relaxed),
+            identity: SegmentIdentity { device, inode },
+            fd: None,
+            name: Some(name),
+            mapping,
+            farewells: Mutex::default(),
+            _reservation: None,
         })
     }
 
@@ -76,6 +128,8 @@ impl Backing {
             uid: NEXT_UID.fetch_add(1, Ordering::Relaxed),
             identity: SegmentIdentity { device, inode },
             fd: keep_fd.then(|| CountedFd::new(fd)),
+            #[cfg(feature = "posix-shm")]
+            name: None,
             mapping,
             farewells: Mutex::default(),
             _reservation: None,
@@ -90,6 +144,22 @@ impl Backing {
     /// The segment's device and inode.
     pub(crate) fn identity(&self) -> SegmentIdentity {
         self.identity
+    }
+
+    /// What it is made of.
+    pub(crate) fn segments(&self) -> Segments {
+        #[cfg(feature = "posix-shm")]
+        if self.name.is_some() {
+            return Segments::Named;
+        }
+        Segments::Memfd
+    }
+
+    /// What it is called, if it is a named one whose name still leads to it.
+    #[cfg(feature = "posix-shm")]
+    pub(crate) fn name(&self) -> Option<&str> {
+        let name = self.name.as_ref()?;
+        name.leads_to(self.identity).then_some(name.as_str())
     }
 
     /// The segment's pages.

@@ -3,8 +3,9 @@
 //! # Invariants
 //! 1. `base` is the start of a live shared mapping of exactly `len` bytes, `len > 0`, made by this
 //!    value and unmapped only by its `Drop`.
-//! 2. The file behind it is a memfd whose length is sealed at `len` bytes or more and whose pages
-//!    are reserved, so no access in `base..base + len` faults.
+//! 2. The file behind it is a memfd whose length is sealed at `len` bytes or more, or a named segment
+//!    that its maker, a process of this user's that is trusted, never shortens; its pages are
+//!    reserved, so no access in `base..base + len` faults.
 //! 3. The mapping is readable, and writable if `access` is [`Access::ReadWrite`].
 //! 4. A `Mapping` hands out raw pointers alone. Whoever makes a reference of one proves, by a lease
 //!    or by the borrow checker, that nobody writes those bytes meanwhile.
@@ -43,7 +44,7 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps the first `len` bytes of a sealed memfd, with its pages present.
+    /// Maps the first `len` bytes of a segment, with its pages present.
     ///
     /// # Errors
     /// The kernel's: `ENOMEM` beyond RLIMIT_AS or the number of mappings, `EPERM` or `EACCES` where

@@ -96,6 +96,12 @@ pub(crate) fn check(fd: BorrowedFd<'_>, announced: usize) -> Result<(), Unfit> {
     if !seals.contains(SealFlags::SHRINK | SealFlags::GROW) {
         return Err(Unfit::NotSealed);
     }
+    check_pages(fd, announced)
+}
+
+/// Checks that a file is ordinary shared memory of exactly `announced` bytes, all of them reserved.
+pub(crate) fn check_pages(fd: impl AsFd, announced: usize) -> Result<(), Unfit> {
+    let fd = fd.as_fd();
     let stat = rustix::fs::fstatfs(fd).map_err(io::Error::from)?;
     let (kind, block) = (stat.f_type, stat.f_bsize);
     if kind != TMPFS_MAGIC || block > LARGEST_BLOCK_BYTES {

@@ -1,7 +1,7 @@
 //! Shareable memory: memfds, their mappings, and who may use which bytes.
 //!
 //! - [`budget`] decides whether memory may be reserved at all;
-//! - [`memfd`] makes and checks descriptors, [`mapping`] maps their pages (the home of `mmap`);
+//! - [`kind`] says what segments are made of: [`memfd`]s or [`named`] files; [`mapping`] maps their pages (the home of `mmap`);
 //! - [`backing`] joins a descriptor and its mapping into a segment;
 //! - [`extent`] is a range of a segment with one tenant; [`lease`] lends parts of it;
 //! - [`pool`] hands out extents and recycles them, [`arena`] packs small ones into one segment;
@@ -15,6 +15,7 @@ pub(crate) mod backing;
 pub(crate) mod budget;
 mod cell;
 pub(crate) mod extent;
+pub(crate) mod kind;
 pub(crate) mod lease;
 pub(crate) mod mapping;
 pub(crate) mod memfd;
@@ -28,6 +29,9 @@ pub use atomic::{Atomic, AtomicInteger};
 pub use backing::SegmentIdentity;
 pub use budget::{ShmExhausted, Shortage, memory_budget, set_memory_budget};
 pub use cell::{SharedCell, SharedCells};
+#[cfg(feature = "posix-shm")]
+pub use kind::set_segments;
+pub use kind::{Segments, segments};
 pub use lease::AccessError;
 #[cfg(feature = "posix-shm")]
 pub use named::{ForeignError, ForeignSegment};

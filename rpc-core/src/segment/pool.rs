@@ -13,6 +13,7 @@ use super::arena::{ALIGNMENT, Arena};
 use super::backing::{Backing, descriptors_are_scarce};
 use super::budget::{ShmExhausted, Shortage};
 use super::extent::{Extent, Tenure};
+use super::kind::{Segments, segments};
 
 /// Extents up to this length share an arena; longer ones have a segment of their own.
 const SMALL_BYTES: usize = 64 * 1024;
@@ -92,26 +93,31 @@ pub(crate) struct Allocation {
     pub(crate) is_zeroed: bool,
 }
 
-/// Finds `len` bytes for a new tenant.
+/// Finds `len` bytes for a new tenant, in a segment of this process's kind.
 ///
 /// # Errors
 /// [`ShmExhausted`] when neither the pool nor the system has them.
 pub(crate) fn allocate(len: usize) -> Result<Allocation, ShmExhausted> {
+    allocate_in(segments(), len)
+}
+
+/// As [`allocate`], in a segment of this kind.
+pub(crate) fn allocate_in(segments: Segments, len: usize) -> Result<Allocation, ShmExhausted> {
     if len <= SMALL_BYTES {
-        return allocate_packed(len, ARENA_BYTES);
+        return allocate_packed(segments, len, ARENA_BYTES);
     }
     let capacity = size_class(len).ok_or_else(|| ShmExhausted::new(len, Shortage::Budget))?;
-    if let Some(backing) = take_idle(capacity) {
+    if let Some(backing) = take_idle(segments, capacity) {
         return Ok(own_segment(backing, len, false));
     }
     if descriptors_are_scarce() {
-        return allocate_packed(len, capacity.saturating_mul(PACKED_EXTENTS))
-            .or_else(|_| allocate_packed(len, capacity));
+        return allocate_packed(segments, len, capacity.saturating_mul(PACKED_EXTENTS))
+            .or_else(|_| allocate_packed(segments, len, capacity));
     }
-    let backing = Backing::create(capacity).or_else(|_| {
+    let backing = Backing::create(capacity, segments).or_else(|_| {
         // Idle memory must not be the reason why a tenant finds none.
         trim_pool();
-        Backing::create(capacity)
+        Backing::create(capacity, segments)
     })?;
     Ok(own_segment(Arc::new(backing), len, true))
 }
@@ -125,17 +131,21 @@ fn own_segment(backing: Arc<Backing>, len: usize, is_zeroed: bool) -> Allocation
 }
 
 /// Finds `len` bytes in an arena, making one of `arena_bytes` where none has room.
-fn allocate_packed(len: usize, arena_bytes: usize) -> Result<Allocation, ShmExhausted> {
+fn allocate_packed(
+    segments: Segments,
+    len: usize,
+    arena_bytes: usize,
+) -> Result<Allocation, ShmExhausted> {
     // An extent of no elements still gets a line, so that every extent has an address.
     let len = len.max(1).next_multiple_of(ALIGNMENT);
-    if let Some(extent) = take_packed(len) {
+    if let Some(extent) = take_packed(segments, len) {
         return Ok(packed(extent));
     }
     // Made without the lock, which reserving pages would hold for long. Two threads may each make
     // one; both are used.
-    let arena = Arena::create(arena_bytes).or_else(|_| {
+    let arena = Arena::create(arena_bytes, segments).or_else(|_| {
         trim_pool();
-        Arena::create(arena_bytes)
+        Arena::create(arena_bytes, segments)
     })?;
     let extent = arena
         .take(len)
@@ -144,8 +154,10 @@ fn allocate_packed(len: usize, arena_bytes: usize) -> Result<Allocation, ShmExha
     Ok(packed(extent))
 }
 
-fn take_packed(len: usize) -> Option<Extent> {
-    lock().arenas.iter().find_map(|arena| arena.take(len))
+fn take_packed(segments: Segments, len: usize) -> Option<Extent> {
+    let pool = lock();
+    let mut arenas = pool.arenas.iter();
+    arenas.find_map(|arena| (arena.segments() == segments).then(|| arena.take(len))?)
 }
 
 fn packed(extent: Extent) -> Allocation {
@@ -162,12 +174,11 @@ fn size_class(len: usize) -> Option<usize> {
     len.checked_next_multiple_of(step)
 }
 
-fn take_idle(capacity: usize) -> Option<Arc<Backing>> {
+fn take_idle(segments: Segments, capacity: usize) -> Option<Arc<Backing>> {
     let mut pool = lock();
-    let index = pool
-        .idle
-        .iter()
-        .rposition(|idle| idle.backing.mapping().len() == capacity)?;
+    let index = pool.idle.iter().rposition(|idle| {
+        idle.backing.mapping().len() == capacity && idle.backing.segments() == segments
+    })?;
     Some(pool.idle.remove(index).backing)
 }
 

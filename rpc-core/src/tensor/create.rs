@@ -9,6 +9,7 @@ use super::layout::{CheckedLayout, Layout};
 use super::owned::Tensor;
 use super::pointer::Located;
 use crate::segment::extent::Extent;
+use crate::segment::kind::{Segments, segments};
 use crate::segment::{ShmExhausted, Shortage, pool};
 
 impl<A: Element, D: Dimension> Tensor<A, D> {
@@ -21,7 +22,7 @@ impl<A: Element, D: Dimension> Tensor<A, D> {
     /// # Errors
     /// [`ShmExhausted`] if the memory can't be had.
     pub fn zeros<S: IntoDimension<Dim = D>>(shape: S) -> Result<Self, ShmExhausted> {
-        let (mut tensor, is_zeroed) = allocate(shape)?;
+        let (mut tensor, is_zeroed) = allocate(segments(), shape)?;
         if !is_zeroed {
             tensor.located_mut().zero();
         }
@@ -40,7 +41,15 @@ impl<A: Element, D: Dimension> Tensor<A, D> {
         if A::DTYPE == super::DType::Bool {
             return Self::zeros(shape);
         }
-        Ok(allocate(shape)?.0)
+        Self::uninit_in(segments(), shape)
+    }
+
+    /// As [`uninit`](Self::uninit), for contents that are written at once, in a segment of this kind.
+    pub(crate) fn uninit_in<S: IntoDimension<Dim = D>>(
+        segments: Segments,
+        shape: S,
+    ) -> Result<Self, ShmExhausted> {
+        Ok(allocate(segments, shape)?.0)
     }
 
     /// Makes a tensor with `element` everywhere.
@@ -78,7 +87,19 @@ impl<A: Element, D: Dimension> Tensor<A, D> {
     /// # Errors
     /// [`ShmExhausted`] if the memory can't be had.
     pub fn copy_of(array: &ArrayRef<A, D>) -> Result<Self, ShmExhausted> {
-        let mut tensor = Self::uninit(array.raw_dim())?;
+        Self::copy_in(segments(), array)
+    }
+
+    /// As [`copy_of`](Self::copy_of), in a segment of this kind.
+    pub(crate) fn copy_in(
+        segments: Segments,
+        array: &ArrayRef<A, D>,
+    ) -> Result<Self, ShmExhausted> {
+        let (mut tensor, _) = allocate::<A, D, D>(segments, array.raw_dim())?;
+        if A::DTYPE == super::DType::Bool {
+            // Only bytes that are valid may be written over as elements.
+            tensor.located_mut().zero();
+        }
         tensor.fill_with(|mut elements| elements.assign(array));
         Ok(tensor)
     }
@@ -94,6 +115,7 @@ impl<A: Element, D: Dimension> Tensor<A, D> {
 
 /// Takes memory for an array of `shape`; also tells whether it is zero already.
 fn allocate<A: Element, D: Dimension, S: IntoDimension<Dim = D>>(
+    segments: Segments,
     shape: S,
 ) -> Result<(Tensor<A, D>, bool), ShmExhausted> {
     let shape = shape.into_dimension();
@@ -102,7 +124,7 @@ fn allocate<A: Element, D: Dimension, S: IntoDimension<Dim = D>>(
         .size_checked()
         .and_then(|n_elements| n_elements.checked_mul(size_of::<A>()))
         .ok_or_else(too_large)?;
-    let allocation = pool::allocate(len)?;
+    let allocation = pool::allocate_in(segments, len)?;
     let located = locate(allocation.extent, 0, shape).ok_or_else(too_large)?;
     Ok((Tensor::from_located(located), allocation.is_zeroed))
 }

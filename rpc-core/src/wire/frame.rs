@@ -79,6 +79,17 @@ pub(crate) enum Frame {
         /// The instance's number.
         instance: u64,
     },
+    /// Announces a segment that is opened by its name; there is no attachment.
+    NamedSegment {
+        /// The sender's number for it.
+        segment: u64,
+        /// Its length.
+        len_bytes: u64,
+        /// Whether the receiver may write it.
+        is_writable: bool,
+        /// Its name: a file in `/dev/shm`.
+        name: String,
+    },
 }
 
 /// A call on its way.

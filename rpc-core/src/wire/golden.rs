@@ -200,6 +200,7 @@ fn first_messages(checks: &mut Checks) {
             limits: LIMITS,
             trust: Trust::Trusted,
             dispatcher: Dispatcher::Reedbed,
+            segments: 0,
             channels: vec![ChannelKind::Socket as u32],
             worker: "adder".to_owned(),
         },
@@ -224,6 +225,15 @@ fn frames_of_segments(checks: &mut Checks) {
             segment: 1,
             len_bytes: 24,
             is_writable: false,
+        },
+    );
+    checks.value(
+        "named-segment",
+        Frame::NamedSegment {
+            segment: 1,
+            len_bytes: 24,
+            is_writable: true,
+            name: "reedbed-4026531836-7-815-0-00112233445566ff".to_owned(),
         },
     );
     checks.value("forget", Frame::Forget { segment: 1 });

@@ -87,6 +87,8 @@ pub(crate) struct Hello {
     pub(crate) trust: Trust,
     /// Who is to match calls and replies.
     pub(crate) dispatcher: Dispatcher,
+    /// The number of the kind of segments that both sides make.
+    pub(crate) segments: u32,
     /// The numbers of the [`ChannelKind`]s that the host is ready to use, best first. `Socket` is
     /// always among them; a worker passes over those that it doesn't know.
     pub(crate) channels: Vec<u32>,
@@ -131,6 +133,12 @@ pub(crate) enum Unreadable {
     /// It isn't a message with at most one descriptor.
     #[error("its first message is {0}")]
     Message(String),
+    /// It wants another kind of segments.
+    #[error(
+        "it wants segments of kind {0} (0: memfd, 1: named), which this program can't make; build it \
+         with the feature `posix-shm` of reedbed, or start it with `Segments::Memfd`"
+    )]
+    Segments(u32),
     /// There is nothing to carry frames.
     #[error("it offers no channel that this program can use")]
     Channel,

@@ -14,6 +14,18 @@ pub fn segment(segment: u64, len_bytes: u64, is_writable: bool) -> Vec<u8> {
         .done()
 }
 
+/// Announces a segment by its name.
+#[must_use]
+pub fn named_segment(segment: u64, len_bytes: u64, is_writable: bool, name: &str) -> Vec<u8> {
+    Bytes::new()
+        .u32(14)
+        .u64(segment)
+        .u64(len_bytes)
+        .u8(is_writable.into())
+        .run(name)
+        .done()
+}
+
 /// Takes a segment back.
 #[must_use]
 pub fn forget(segment: u64) -> Vec<u8> {
@@ -154,6 +166,12 @@ pub enum Frame {
         segment: u64,
         len_bytes: u64,
         is_writable: bool,
+    },
+    NamedSegment {
+        segment: u64,
+        len_bytes: u64,
+        is_writable: bool,
+        name: String,
     },
     Forget {
         segment: u64,
@@ -337,6 +355,12 @@ impl Frame {
             },
             13 => Self::Dropped {
                 instance: reader.u64(),
+            },
+            14 => Self::NamedSegment {
+                segment: reader.u64(),
+                len_bytes: reader.u64(),
+                is_writable: reader.bool(),
+                name: reader.string(),
             },
             other => panic!("there is no frame {other}"),
         }

@@ -24,6 +24,7 @@ pub struct Hello {
     pub n_segments: u32,
     pub trust: u32,
     pub dispatcher: u32,
+    pub segments: u32,
     pub channels: Vec<u32>,
     pub worker: String,
 }
@@ -39,6 +40,7 @@ impl Default for Hello {
             n_segments: 64,
             trust: 0,
             dispatcher: 0,
+            segments: 0,
             channels: vec![0],
             worker: "by hand".to_owned(),
         }
@@ -58,6 +60,7 @@ impl Hello {
             .u32(self.n_segments)
             .u32(self.trust)
             .u32(self.dispatcher)
+            .u32(self.segments)
             .list(&self.channels, |bytes, channel| bytes.u32(*channel))
             .run(&self.worker)
             .done()

@@ -32,7 +32,7 @@ use libtest_mimic::{Arguments, Trial};
 use reedbed::{Dispatcher, Stub, Worker};
 use reedbed_tests::setting::{Place, Programs, Setting};
 
-type TestResult = Result<(), Box<dyn std::error::Error>>;
+pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 /// What no test takes; a test that hangs fails here instead.
 const WATCHDOG: Duration = Duration::from_secs(120);
@@ -50,7 +50,7 @@ const DISPATCHERS: [(&str, Dispatcher); 2] = [
     ("_over_tarpc", Dispatcher::Tarpc),
 ];
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     reedbed_worker::init(&reedbed_tests::modules::all());
     let mut all = Vec::new();
     for (over, dispatcher) in DISPATCHERS {
@@ -81,7 +81,7 @@ fn run<F: Future<Output = TestResult>>(test: impl FnOnce(Setting) -> F, setting:
 }
 
 /// Starts a worker.
-async fn start(setting: Setting) -> Result<Worker, Box<dyn std::error::Error>> {
+pub(crate) async fn start(setting: Setting) -> Result<Worker, Box<dyn std::error::Error>> {
     let programs = Programs {
         worker: env!("CARGO_BIN_EXE_test-worker"),
         stock: env!("CARGO_BIN_EXE_stock-worker"),
@@ -90,7 +90,9 @@ async fn start(setting: Setting) -> Result<Worker, Box<dyn std::error::Error>> {
 }
 
 /// Starts a worker and imports one of its modules.
-async fn import<S: Stub>(setting: Setting) -> Result<(Worker, S), Box<dyn std::error::Error>> {
+pub(crate) async fn import<S: Stub>(
+    setting: Setting,
+) -> Result<(Worker, S), Box<dyn std::error::Error>> {
     let worker = start(setting).await?;
     let client = worker.import().await?;
     Ok((worker, client))

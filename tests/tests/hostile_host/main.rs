@@ -9,6 +9,7 @@ mod frames;
 mod handles;
 mod inline;
 mod instances;
+mod named;
 mod over_tarpc;
 mod segments;
 mod session;

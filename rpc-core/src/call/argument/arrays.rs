@@ -149,7 +149,7 @@ impl<'a, A: Element, D: Dimension> HandleArg<'a> for ArrayView<'a, A, D> {
 impl<'a, A: Element, D: Dimension + 'a> SendArg<'a> for ArgMut<'a, A, D> {
     fn send(self, argument: &str, outgoing: &mut Outgoing<'a>) -> Result<(), SendError> {
         match self {
-            Self::Tensor(view) => outgoing.lend_mut(argument, view.located()),
+            Self::Tensor(view) => outgoing.lend_mut(argument, view),
             Self::Array(view) => outgoing.copy_in_and_back(argument, view),
         }
     }

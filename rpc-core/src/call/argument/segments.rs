@@ -54,7 +54,7 @@ impl<'a> HandleArg<'a> for SegmentView<'a> {
 
 impl<'a> SendArg<'a> for SegmentArgMut<'a> {
     fn send(self, argument: &str, outgoing: &mut Outgoing<'a>) -> Result<(), SendError> {
-        outgoing.lend_mut(argument, self.0.located())
+        outgoing.lend_mut(argument, self.0)
     }
 }
 

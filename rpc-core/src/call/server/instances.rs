@@ -227,6 +227,7 @@ impl Burials {
 mod tests {
     use super::*;
     use crate::channel::socket::{self, Socket};
+    use crate::segment::kind::Segments;
     use crate::wire::handshake::Limits;
 
     /// Says through a channel that it is dropped.
@@ -240,7 +241,8 @@ mod tests {
 
     fn instances(runtime: &tokio::runtime::Runtime) -> Arc<Instances> {
         let (ours, _theirs) = socket::pair().unwrap();
-        let channel = Channel::new(Socket::new(ours), Limits::OURS, false).unwrap();
+        let channel =
+            Channel::new(Socket::new(ours), Limits::OURS, Segments::Memfd, false).unwrap();
         Instances::new(runtime.handle().clone(), channel)
     }
 

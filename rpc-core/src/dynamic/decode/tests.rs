@@ -5,8 +5,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::call::incoming::Parcel;
 use crate::call::outgoing::Outgoing;
+use crate::channel::Channel;
+use crate::channel::socket::{self, Socket};
 use crate::dynamic::encode::Encoder;
 use crate::dynamic::parse::{MAX_TYPES, parse, tests::types};
+use crate::segment::kind::Segments;
+use crate::wire::handshake::Limits;
 
 fn decoded(ty: &Type, body: &[u8]) -> Result<Outcome, Failure> {
     let parcel = Parcel::new(Vec::new(), body.to_vec());
@@ -70,7 +74,10 @@ proptest! {
         if matches!(ty, Type::Result { .. }) || ty.to_string().contains("f32") {
             return Ok(());
         }
-        let mut outgoing = Outgoing::new("a test".into(), false);
+        let (socket, _theirs) = socket::pair().unwrap();
+        let (socket, limits) = (Socket::new(socket), Limits::OURS);
+        let channel = Channel::new(socket, limits, Segments::Memfd, false).unwrap();
+        let mut outgoing = Outgoing::new("a test".into(), false, &channel);
         let mut value = outcome.expect("no result at the top");
         let sent = Encoder::new(&mut outgoing, "x").value(&mut value, &ty);
         prop_assert!(sent.is_ok(), "{:?}: {:?}", ty, sent);

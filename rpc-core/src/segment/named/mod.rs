@@ -4,11 +4,13 @@
 //! this crate makes up say which process they belong to ([`owner`]), and are unlinked when that
 //! process drops them, exits ([`exit`]), or is found dead by another one ([`collect`]).
 //!
+//! - [`file`] makes and opens those that carry tensors;
 //! - [`foreign`] is the public [`ForeignSegment`](crate::ForeignSegment), shared with programs that
 //!   know nothing of this crate; [`error`] says how it can fail.
 
 mod error;
 mod exit;
+pub(crate) mod file;
 
 mod foreign;
 mod owner;
