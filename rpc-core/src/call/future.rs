@@ -33,6 +33,8 @@ use crate::wire::frame::Failure;
 #[must_use = "a call does nothing until it is awaited or waited for"]
 pub struct Call<'a, T, E> {
     caller: Caller,
+    /// The connection that the arguments were prepared for; none if any will do.
+    connection: Option<Arc<Connection>>,
     /// Whose method is called, which lives at least as long as the call.
     instance: Option<Instance>,
     method: Cow<'static, Method>,
@@ -98,6 +100,7 @@ impl<'a, T, E> Call<'a, T, E> {
     ) -> Self {
         Self {
             caller: caller.clone(),
+            connection: None,
             instance: None,
             method,
             state: State::Unsent(send),
@@ -107,6 +110,12 @@ impl<'a, T, E> Call<'a, T, E> {
             receive,
             find: None,
         }
+    }
+
+    /// Sends it over this connection alone, and not to what a restart puts in its worker's place.
+    pub(crate) fn over(mut self, connection: Arc<Connection>) -> Self {
+        self.connection = Some(connection);
+        self
     }
 
     /// Keeps the instance whose method is called.
@@ -178,7 +187,8 @@ impl<T, E> Call<'_, T, E> {
             let deadline = *self
                 .deadline
                 .get_or_insert_with(|| deadline_from_now(self.limit));
-            let connection = self.caller.connection();
+            let connection = self.connection.clone();
+            let connection = connection.unwrap_or_else(|| self.caller.connection());
             let exchange = connection.exchange();
             if let Some(instance) = &self.instance
                 && !instance.is_behind(&connection)

@@ -149,7 +149,7 @@ impl<'a> Incoming<'a> {
     /// Reads the number of parts that follow. Each has a byte at least.
     pub(crate) fn n_parts(&mut self, argument: &str) -> Result<usize, Failure> {
         let n: u64 = self.value(argument)?;
-        let rest = self.parcel.body.len() - self.offset;
+        let rest = self.n_bytes_left();
         usize::try_from(n)
             .ok()
             .filter(|n| *n <= rest)
@@ -172,7 +172,7 @@ impl<'a> Incoming<'a> {
     /// # Errors
     /// If bytes are left over.
     pub fn finish(self) -> Result<(), Failure> {
-        let rest = self.parcel.body.len() - self.offset;
+        let rest = self.n_bytes_left();
         if rest > 0 {
             return Err(bad(
                 "after the last",
@@ -259,6 +259,11 @@ impl<'a> Incoming<'a> {
             Some(Bound::Given { extent, layout }) => Ok((extent, layout)),
             _ => Err(bad(argument, "the array must be given, once, and not lent")),
         }
+    }
+
+    /// The number of bytes that are left.
+    pub(crate) fn n_bytes_left(&self) -> usize {
+        self.parcel.body.len() - self.offset
     }
 
     /// Takes all bytes that are left.

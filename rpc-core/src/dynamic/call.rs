@@ -13,7 +13,7 @@ use super::decode;
 use super::interface::{Interface, Signature};
 use super::mismatch::{Mismatch, closest};
 use super::value::Value;
-use crate::call::connection::Caller;
+use crate::call::connection::{Caller, Connection};
 use crate::call::error::{CallError, FailureCause, SendError};
 use crate::call::future::{Call, Receive, Reported, deadline_from_now};
 use crate::call::incoming::Incoming;
@@ -50,6 +50,7 @@ enum State<'a> {
     Unasked(Arguments<'a>),
     /// The worker describes the module.
     Asked {
+        connection: Arc<Connection>,
         arguments: Arguments<'a>,
         slot: Arc<Slot>,
         deadline: Deadline,
@@ -149,10 +150,11 @@ impl<'a> DynamicCall<'a> {
             .any(|served| served.name == self.module);
         let target = match connection.interfaces().get(&self.module) {
             Some(interface) => self.target(interface),
-            None if !is_served => Err(self.unknown_module()),
+            None if !is_served => Err(unknown_module(&connection)),
             None => match connection.exchange().describe(&self.module, deadline) {
                 Ok(slot) => {
                     self.state = State::Asked {
+                        connection,
                         arguments,
                         slot,
                         deadline,
@@ -162,13 +164,14 @@ impl<'a> DynamicCall<'a> {
                 Err(end) => Err(FailureCause::WorkerGone { end }),
             },
         };
-        self.state = State::Called(self.call(target, arguments, deadline));
+        self.state = State::Called(self.call(connection, target, arguments, deadline));
     }
 
     /// Goes on with the worker's description.
     fn answered(&mut self, answer: Result<Answer, FailureCause>) {
         let asked = std::mem::replace(&mut self.state, State::Moving);
         let State::Asked {
+            connection,
             arguments,
             deadline,
             ..
@@ -176,13 +179,12 @@ impl<'a> DynamicCall<'a> {
         else {
             unreachable!("only a question is answered");
         };
-        let connection = self.caller.connection();
         let interfaces = connection.interfaces();
         let target = match answer {
             Ok(Answer::Described(Some(schema))) => {
                 self.target(interfaces.note(&self.module, &schema))
             }
-            Ok(Answer::Described(None)) => Err(self.unknown_module()),
+            Ok(Answer::Described(None)) => Err(unknown_module(&connection)),
             Ok(Answer::Returned { .. }) => Err(FailureCause::Protocol {
                 reason: "a reply where a description belongs".to_owned(),
             }),
@@ -190,15 +192,7 @@ impl<'a> DynamicCall<'a> {
             Err(FailureCause::WorkerDied { end }) => Err(FailureCause::WorkerGone { end }),
             Err(cause) => Err(cause),
         };
-        self.state = State::Called(self.call(target, arguments, deadline));
-    }
-
-    fn unknown_module(&self) -> FailureCause {
-        let connection = self.caller.connection();
-        let served = connection.modules().iter();
-        FailureCause::Mismatch(Mismatch::UnknownModule {
-            served: served.map(|module| module.name.clone()).collect(),
-        })
+        self.state = State::Called(self.call(connection, target, arguments, deadline));
     }
 
     fn target(&self, interface: Arc<Interface>) -> Result<Target, FailureCause> {
@@ -224,9 +218,11 @@ impl<'a> DynamicCall<'a> {
         }
     }
 
-    /// Makes the call; one that fails as soon as it is polled, if there is nothing to be called.
+    /// Makes the call; one that fails as soon as it is polled, if there is nothing to be called. It
+    /// goes to the worker that described the function, and not to what a restart puts in its place.
     fn call(
         &self,
+        connection: Arc<Connection>,
         target: Result<Target, FailureCause>,
         arguments: Arguments<'a>,
         deadline: Deadline,
@@ -257,13 +253,20 @@ impl<'a> DynamicCall<'a> {
         };
         let receive = Receive::Described(Box::new(receive));
         let call = Call::new(&self.caller, Cow::Owned(method), Box::new(send), receive);
-        let call = call.of(instance).until(deadline);
+        let call = call.over(connection).of(instance).until(deadline);
         if self.forbids_copies {
             call.forbid_copies()
         } else {
             call
         }
     }
+}
+
+fn unknown_module(connection: &Connection) -> FailureCause {
+    let served = connection.modules().iter();
+    FailureCause::Mismatch(Mismatch::UnknownModule {
+        served: served.map(|module| module.name.clone()).collect(),
+    })
 }
 
 impl Future for DynamicCall<'_> {

@@ -16,16 +16,24 @@ use crate::wire::frame::Failure;
 /// The most values in one result. More numbers than these belong into an array.
 const MAX_VALUES: usize = 1 << 22;
 
+/// The most values in one result for which there is no byte.
+const MAX_EMPTY_VALUES: usize = 1 << 16;
+
+/// The most bytes of all names of fields and variants in one result: each value brings its own.
+const MAX_NAME_BYTES: usize = 1 << 26;
+
 /// What a function returned: a value, or its own error.
 pub(super) type Outcome = Result<Value<'static>, Value<'static>>;
 
 /// Reads what a function returned.
 pub(super) fn decode(incoming: &mut Incoming<'_>, returns: &Type) -> Result<Outcome, Failure> {
+    let n_paid = incoming.n_bytes_left().saturating_add(MAX_EMPTY_VALUES);
     let mut decoder = Decoder {
         incoming,
         open: Vec::new(),
         depth: 0,
-        n_values: MAX_VALUES,
+        n_values: MAX_VALUES.min(n_paid),
+        n_name_bytes: MAX_NAME_BYTES,
     };
     let Type::Result { ok, error } = returns else {
         return decoder.value(returns, true).map(Ok);
@@ -106,6 +114,8 @@ struct Decoder<'d, 'i, 't> {
     depth: usize,
     /// How many more values there may be.
     n_values: usize,
+    /// How many more bytes their names may have.
+    n_name_bytes: usize,
 }
 
 type Received = Result<Value<'static>, Failure>;
@@ -118,8 +128,8 @@ impl<'t> Decoder<'_, '_, 't> {
         }
         let Some(n_values) = self.n_values.checked_sub(1) else {
             return Err(bad(&format!(
-                "more than {MAX_VALUES} values; have the function return an array, or import the \
-                 module's stub"
+                "more than {MAX_VALUES} values, or more than there are bytes for; have the function \
+                 return an array, or import the module's stub"
             )));
         };
         self.n_values = n_values;
@@ -240,7 +250,7 @@ impl<'t> Decoder<'_, '_, 't> {
             Type::Enum { variants, .. } => {
                 let variant = &variants[self.variant(variants.len())?];
                 Ok(Value::Variant {
-                    name: variant.name.clone(),
+                    name: self.name(&variant.name)?,
                     fields: self.fields(&variant.fields, is_last)?,
                 })
             }
@@ -272,9 +282,21 @@ impl<'t> Decoder<'_, '_, 't> {
         let mut values = Vec::new();
         for (index, Field { name, ty }) in fields.iter().enumerate() {
             let value = self.value(ty, is_last && index == n_before_last)?;
-            values.push((name.clone(), value));
+            values.push((self.name(name)?, value));
         }
         Ok(values)
+    }
+
+    /// Copies the name of a field or a variant.
+    fn name(&mut self, name: &str) -> Result<String, Failure> {
+        let left = self.n_name_bytes.checked_sub(name.len());
+        self.n_name_bytes = left.ok_or_else(|| {
+            bad(&format!(
+                "its names have more than {MAX_NAME_BYTES} bytes; have the function return arrays, \
+                 or import the module's stub"
+            ))
+        })?;
+        Ok(name.to_owned())
     }
 
     /// Reads the number of one of `n_variants` variants.

@@ -359,7 +359,7 @@ impl<'o, 'a, 't> Encoder<'o, 'a, 't> {
 
     /// Writes a value of a type that is around this one.
     fn recursive(&mut self, value: &mut Value<'a>, distance: usize) -> Sent {
-        let Some(index) = self.open.len().checked_sub(distance + 1) else {
+        let Some(index) = self.open.len().checked_sub(distance.saturating_add(1)) else {
             return Err(Mismatch::UnknownType {
                 at: self.at(),
                 text: Type::Recursive(distance).to_string(),
