@@ -66,7 +66,7 @@ async fn an_exception_arrives_with_its_type_and_traceback() -> TestResult {
         error.traceback
     );
     assert!(
-        !error.traceback.contains("reedbed_worker/"),
+        !error.traceback.contains("reedbed_worker.py"),
         "{}",
         error.traceback
     );

@@ -1,4 +1,4 @@
-//! A worker in Python, `examples/python/reedbed_worker`, called by a host in Rust.
+//! A worker in Python, `examples/python/reedbed_worker.py`, called by a host in Rust.
 //!
 //! In reading order: [`memory`] is where arrays are and who may write them; [`results`] what a
 //! function may return; [`calls`] what isn't an array, and what may go wrong; [`ends`] whose end is
