@@ -263,14 +263,14 @@ impl Driver {
         let (reason, last_lines) = match &mut self.life {
             Life::Process(process) => {
                 let reason = process.reap();
-                #[cfg(feature = "posix-shm")]
-                if self.exchange.channel().segments() == crate::segment::kind::Segments::Named {
-                    // It had no time to do it, if it was killed.
-                    crate::segment::named::collect();
-                }
                 // What was answered before the end still counts.
                 if violation.is_none() {
                     violation = self.exchange.drain(&mut buffer).err();
+                }
+                #[cfg(feature = "posix-shm")]
+                if self.exchange.channel().segments() == crate::segment::kind::Segments::Named {
+                    // Now that the last of them were opened, the worker's names are nobody's.
+                    crate::segment::named::collect();
                 }
                 (reason, process.log.last_lines())
             }

@@ -170,6 +170,10 @@ pub fn serve_channel(
     let segments = Segments::from_number(hello.segments).unwrap_or_default();
     // Whatever the functions make is to travel without a copy.
     kind::set(segments);
+    #[cfg(feature = "posix-shm")]
+    if segments == Segments::Named {
+        crate::segment::named::leave_to_host();
+    }
     let channel = Channel::new(socket, limits, segments, false)?;
     let modules = served.list();
     let server = Server::new(channel, served, runtime.handle().clone(), hello.dispatcher);

@@ -6,6 +6,16 @@
 //!    no memory of segments: other threads may still be running.
 
 use std::panic::catch_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether another process unlinks the names of this one when it has ended.
+static IS_LEFT_TO_HOST: AtomicBool = AtomicBool::new(false);
+
+/// Has the names outlast this process, a worker: its host may not have opened yet what was
+/// announced last, and unlinks them when it has.
+pub(crate) fn leave_to_host() {
+    IS_LEFT_TO_HOST.store(true, Ordering::Relaxed);
+}
 
 /// Has the names of this process unlinked when it exits. (A process that is killed has them
 /// collected by another one.)
@@ -19,6 +29,9 @@ pub(super) fn unlink_at_exit() {
 }
 
 extern "C" fn at_exit() {
+    if IS_LEFT_TO_HOST.load(Ordering::Relaxed) {
+        return;
+    }
     // In a forked child these are the child's names: it has none of its parent's.
     let _ = catch_unwind(super::unlink_own);
 }

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 pub use error::ForeignError;
+pub(crate) use exit::leave_to_host;
 pub use foreign::ForeignSegment;
 use owner::Owner;
 
