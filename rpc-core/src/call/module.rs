@@ -11,6 +11,19 @@ use crate::wire::frame::Failure;
 use crate::wire::schema::{ModuleSchema, method_id};
 
 /// A generated client of a module: `Client` of a module marked `#[remote_module]`.
+///
+/// ```
+/// # #[reedbed::remote_module]
+/// # mod filters { pub fn nothing() {} }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> { futures::executor::block_on(async {
+/// # let worker = reedbed::Worker::in_process(&[filters::MODULE]).await?;
+/// use reedbed::Stub;
+///
+/// // No call of this client ever copies an array.
+/// let filters = worker.import::<filters::Client>().await?.forbid_copies();
+/// # filters.nothing().await?;
+/// # Ok(()) }) }
+/// ```
 pub trait Stub: Sized {
     /// The module's name.
     const MODULE: &'static str;
@@ -20,16 +33,47 @@ pub trait Stub: Sized {
 
     /// Makes the client of a worker that serves the module.
     fn from_caller(caller: Caller) -> Self;
+
+    /// Returns what the client calls the worker by.
+    fn caller(&self) -> &Caller;
+
+    /// Makes all calls fail, before anything is sent, that would have to copy an array argument.
+    #[must_use]
+    fn forbid_copies(self) -> Self {
+        Self::from_caller(self.caller().clone().forbid_copies())
+    }
 }
 
 /// A generated blocking client of a module: `BlockingClient` of a module marked
 /// `#[remote_module]`.
+///
+/// Its methods wait. A call with a deadline, or with a report, is one of its asynchronous twin, waited
+/// for; that needs no runtime either:
+///
+/// ```
+/// # #[reedbed::remote_module]
+/// # mod filters { pub fn count(limit: u64) -> u64 { limit } }
+/// # use reedbed::blocking::Worker;
+/// # let worker = Worker::in_process(&[filters::MODULE])?;
+/// use std::time::Duration;
+/// use reedbed::BlockingStub;
+///
+/// let filters: filters::BlockingClient = worker.import()?;
+/// assert_eq!(filters.count(7)?, 7);
+/// let limit = Duration::from_secs(60);
+/// let (n, report) = filters.as_async().count(8).deadline(limit).reported().wait()?;
+/// assert_eq!((n, report.copied_bytes), (8, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait BlockingStub: Sized {
     /// The asynchronous client.
     type Async: Stub;
 
     /// Makes the blocking twin of `client`.
     fn from_async(client: Self::Async) -> Self;
+
+    /// Returns the asynchronous client.
+    fn as_async(&self) -> &Self::Async;
 }
 
 /// A function that is called by its number.

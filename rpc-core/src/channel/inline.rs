@@ -18,10 +18,9 @@ use crate::wire::handle::{Handle, Terms};
 
 /// The elements of all arrays in one frame have so many bytes at most.
 ///
-/// Measured: up to 16 KiB, a copy in the frame costs an argument what a copy in an arena that the
-/// worker knows costs, and saves a result a sixth, for nothing needs to be given back. Beyond, the
-/// frame's own copies cost an argument more. It also leaves three quarters of a message to handles
-/// and serde arguments.
+/// By a measurement on a noisy machine: an argument of up to about 8 KiB costs what a copy in an
+/// arena that the worker knows costs, and a result of up to 16 KiB less, for nothing needs to be given
+/// back. It leaves three quarters of a message to handles and serde arguments.
 const INLINE_BYTES: usize = 16 * 1024;
 
 /// Where an array may begin. Every element type is content with it.

@@ -174,6 +174,10 @@ pub(super) fn impls(remote: &Remote) -> TokenStream {
             fn from_caller(caller: ::reedbed::Caller) -> Self {
                 Self { caller }
             }
+
+            fn caller(&self) -> &::reedbed::Caller {
+                &self.caller
+            }
         }
 
         #[automatically_derived]
@@ -182,6 +186,10 @@ pub(super) fn impls(remote: &Remote) -> TokenStream {
 
             fn from_async(client: #client) -> Self {
                 Self { client }
+            }
+
+            fn as_async(&self) -> &#client {
+                &self.client
             }
         }
 

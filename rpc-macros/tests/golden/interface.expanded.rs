@@ -169,12 +169,18 @@ const _: () = {
         fn from_caller(caller: ::reedbed::Caller) -> Self {
             Self { caller }
         }
+        fn caller(&self) -> &::reedbed::Caller {
+            &self.caller
+        }
     }
     #[automatically_derived]
     impl ::reedbed::BlockingStub for BlockingCellNucleiClient {
         type Async = CellNucleiClient;
         fn from_async(client: CellNucleiClient) -> Self {
             Self { client }
+        }
+        fn as_async(&self) -> &CellNucleiClient {
+            &self.client
         }
     }
     impl CellNucleiClient {

@@ -262,12 +262,18 @@ const _: () = {
         fn from_caller(caller: ::reedbed::Caller) -> Self {
             Self { caller }
         }
+        fn caller(&self) -> &::reedbed::Caller {
+            &self.caller
+        }
     }
     #[automatically_derived]
     impl ::reedbed::BlockingStub for BlockingDetectorClient {
         type Async = DetectorClient;
         fn from_async(client: DetectorClient) -> Self {
             Self { client }
+        }
+        fn as_async(&self) -> &DetectorClient {
+            &self.client
         }
     }
     impl DetectorClient {

@@ -184,12 +184,18 @@ mod files {
             fn from_caller(caller: ::reedbed::Caller) -> Self {
                 Self { caller }
             }
+            fn caller(&self) -> &::reedbed::Caller {
+                &self.caller
+            }
         }
         #[automatically_derived]
         impl ::reedbed::BlockingStub for BlockingClient {
             type Async = Client;
             fn from_async(client: Client) -> Self {
                 Self { client }
+            }
+            fn as_async(&self) -> &Client {
+                &self.client
             }
         }
         impl Client {
