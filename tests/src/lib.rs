@@ -6,14 +6,17 @@
 pub mod by_hand;
 
 pub mod bundles;
+pub mod commands;
 pub mod containers;
 pub mod gate;
 pub mod limits;
 pub mod modules;
 pub mod named;
 pub mod python;
+pub mod serialized;
 pub mod services;
 pub mod setting;
 pub mod shared;
 pub mod system;
+pub mod tensors;
 pub mod watched;
