@@ -71,6 +71,34 @@ fn a_killed_owners_names_are_collected_and_a_living_ones_are_not() {
 }
 
 #[test]
+fn a_living_owner_is_not_taken_for_dead_where_proc_is_another_namespaces() {
+    // A namespace of processes whose `/proc` is still that of the outer one.
+    let mut holder = Command::new("unshare");
+    holder.args(["--pid", "--fork", HOST, "named", "hold"]);
+    let piped = holder.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut child) = piped.spawn() else {
+        eprintln!("skipped: there is no `unshare`");
+        return;
+    };
+    let mut name = String::new();
+    let stdout = child.stdout.as_mut().unwrap();
+    BufReader::new(stdout).read_line(&mut name).unwrap();
+    if name.is_empty() {
+        eprintln!("skipped: no namespace of processes can be made");
+        child.wait().unwrap();
+        return;
+    }
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let inner = std::fs::read_to_string(children).unwrap();
+    let target = format!("--target={}", inner.trim());
+    let neighbour = ["--pid", &target, HOST, "named", "leak"];
+    printed(Command::new("nsenter").args(neighbour).output().unwrap());
+    assert!(exists(name.trim_end()), "its owner lives");
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn a_process_that_exits_unlinks_what_it_leaked() {
     let name = printed(host(&["leak"]).output().unwrap());
     assert!(name.starts_with("reedbed-"), "{name}");

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -194,7 +195,14 @@ pub fn serve_channel(
                 );
                 Ok(())
             }
-            Ok(End::Drained) => Ok(()),
+            Ok(End::Drained) => {
+                #[cfg(feature = "posix-shm")]
+                if segments == Segments::Named {
+                    // What was moved to the host stays its own, name and all, beyond this process.
+                    std::mem::forget(Arc::clone(server.channel()));
+                }
+                Ok(())
+            }
             Err(Violation(what)) => Err(ServeError::Protocol(what)),
         })?;
         let panicked = |_| Err(io::Error::other("the worker's driver panicked").into());
@@ -245,7 +253,7 @@ enum End {
 
 /// Serves what the channel asks for. `host` is a descriptor that is readable once the host's
 /// process has ended.
-fn serve(server: &std::sync::Arc<Server>, host: Option<&OwnedFd>) -> Result<End, Violation> {
+fn serve(server: &Arc<Server>, host: Option<&OwnedFd>) -> Result<End, Violation> {
     let channel = server.channel();
     let mut buffer = vec![0; MESSAGE_BYTES];
     loop {

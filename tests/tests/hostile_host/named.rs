@@ -115,6 +115,24 @@ fn a_session_by_name() {
 }
 
 #[test]
+fn a_worker_that_ends_leaves_all_names_to_its_host() {
+    let host = Host::greeted_with(WORKER, &hello());
+    let mut names = Vec::new();
+    // More small results than one segment has room for.
+    for call in 1..=20 {
+        host.call(call, "arrays.range", &[], &8000u64.to_le_bytes());
+        while let Frame::NamedSegment { name, .. } = host.receive() {
+            names.push(name);
+        }
+    }
+    assert!(names.len() > 1, "{names:?}");
+    host.shut_down();
+    for name in names {
+        fs::remove_file(format!("/dev/shm/{name}")).expect("the host may have yet to open it");
+    }
+}
+
+#[test]
 fn what_is_not_a_segment_of_this_user_is_a_violation() {
     let announced = |name: &str, len_bytes, what: &str| {
         let host = Host::greeted_with(WORKER, &hello());

@@ -70,7 +70,7 @@ impl Owner {
 
     /// Tells whether the process may still run. When in doubt it may.
     pub(super) fn is_alive(&self) -> bool {
-        if namespace().ok() != Some(self.namespace) {
+        if namespace().ok() != Some(self.namespace) || !is_proc_ours() {
             // Its number means nothing here.
             return true;
         }
@@ -86,6 +86,12 @@ impl Owner {
 /// The inode of this process's PID namespace.
 fn namespace() -> io::Result<u64> {
     Ok(fs::metadata("/proc/self/ns/pid")?.ino())
+}
+
+/// Tells whether `/proc` numbers processes as this process's namespace does. It may be an outer
+/// one's (`unshare --pid` alone mounts no other).
+fn is_proc_ours() -> bool {
+    fs::read_link("/proc/self").is_ok_and(|own| own.as_os_str() == &*std::process::id().to_string())
 }
 
 /// Reads a number that is written in the only way.
