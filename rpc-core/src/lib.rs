@@ -420,10 +420,12 @@ pub mod __private {
     pub use crate::call::argument::{HandleArg, SendArg};
     pub use crate::call::error::SendError;
     pub use crate::call::future::{call, call_of};
-    pub use crate::call::incoming::{Incoming, Reply, ServerCall, no_variant, part};
+    pub use crate::call::incoming::{Incoming, no_variant, part};
     pub use crate::call::module::{BoxFuture, Function, Handler, Method, Served};
     pub use crate::call::outgoing::Outgoing;
+    pub use crate::call::reply::Reply;
     pub use crate::call::returned::{Give, Made, Return, kind};
+    pub use crate::call::server_call::ServerCall;
     pub use crate::wire::frame::Failure;
     pub use crate::wire::schema::method_id;
 

@@ -1,22 +1,18 @@
 //! What a frame brought, taken apart: the arguments of a call, or what a call returned.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ndarray::{ArrayRef, ArrayView, ArrayViewMut, Dimension};
+use ndarray::{ArrayView, ArrayViewMut, Dimension};
 use serde::de::DeserializeOwned;
 
 use super::argument::HandleArg;
 use super::connection::Caller;
 use super::instance::{Claim, Instance};
 use super::pending::Expected;
-use super::returned::{Give, RETURNED, Return};
-use super::server::instances::{self, Instances, Unsent};
+use super::returned::{Give, RETURNED};
 use crate::channel::bind::Bound;
-use crate::channel::inline::Inline;
-use crate::channel::loan::Loan;
 use crate::dynamic::AnyTensor;
 use crate::segment::extent::Extent;
 use crate::segment::mapping::Access;
@@ -90,6 +86,15 @@ impl Parcel {
             depth: 0,
             has_begun: None,
             made: None,
+        }
+    }
+
+    /// Begins to read the arguments of a function, which follow the first `offset` bytes.
+    pub(super) fn open_at<'a>(&'a self, offset: usize, has_begun: &'a AtomicBool) -> Incoming<'a> {
+        Incoming {
+            offset,
+            has_begun: Some(has_begun),
+            ..self.open()
         }
     }
 
@@ -261,6 +266,11 @@ impl<'a> Incoming<'a> {
         }
     }
 
+    /// How many bytes were read.
+    pub(super) fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// The number of bytes that are left.
     pub(crate) fn n_bytes_left(&self) -> usize {
         self.parcel.body.len() - self.offset
@@ -314,7 +324,7 @@ impl fmt::Debug for Incoming<'_> {
 
 const BAD_BOOL: &str = "a bool is neither 0 nor 1";
 
-fn bad(argument: &str, reason: &str) -> Failure {
+pub(super) fn bad(argument: &str, reason: &str) -> Failure {
     Failure::BadArgument {
         argument: argument.to_owned(),
         reason: reason.to_owned(),
@@ -348,187 +358,4 @@ pub fn part(argument: &str, name: &str) -> String {
 #[must_use]
 pub fn no_variant(argument: &str, variant: u32) -> Failure {
     bad(argument, &format!("there is no variant {variant}"))
-}
-
-/// A call, as the worker's side of the macro's code sees it.
-pub struct ServerCall {
-    parcel: Parcel,
-    callee: Option<Callee>,
-    instances: Arc<Instances>,
-    has_begun: Arc<AtomicBool>,
-}
-
-/// The instance whose method is called.
-pub(crate) struct Callee {
-    instance: Arc<instances::Instance>,
-    number: u64,
-    /// Where the arguments begin.
-    offset: usize,
-}
-
-impl Callee {
-    /// Finds the instance that the body of a call begins with.
-    pub(crate) fn find(parcel: &Parcel, instances: &Instances) -> Result<Self, Failure> {
-        let mut incoming = parcel.open();
-        let number = incoming.value(SELF)?;
-        let instance = instances.find(number);
-        Ok(Self {
-            instance: instance.ok_or(Failure::UnknownInstance { instance: number })?,
-            number,
-            offset: incoming.offset,
-        })
-    }
-}
-
-impl ServerCall {
-    pub(crate) fn new(
-        parcel: Parcel,
-        callee: Option<Callee>,
-        instances: Arc<Instances>,
-        has_begun: Arc<AtomicBool>,
-    ) -> Self {
-        Self {
-            parcel,
-            callee,
-            instances,
-            has_begun,
-        }
-    }
-
-    /// Returns the instance whose method is called.
-    ///
-    /// # Errors
-    /// If it is one of another service.
-    pub fn instance<T: Any>(&self) -> Result<&T, Failure> {
-        let Some(callee) = &self.callee else {
-            return Err(bad(SELF, "no instance was named"));
-        };
-        let instance = callee.number;
-        callee
-            .instance
-            .value()
-            .ok_or(Failure::UnknownInstance { instance })
-    }
-
-    /// Begins to read the arguments.
-    #[must_use]
-    pub fn arguments(&self) -> Incoming<'_> {
-        Incoming {
-            has_begun: Some(&self.has_begun),
-            offset: self.callee.as_ref().map_or(0, |callee| callee.offset),
-            ..self.parcel.open()
-        }
-    }
-
-    /// Turns what the function returned into a reply.
-    ///
-    /// # Errors
-    /// If it can't be encoded or finds no memory.
-    pub fn reply<R: Return<K>, K>(&self, returned: R) -> Result<Reply, Failure> {
-        let mut reply = Reply::new(Arc::clone(&self.instances));
-        returned.send(&mut reply)?;
-        Ok(reply)
-    }
-}
-
-impl fmt::Debug for ServerCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerCall")
-            .field("has_begun", &self.has_begun)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What a function returned, ready to be sent.
-pub struct Reply {
-    pub(crate) body: Vec<u8>,
-    pub(crate) loans: Vec<Loan>,
-    pub(crate) inline: Inline,
-    pub(crate) copied_bytes: u64,
-    instances: Arc<Instances>,
-    pub(crate) made: Vec<Unsent>,
-}
-
-impl Reply {
-    fn new(instances: Arc<Instances>) -> Self {
-        Self {
-            body: Vec::new(),
-            loans: Vec::new(),
-            inline: Inline::default(),
-            copied_bytes: 0,
-            instances,
-            made: Vec::new(),
-        }
-    }
-
-    /// Adds an instance, which stays here.
-    pub(crate) fn instance(&mut self, value: Box<dyn Any + Send + Sync>) -> Result<(), Failure> {
-        let made = self.instances.keep(value)?;
-        let number = made.number();
-        self.made.push(made);
-        self.value(&number)
-    }
-
-    /// Adds a value that travels as serde writes it.
-    ///
-    /// # Errors
-    /// If it can't be encoded.
-    pub fn value<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        codec::encode_into(value, &mut self.body).map_err(|error| Failure::NotReturned {
-            reason: error.to_string(),
-        })
-    }
-
-    /// Adds cells.
-    pub(crate) fn share<T: Atomic>(
-        &mut self,
-        shared: &Shared<T>,
-        n_dimensions: usize,
-    ) -> Result<(), Failure> {
-        self.add(Loan::share(shared, n_dimensions))
-    }
-
-    /// Adds a tensor.
-    pub(crate) fn give<A: Element, D: Dimension>(
-        &mut self,
-        located: &Located<A, D>,
-    ) -> Result<(), Failure> {
-        let loan = Loan::give(located).map_err(|error| Failure::NotReturned {
-            reason: error.to_string(),
-        })?;
-        self.add(loan)
-    }
-
-    /// Adds a copy of an array of the heap.
-    pub(crate) fn copy_out<A: Element, D: Dimension>(
-        &mut self,
-        array: &ArrayRef<A, D>,
-    ) -> Result<(), Failure> {
-        let size_bytes = array.len().saturating_mul(size_of::<A>());
-        self.copied_bytes += size_bytes as u64;
-        if self.inline.has_room_for(size_bytes) {
-            let loan = Loan::give_copy(array, &mut self.inline);
-            return self.add(loan);
-        }
-        let tensor = Tensor::copy_of(array).map_err(|error| Failure::NotReturned {
-            reason: error.to_string(),
-        })?;
-        self.give(tensor.located())
-    }
-
-    /// Writes the index of an array into the body.
-    fn add(&mut self, loan: Loan) -> Result<(), Failure> {
-        let index = u32::try_from(self.loans.len()).unwrap_or(u32::MAX);
-        self.loans.push(loan);
-        self.value(&index)
-    }
-}
-
-impl fmt::Debug for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply")
-            .field("body", &self.body.len())
-            .field("loans", &self.loans.len())
-            .finish_non_exhaustive()
-    }
 }

@@ -5,7 +5,8 @@
 //! until its end, [`connection`] joins them with a channel and a dispatcher, [`instance`] is what a
 //! constructor's caller receives.
 //!
-//! The worker's side: [`server`] runs the functions, [`incoming`] turns frames into arguments,
+//! The worker's side: [`server`] runs the functions, [`incoming`] turns frames into arguments, a
+//! [`server_call`] has them, [`reply`] collects what is sent back,
 //! [`returned`] turns what they return into replies, [`current`] tells a function about its call.
 //!
 //! [`error`] says how a call can fail; [`any_error`] is for functions without an error of their own.
@@ -23,7 +24,9 @@ pub(crate) mod instance;
 pub(crate) mod module;
 pub(crate) mod outgoing;
 pub(crate) mod pending;
+pub(crate) mod reply;
 pub(crate) mod report;
 pub(crate) mod returned;
 pub(crate) mod server;
+pub(crate) mod server_call;
 pub(crate) mod tarpc;

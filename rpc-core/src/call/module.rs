@@ -6,7 +6,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::connection::Caller;
-use super::incoming::{Reply, ServerCall};
+use super::reply::Reply;
+use super::server_call::ServerCall;
 use crate::wire::frame::Failure;
 use crate::wire::schema::{ModuleSchema, method_id};
 

@@ -14,8 +14,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::argument::{describe_cell, describe_cells, describe_returned};
-use super::incoming::{Incoming, Reply, no_variant};
+use super::incoming::{Incoming, no_variant};
 use super::instance::InstanceStub;
+use super::reply::Reply;
 use crate::segment::{Atomic, Segment, SharedCell, SharedCells};
 use crate::tensor::{Element, Tensor};
 use crate::wire::frame::Failure;

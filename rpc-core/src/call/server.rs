@@ -21,8 +21,10 @@ pub(crate) use served::Served;
 
 use super::connection::{is_too_long, too_many_arrays};
 use super::current::{self, CallState, Running};
-use super::incoming::{Callee, Parcel, Reply, ServerCall};
+use super::incoming::Parcel;
 use super::module::Handler;
+use super::reply::Reply;
+use super::server_call::{Callee, ServerCall};
 use super::tarpc::TarpcServer;
 use crate::channel::bind::BindError;
 use crate::channel::loan::{Loan, Named};

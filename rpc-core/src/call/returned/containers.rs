@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Give, RETURNED, kind};
-use crate::call::incoming::{Incoming, Reply};
+use crate::call::incoming::Incoming;
+use crate::call::reply::Reply;
 use crate::wire::frame::Failure;
 use crate::wire::schema::{Schema, SchemaWriter};
 

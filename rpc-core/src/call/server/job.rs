@@ -8,8 +8,9 @@ use std::task::{Context, Poll, ready};
 
 use super::{Prepared, Server, Task};
 use crate::call::current::{self, CallState, Running};
-use crate::call::incoming::{Reply, ServerCall};
 use crate::call::module::Handler;
+use crate::call::reply::Reply;
+use crate::call::server_call::ServerCall;
 use crate::wire::frame::{Failure, Frame, ReplyFrame};
 
 impl Prepared {

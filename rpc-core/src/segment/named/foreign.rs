@@ -11,24 +11,24 @@
 //! 3. Whoever owns the file may shorten it. An access behind its end is a signal (SIGBUS), which
 //!    ends the process and reads or writes nothing.
 
+mod place;
+
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 
 use ndarray::{Dimension, IntoDimension, Ix1};
-use rustix::fs::{FallocateFlags, OFlags};
-use shared_memory::{Shmem, ShmemConf, ShmemError};
+use shared_memory::{Shmem, ShmemConf};
+
+use place::{identity_of, open_file, refusal, reserve, stat, system, valid};
 
 use super::error::ForeignError;
-use super::{new_name, path, shortage};
+use super::{new_name, path};
 use crate::segment::atomic::Atomic;
 use crate::segment::backing::SegmentIdentity;
-use crate::segment::budget::{Reservation, ShmExhausted};
+use crate::segment::budget::Reservation;
 use crate::tensor::{Element, Tensor, TensorView};
-
-/// The longest name of a file.
-const NAME_BYTES: usize = 255;
 
 /// A named segment of shared memory (`shm_open`, a file in `/dev/shm`) that a program which knows
 /// nothing of Reedbed uses too, such as Python's `multiprocessing.shared_memory`.
@@ -383,226 +383,5 @@ impl Write for At<'_> {
     }
 }
 
-/// Checks a name, and takes the slash off that it may begin with.
-fn valid(name: &str) -> Result<&str, ForeignError> {
-    let stem = name.strip_prefix('/').unwrap_or(name);
-    let reason = match stem {
-        "" => "it is empty",
-        "." | ".." => "it means a folder",
-        _ if stem.contains('/') => "it has a slash inside",
-        _ if stem.contains('\0') => "it has a zero byte",
-        _ if stem.len() > NAME_BYTES => "it is longer than 255 bytes",
-        _ => return Ok(stem),
-    };
-    let name = name.to_owned();
-    Err(ForeignError::Name { name, reason })
-}
-
-fn open_file(name: &str) -> Result<File, ForeignError> {
-    // A link, or a pipe that nobody reads, must not hold this process up.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path(name));
-    opened.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => ForeignError::Vanished {
-            name: name.to_owned(),
-        },
-        io::ErrorKind::PermissionDenied => ForeignError::Denied {
-            name: name.to_owned(),
-            owner: fs::symlink_metadata(path(name)).map_or(u32::MAX, |file| file.uid()),
-            user: rustix::process::geteuid().as_raw(),
-        },
-        _ => system(name, error),
-    })
-}
-
-/// Reserves the pages, so that nobody's access faults for want of memory.
-fn reserve(file: &File, len: usize) -> Result<(), ForeignError> {
-    rustix::io::retry_on_intr(|| {
-        rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len as u64)
-    })
-    .map_err(|error| ShmExhausted::new(len, shortage(error.into())).into())
-}
-
-/// The length and the identity of a segment's file.
-fn stat(file: &File) -> io::Result<(usize, SegmentIdentity)> {
-    let file = file.metadata()?;
-    if !file.is_file() {
-        return Err(io::Error::other("it isn't a file"));
-    }
-    let len = usize::try_from(file.len()).map_err(io::Error::other)?;
-    Ok((len, identity(&file)))
-}
-
-/// The identity of what has a name now.
-fn identity_of(name: &str) -> Option<SegmentIdentity> {
-    fs::symlink_metadata(path(name))
-        .ok()
-        .map(|file| identity(&file))
-}
-
-fn identity(file: &fs::Metadata) -> SegmentIdentity {
-    SegmentIdentity {
-        device: file.dev(),
-        inode: file.ino(),
-    }
-}
-
-fn system(name: &str, source: io::Error) -> ForeignError {
-    ForeignError::System {
-        name: name.to_owned(),
-        source,
-    }
-}
-
-/// The crate's error in our words.
-fn refusal(name: &str, error: ShmemError) -> ForeignError {
-    let source = match error {
-        ShmemError::MappingIdExists => {
-            return ForeignError::Exists {
-                name: name.to_owned(),
-            };
-        }
-        ShmemError::MapCreateFailed(code)
-        | ShmemError::MapOpenFailed(code)
-        | ShmemError::UnknownOsError(code) => io::Error::from_raw_os_error(code.cast_signed()),
-        error => io::Error::other(error),
-    };
-    if source.kind() == io::ErrorKind::NotFound {
-        return ForeignError::Vanished {
-            name: name.to_owned(),
-        };
-    }
-    system(name, source)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::Ordering::Relaxed;
-
-    #[test]
-    fn bytes_and_atomics_are_the_same_memory() {
-        let made = ForeignSegment::create(64).unwrap();
-        let opened = ForeignSegment::open(&format!("/{}", made.name())).unwrap();
-        assert_eq!(made.identity(), opened.identity());
-        made.write_from(8, &7u64.to_le_bytes()).unwrap();
-        opened.atomic::<u64>(8).unwrap().fetch_add(1, Relaxed);
-        let mut bytes = [0; 8];
-        made.read_into(8, &mut bytes).unwrap();
-        assert_eq!(u64::from_le_bytes(bytes), 8);
-        // SAFETY: nobody else knows the name.
-        assert_eq!(unsafe { opened.as_bytes() }[8], 8);
-        assert_eq!(opened.len_bytes(), 64);
-    }
-
-    #[test]
-    fn who_opens_a_segment_does_not_unlink_it() {
-        let made = ForeignSegment::create(8).unwrap();
-        drop(ForeignSegment::open(made.name()).unwrap());
-        assert!(path(made.name()).exists());
-        let left = made.leave();
-        assert!(path(&left).exists());
-        fs::remove_file(path(&left)).unwrap();
-    }
-
-    #[test]
-    fn a_name_that_is_another_segments_now_is_left_alone() {
-        let made = ForeignSegment::create(8).unwrap();
-        let name = made.name().to_owned();
-        fs::remove_file(path(&name)).unwrap();
-        let other = ForeignSegment::create_named(&name, 16).unwrap();
-        drop(made);
-        assert!(path(&name).exists());
-        drop(other);
-        assert!(!path(&name).exists());
-    }
-
-    #[test]
-    fn elements_outside_or_across_are_refused() {
-        let segment = ForeignSegment::create(16).unwrap();
-        let message = segment.read_into(9, &mut [0; 8]).unwrap_err().to_string();
-        let said = format!("of segment `{}`, which has 16 bytes", segment.name());
-        assert!(
-            message.starts_with("bytes 9 to 17 are outside"),
-            "{message}"
-        );
-        assert!(message.ends_with(&said), "{message}");
-        assert!(segment.write_from(usize::MAX, &[1]).is_err());
-        assert!(segment.to_tensor::<u64, _>((usize::MAX, 2)).is_err());
-        let message = segment.atomic::<u32>(2).unwrap_err().to_string();
-        assert!(
-            message.contains("doesn't begin an element of type u32"),
-            "{message}"
-        );
-        assert!(segment.atomic::<u32>(16).is_err());
-    }
-
-    #[test]
-    fn a_bool_that_is_neither_0_nor_1_is_refused() {
-        let segment = ForeignSegment::create(2).unwrap();
-        segment.write_from(0, &[1, 2]).unwrap();
-        assert!(segment.to_tensor::<bool, _>(1).is_ok());
-        let message = segment.to_tensor::<bool, _>(2).unwrap_err().to_string();
-        assert!(message.contains("neither 0 nor 1"), "{message}");
-    }
-
-    #[test]
-    fn a_shortened_file_is_an_error_and_not_a_signal() {
-        let segment = ForeignSegment::create(8192).unwrap();
-        let opened = ForeignSegment::open(segment.name()).unwrap();
-        segment.file.set_len(100).unwrap();
-        for error in [
-            opened.read_into(4000, &mut [0; 8]).unwrap_err(),
-            opened.write_from(4000, &[0; 8]).unwrap_err(),
-            opened.to_tensor::<u8, _>(8192).unwrap_err(),
-            opened.atomic::<u64>(0).unwrap_err(),
-        ] {
-            let message = error.to_string();
-            let said = "it had 8192 bytes when it was opened, and ends at byte 100 now";
-            assert!(message.contains(said), "{message}");
-        }
-    }
-
-    #[test]
-    fn names_are_checked() {
-        let long = "x".repeat(256);
-        for (name, reason) in [
-            ("", "it is empty"),
-            ("/", "it is empty"),
-            ("..", "it means a folder"),
-            ("a/b", "it has a slash inside"),
-            ("//a", "it has a slash inside"),
-            ("a\0b", "it has a zero byte"),
-            (&long, "it is longer than 255 bytes"),
-        ] {
-            for refused in [
-                ForeignSegment::open(name),
-                ForeignSegment::create_named(name, 8),
-            ] {
-                let message = refused.unwrap_err().to_string();
-                assert!(message.ends_with(reason), "{message}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_name_in_use_and_no_bytes_are_refused() {
-        let segment = ForeignSegment::create(8).unwrap();
-        let name = segment.name();
-        let message = ForeignSegment::create_named(name, 8)
-            .unwrap_err()
-            .to_string();
-        let said = format!("there is a segment called `{name}` already");
-        assert!(message.starts_with(&said), "{message}");
-        assert!(path(name).exists(), "the one that was there stays");
-        let message = ForeignSegment::create(0).unwrap_err().to_string();
-        assert!(message.ends_with("has no bytes"), "{message}");
-        segment.file.set_len(0).unwrap();
-        let message = ForeignSegment::open(name).unwrap_err().to_string();
-        assert!(message.ends_with("has no bytes"), "{message}");
-    }
-}
+mod tests;
