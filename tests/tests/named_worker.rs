@@ -2,16 +2,19 @@
 //! what is left when somebody is killed. (That nothing else differs is what `conformance_named`
 //! shows.)
 
+use std::future::Future;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use ndarray::{Array1, Ix1, Ix2};
 use reedbed::{
-    CallError, CopyReason, EndReason, FailureCause, SegmentIdentity, Segments, SharedCell, Tensor,
-    Worker,
+    CallError, CopyReason, EndReason, FailureCause, Segment, SegmentIdentity, Segments, SharedCell,
+    Tensor, Worker,
 };
+use reedbed_tests::gate::{Gates, pass};
 use reedbed_tests::modules::arrays;
 use reedbed_tests::named::names_of;
 use reedbed_tests::shared::cells;
@@ -84,6 +87,35 @@ async fn a_tensor_of_the_other_kind_is_copied_in_and_back() -> TestResult {
         error.to_string().contains("`reedbed::set_segments`"),
         "{error}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tensor_of_the_other_kind_is_not_written_while_another_call_reads_it() -> TestResult {
+    let (_named, named) = worker_of(Segments::Named).await?;
+    let (_memfd, memfd) = worker_of(Segments::Memfd).await?;
+    let gates = Gates::new();
+    let pair = gates.pair();
+    let values = Tensor::<u64, Ix1>::zeros(4)?;
+    let mut call = Box::pin(memfd.pss_while_held(&values, pair.clone()));
+    let context = &mut Context::from_waker(Waker::noop());
+    assert!(call.as_mut().poll(context).is_pending());
+    pass(&pair.0).await;
+    std::mem::forget(call);
+
+    let mut target = values.into_segment().map_err(|_| "it is one run")?;
+    let mut source = Segment::zeroed(32)?;
+    source.as_bytes_mut()?[0] = 9;
+    let error = named.reverse_bytes(&source, &mut target).await.unwrap_err();
+    let CallError::Failed(failure) = error else {
+        panic!("it isn't sent: {error}");
+    };
+    let cause = failure.cause();
+    assert!(matches!(cause, FailureCause::Access { .. }), "{cause}");
+    pass(&pair.1).await;
+    target.released().await;
+    named.reverse_bytes(&source, &mut target).await?;
+    assert_eq!(target.as_bytes()?[31], 9);
     Ok(())
 }
 

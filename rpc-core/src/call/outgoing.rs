@@ -123,14 +123,15 @@ impl<'a> Outgoing<'a> {
     pub(crate) fn lend_mut<A: Element, D: Dimension + 'a>(
         &mut self,
         argument: &str,
-        view: TensorViewMut<'a, A, D>,
+        mut view: TensorViewMut<'a, A, D>,
     ) -> Result<(), SendError> {
         let located = view.located();
         if self.channel.takes(located.extent().backing()) {
             return self.lend_for(argument, located, Access::ReadWrite);
         }
-        let elements = located
-            .view()
+        // For writing already now: a call that reads it would keep the result from being copied back.
+        let elements = view
+            .view_mut()
             .map_err(|source| inaccessible(argument, source))?;
         let reason = CopyReason::OtherSegments;
         let staged = self.stage(argument, &elements, Access::ReadWrite, reason.clone())?;
@@ -334,7 +335,7 @@ struct StagedTensor<'a, A, D> {
 
 impl<A: Element, D: Dimension> CopyBack for StagedTensor<'_, A, D> {
     fn copy_back(&mut self) {
-        // As above; and nobody else has held the tensor meanwhile, which was lent to this call.
+        // As above; and no call holds the tensor, as none did when this one borrowed it.
         if let (Ok(from), Ok(mut to)) = (self.staged.view(), self.view.view_mut()) {
             to.assign(&from);
         }

@@ -61,7 +61,9 @@ use crate::tensor::{Element, Tensor, TensorView};
 ///
 /// The other program may shorten the file, which can't be prevented. Copies go through the file's
 /// descriptor and report that as an error. Access through the mapping (by `atomic` and the unsafe
-/// methods) is ended by the signal SIGBUS then; only use it with a program that doesn't do that.
+/// methods) is ended by the signal SIGBUS then; only use it with a program that doesn't do that. The
+/// same goes for pages that whoever made the file has not reserved (Python doesn't), where `/dev/shm`
+/// is full.
 pub struct ForeignSegment {
     name: String,
     file: File,
