@@ -30,7 +30,7 @@ pub(crate) async fn a_panic_is_its_callers_error(setting: Setting) -> TestResult
         assert!(
             location
                 .as_ref()
-                .is_some_and(|place| place.contains("modules.rs")),
+                .is_some_and(|place| place.contains("commands.rs")),
             "{location:?}"
         );
     }
