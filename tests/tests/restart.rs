@@ -1,12 +1,14 @@
 //! Workers that are started again, and what outlasts that.
 
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::future::join;
 use ndarray::{Ix2, array};
 use reedbed::{
-    EndReason, FailureCause, ImportError, RestartError, SpawnError, Tensor, Worker, blocking,
+    Dispatcher, EndReason, FailureCause, ImportError, RestartError, SpawnError, Tensor, Worker,
+    blocking,
 };
 use reedbed_tests::gate::{Gates, pass};
 use reedbed_tests::modules::{arrays, control};
@@ -178,5 +180,36 @@ fn a_thread_is_restarted_and_waited_for() -> TestResult {
     assert_eq!(end.reason(), &EndReason::Stopped);
     assert!(keeper.label().is_err());
     assert_eq!(client.new("after".to_owned())?.label()?, "after");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_again_is_not_stopped() -> TestResult {
+    let worker = Worker::builder(WORKER).dispatcher(Dispatcher::Tarpc);
+    let worker = worker.spawn().await?;
+    let client = worker.import::<KeeperClient>().await?;
+    let (first, again) = (worker.id(), worker.clone());
+    // A thread without a runtime, which tarpc's dispatcher needs.
+    let restarted = std::thread::spawn(move || futures::executor::block_on(again.restart(GRACE)));
+    let error = restarted.join().expect("no panic").expect_err("no runtime");
+    assert!(matches!(error, RestartError::Spawn(SpawnError::NoRuntime)));
+    assert_eq!(worker.id(), first);
+    assert_eq!(client.version().await?, "keeps 1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_relative_program_is_found_whatever_the_workers_directory() -> TestResult {
+    let here = std::env::current_dir()?;
+    let up = here.components().skip(1).map(|_| "..");
+    let relative = up.collect::<PathBuf>().join(WORKER.trim_start_matches('/'));
+    let folder = tempfile::tempdir()?;
+    // In the worker's own directory, the same path leads to nothing.
+    let deeper = folder.path().join("a/b/c/d/e/f/g/h/i/j/k/l/m/n");
+    std::fs::create_dir_all(&deeper)?;
+    let worker = Worker::builder(relative).current_dir(deeper);
+    let worker = worker.spawn().await?;
+    worker.restart(GRACE).await?;
+    assert!(worker.modules().any(|module| module == "arrays"));
     Ok(())
 }

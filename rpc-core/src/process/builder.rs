@@ -136,7 +136,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// Starts the worker in another directory.
+    /// Starts the worker in another directory. A relative path of its program or library is one of
+    /// this process's directory all the same.
     #[must_use]
     pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
@@ -155,6 +156,10 @@ impl WorkerBuilder {
     pub fn dispatcher(mut self, dispatcher: Dispatcher) -> Self {
         self.dispatcher = dispatcher;
         self
+    }
+
+    pub(crate) fn chosen_dispatcher(&self) -> Dispatcher {
+        self.dispatcher
     }
 
     /// Chooses what the memory that is shared with the worker is made of, on both sides. By default
@@ -186,8 +191,22 @@ impl WorkerBuilder {
     /// # Cancel safety
     /// Dropped before the worker is ready, it has the worker stopped in the background.
     pub async fn spawn(self) -> Result<Worker, SpawnError> {
-        let recipe = Recipe::Process(Box::new(self));
+        let recipe = Recipe::Process(Box::new(self.located()?));
         recipe.start().await.map(Worker::new)
+    }
+
+    /// Finds the program, once and for all: neither the directory of the worker nor another one of
+    /// this process's changes what a restart starts.
+    fn located(mut self) -> Result<Self, SpawnError> {
+        if let Some(library) = &mut self.library {
+            *library = std::path::absolute(&library)?;
+            self.program = stock::find(library)?;
+        }
+        // A bare name is looked for in `PATH`.
+        if self.program.components().count() > 1 {
+            self.program = std::path::absolute(&self.program)?;
+        }
+        Ok(self)
     }
 
     /// Starts the worker and waits until it is ready, without a post.
@@ -205,14 +224,9 @@ impl WorkerBuilder {
     }
 
     /// Starts the process, and the thread that waits until it is ready and then drives it.
-    fn start(mut self) -> Result<oneshot::Receiver<Result<Incumbent, SpawnError>>, SpawnError> {
+    fn start(self) -> Result<oneshot::Receiver<Result<Incumbent, SpawnError>>, SpawnError> {
         if self.is_self {
             serve::check_self()?;
-        }
-        if let Some(library) = &mut self.library {
-            // The worker may have another directory.
-            *library = std::path::absolute(&library)?;
-            self.program = stock::find(library)?;
         }
         let starting_dispatch = StartDispatch::new(self.dispatcher)?;
         let worker = self.worker_name();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::builder::{self, WorkerBuilder};
+use super::builder::{self, StartDispatch, WorkerBuilder};
 use super::driver::Control;
 use super::end::WorkerEnd;
 use super::error::{ImportError, RestartError, SpawnError};
@@ -104,6 +104,15 @@ impl Recipe {
         }))
     }
 
+    /// Checks what can be checked before the worker that runs is stopped.
+    fn check(&self) -> Result<(), SpawnError> {
+        let dispatcher = match self {
+            Self::Process(builder) => builder.chosen_dispatcher(),
+            Self::Thread { dispatcher, .. } => *dispatcher,
+        };
+        StartDispatch::new(dispatcher).map(drop)
+    }
+
     async fn follow(&self) -> Result<Incumbent, SpawnError> {
         match self {
             Self::Process(builder) => builder.as_ref().clone().start_process().await,
@@ -166,6 +175,7 @@ impl Post {
     /// Stops the worker, if it hasn't ended, and fills the post anew.
     pub(crate) async fn refill(&self, grace: Duration) -> Result<WorkerEnd, RestartError> {
         let _turn = self.turn.lock().await;
+        self.recipe.check()?;
         let before = self.incumbent();
         before.request_stop(grace);
         let end = before.ended().await;

@@ -210,8 +210,10 @@ impl Burials {
             let values = std::mem::take(&mut queue.values);
             drop(queue);
             for value in values {
-                if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
                     tracing::error!("the `Drop` of an instance panicked");
+                    // Its own `Drop` is the user's code as well, and may panic, too.
+                    std::mem::forget(payload);
                 }
             }
         }
