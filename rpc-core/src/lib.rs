@@ -227,8 +227,9 @@ pub use ndarray;
 ///
 /// Clones of a handle share the instance. When the last of them is gone, and the calls of its methods
 /// have ended, the worker drops it; so it does when the connection ends. The instance of a
-/// constructor's call that was dropped or came too late is dropped as well. A worker keeps at most
-/// 65,536 instances. After a [restart](Worker::restart) they are
+/// constructor's call that was dropped or came too late is dropped as well. Instances are dropped one
+/// after another on a thread of their own, where a `Drop` that takes its time holds up no call, only
+/// the `Drop`s after it. A worker keeps at most 65,536 instances. After a [restart](Worker::restart) they are
 /// [lost](FailureCause::InstanceLost), while the client goes on working and constructs new ones.
 ///
 /// # Interfaces
