@@ -1,8 +1,16 @@
-//! A worker that speaks the wire by hand describes types that lead nowhere, or whose values cost more
-//! than their bytes: a call without a stub is an error, and the host lives on.
+//! A worker that speaks the wire by hand, and a host that has nothing but its word: descriptions that
+//! lead nowhere, cost more than their bytes, never come, or aren't true. A call without a stub is an
+//! error, and the host lives on.
 
-use reedbed::dynamic::{Arguments, Mismatch, Value};
-use reedbed::{CallError, CallFailure, FailureCause, Worker, args};
+use std::time::Duration;
+
+use ndarray::{Ix1, array};
+use reedbed::dynamic::{AnyTensor, Arguments, Mismatch, Type, Value};
+use reedbed::{
+    CallError, CallFailure, EndReason, FailureCause, ImportError, Tensor, Worker, args, ndarray,
+};
+use reedbed_tests::modules::arrays;
+use reedbed_tests::system;
 use reedbed_tests::watched::watched;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_misbehaving-worker");
@@ -67,4 +75,147 @@ async fn long_names_are_not_copied_for_ever() {
     let failure = call(["()", &returned], [30_000, 30_000], args![()]).await;
     let said = "its names have more than 67108864 bytes";
     assert!(reason(&failure).contains(said), "{failure}");
+}
+
+async fn spawn(how: &str) -> Worker {
+    let worker = Worker::builder(WORKER).arg(how).log(|_| {}).spawn();
+    worker.await.expect("the handshake is as it should be")
+}
+
+async fn failure(worker: &Worker, function: &str, arguments: Arguments<'_>) -> Box<CallFailure> {
+    let result = worker.call("arrays", function, arguments).await;
+    let error = result.expect_err("the call fails").into_returned();
+    error.expect_err("the function has no error of its own")
+}
+
+#[tokio::test]
+async fn a_megabyte_of_brackets_is_a_type_that_is_not_known() {
+    watched(async {
+        let worker = spawn("describes-a-megabyte-of-brackets").await;
+        for function in ["returns_brackets", "returns_deep", "returns_unbalanced"] {
+            let failure = failure(&worker, function, args![]).await;
+            assert!(
+                matches!(
+                    failure.cause(),
+                    FailureCause::Mismatch(Mismatch::UnknownType { .. })
+                ),
+                "{function}"
+            );
+            let message = failure.to_string();
+            assert!(message.len() < 1000, "{} bytes of a message", message.len());
+            assert!(message.contains("is not known here: "), "{message}");
+        }
+        let mut value = Value::from(7);
+        for _ in 0..100 {
+            value = Value::Some(Box::new(value));
+        }
+        let failure = failure(&worker, "takes_deep", args![value]).await;
+        let message = failure.to_string();
+        assert!(
+            message.contains("the type of `value` is not known"),
+            "{message}"
+        );
+        let interface = worker.interface("arrays").await.expect("it was described");
+        let interface = interface.expect("it is served");
+        let brackets = interface
+            .function("returns_brackets")
+            .expect("it is served");
+        assert!(matches!(&brackets.returns, Type::Other(text) if text.len() == 1 << 20));
+        // The rest of the module is none the worse for it.
+        let six = worker.call("arrays", "works", args![]).await;
+        assert_eq!(six.expect("it is served").to_string(), "6");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_function_that_is_described_twice_ends_the_worker() {
+    let what = "described function `range` of module `arrays` twice";
+    watched(async {
+        let worker = spawn("describes-a-function-twice").await;
+        let given = Tensor::from(array![1.0, 2.0]);
+        let mut failure = failure(&worker, "range", args![given]).await;
+        let FailureCause::WorkerGone { end } = failure.cause() else {
+            panic!("{failure}");
+        };
+        assert!(
+            matches!(end.reason(), EndReason::ProtocolViolation(found) if found == what),
+            "{failure}"
+        );
+        assert!(failure.is_retryable(), "nothing but the question was sent");
+        let given: Option<AnyTensor> = failure.reclaim("number 1");
+        assert_eq!(given.expect("it wasn't sent").shape(), [2]);
+        worker.ended().await;
+        assert!(!system::exists(worker.id().expect("a process")));
+    })
+    .await;
+    watched(async {
+        let worker = spawn("describes-a-function-twice").await;
+        match worker.interfaces().await {
+            Err(ImportError::WorkerGone { end, .. }) => {
+                assert!(
+                    matches!(end.reason(), EndReason::ProtocolViolation(found) if found == what),
+                    "{end}"
+                );
+            }
+            other => panic!("the worker broke the protocol; this came: {other:?}"),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reply_that_does_not_fit_its_description_fails_the_call_alone() {
+    watched(async {
+        let worker = spawn("describes-what-it-does-not-return").await;
+        for (function, what) in [
+            ("array", "it names array 117901063 of 0"),
+            ("bool", ""),
+            ("cell", "it names array 117901063 of 0"),
+            ("list", ""),
+            ("map", ""),
+            ("result", "there is no variant 117901063 of 2"),
+            ("rows", "it names array 117901063 of 0"),
+            ("string", ""),
+            ("structure", "it names array 117901063 of 0"),
+            ("unit", "8 bytes are left over"),
+            ("variant", "there is no variant 117901063 of 2"),
+        ] {
+            let failure = failure(&worker, function, args![]).await;
+            let FailureCause::Protocol { reason } = failure.cause() else {
+                panic!("{function}: {failure}");
+            };
+            assert!(reason.contains(what), "{function}: {failure}");
+            assert!(!failure.is_retryable(), "{function} ran");
+        }
+        let number = worker.call("arrays", "number", args![]).await;
+        let number = number.expect("eight bytes are a number");
+        assert_eq!(number.to_string(), 0x0707_0707_0707_0707_u64.to_string());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deadline_ends_the_wait_for_a_description() {
+    watched(async {
+        let worker = spawn("never-describes").await;
+        let limit = Duration::from_millis(20);
+        let given = Tensor::from(array![1.0, 2.0]);
+        let call = worker.call("arrays", "take", args! { values: given });
+        let error = call.deadline(limit).await.expect_err("nothing comes");
+        let mut failure = error.into_returned().expect_err("it was never asked");
+        assert!(
+            matches!(failure.cause(), FailureCause::DeadlineExceeded { limit: found } if *found == limit),
+            "{failure}"
+        );
+        let given: Option<AnyTensor> = failure.reclaim("values");
+        let given = given.expect("it wasn't sent").into_tensor::<f64, Ix1>();
+        assert_eq!(given.expect("as it was given").view().expect("nobody has it").sum(), 3.0);
+
+        // The worker takes one call at a time; the question doesn't stand in its way.
+        let client: arrays::Client = worker.import().await.expect("the module is served");
+        let values = Tensor::from(array![1i64, 2, 3]);
+        assert_eq!(client.sum(&values).await.expect("it is answered"), 6);
+    })
+    .await;
 }

@@ -14,6 +14,7 @@ mod segments;
 pub(crate) use arrays::describe_returned;
 pub use arrays::{Arg, ArgMut};
 pub(crate) use cells::{describe_cell, describe_cells};
+pub(crate) use containers::name_entry;
 pub use segments::{SegmentArg, SegmentArgMut};
 
 use super::error::SendError;

@@ -15,6 +15,7 @@ use crate::channel::{Arrival, Channel, SendError, Violation};
 use crate::dynamic::Interfaces;
 use crate::process::WorkerEnd;
 use crate::process::post::Post;
+use crate::readable::shorten;
 use crate::wire::codec::Bytes;
 use crate::wire::frame::{CallFrame, Frame, Outcome, ReplyFrame};
 use crate::wire::handshake::{MESSAGE_BYTES, ServedModule};
@@ -278,6 +279,14 @@ impl Exchange {
             Frame::Reply(reply) => settle(&self.channel, &self.calls, reply),
             Frame::Released { call, has_begun } => known(self.calls.release(call, has_begun), call),
             Frame::Description { call, module } => {
+                if let Some(module) = &module
+                    && let Some(function) = module.named_twice()
+                {
+                    let (module, function) = (shorten(&module.name, 64), shorten(function, 64));
+                    return Err(Violation(format!(
+                        "described function `{function}` of module `{module}` twice"
+                    )));
+                }
                 let answered = self.calls.answer(call, Answer::Described(module));
                 known(answered == Ok(true), call)
             }

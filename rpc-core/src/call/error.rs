@@ -261,7 +261,8 @@ impl CallFailure {
     }
 
     /// Takes back a value of type `T` (a [`Tensor`](crate::Tensor) or a
-    /// [`Segment`](crate::Segment)) that was passed by value as `argument`. It comes back when
+    /// [`Segment`](crate::Segment); without a stub, an [`AnyTensor`](crate::dynamic::AnyTensor) or
+    /// a `Segment`) that was passed by value as `argument`. It comes back when
     /// nothing was sent, and is gone once the outcome is unknown.
     ///
     /// Parts come back one by one: `stack[3]` of a list or an array, `masks["left"]` of a map,

@@ -13,7 +13,7 @@ use super::instance::{Claim, Instance};
 use super::pending::Expected;
 use super::returned::{Give, RETURNED};
 use crate::channel::bind::Bound;
-use crate::dynamic::AnyTensor;
+use crate::dynamic::{AnyCells, AnyTensor};
 use crate::segment::extent::Extent;
 use crate::segment::mapping::Access;
 use crate::segment::shared::Shared;
@@ -295,14 +295,7 @@ impl<'a> Incoming<'a> {
         argument: &str,
         n_dimensions: usize,
     ) -> Result<Shared<T>, Failure> {
-        let index = self.index(argument)?;
-        let mut place = self.parcel.arrays[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let Some(Bound::Shared { extent, layout }) = place.take() else {
-            return Err(bad(argument, "the cell must be shared"));
-        };
-        drop(place);
+        let (extent, layout) = self.shared_bytes(argument)?;
         let shared = Shared::new(extent, &layout);
         shared
             .filter(|_| layout.shape().len() == n_dimensions)
@@ -311,6 +304,25 @@ impl<'a> Incoming<'a> {
                 let expected = format!("a cell of {} is expected, in {n_dimensions} dimensions, not one of {found} of shape {shape:?}", T::DTYPE);
                 bad(argument, &expected)
             })
+    }
+
+    /// Takes cells of any type.
+    pub(crate) fn any_cells(&mut self, argument: &str) -> Result<AnyCells, Failure> {
+        let (extent, layout) = self.shared_bytes(argument)?;
+        let found = format!("{} of shape {:?}", layout.dtype(), layout.shape());
+        AnyCells::new(extent, layout)
+            .ok_or_else(|| bad(argument, &format!("there are no shared cells of {found}")))
+    }
+
+    fn shared_bytes(&mut self, argument: &str) -> Result<(Arc<Extent>, CheckedLayout), Failure> {
+        let index = self.index(argument)?;
+        let mut place = self.parcel.arrays[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match place.take() {
+            Some(Bound::Shared { extent, layout }) => Ok((extent, layout)),
+            _ => Err(bad(argument, "the cell must be shared")),
+        }
     }
 }
 

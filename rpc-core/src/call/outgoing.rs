@@ -83,7 +83,8 @@ impl<'a> Outgoing<'a> {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    fn note(&mut self, sent: Result<(), SendError>) {
+    /// Keeps why a part can't be sent, for [`finish`](Self::finish), unless another one can't.
+    pub(crate) fn note(&mut self, sent: Result<(), SendError>) {
         if let Err(error) = sent {
             self.failure.get_or_insert(error);
         }

@@ -392,10 +392,15 @@ impl Calls {
         for (id, limit) in &expired {
             self.give_up(*id, FailureCause::DeadlineExceeded { limit: *limit });
         }
-        let table = self.lock();
-        let is_call = |id: &u64| !table.slots.get(id).is_some_and(|slot| slot.is_question);
-        let calls = expired.into_iter().map(|(id, _)| id).filter(is_call);
-        (calls.collect(), next)
+        let is_question = |id: &u64| {
+            let table = self.lock();
+            table.slots.get(id).is_some_and(|slot| slot.is_question)
+        };
+        let ids = expired.into_iter().map(|(id, _)| id);
+        let (questions, calls): (Vec<_>, Vec<_>) = ids.partition(is_question);
+        // A question can't be cancelled; the calls of others shan't wait for its answer.
+        questions.into_iter().for_each(|id| self.set_aside(id));
+        (calls, next)
     }
 
     /// Tells whether a call is in flight.

@@ -3,6 +3,7 @@
 use super::encode::Encoder;
 use super::interface::Signature;
 use super::mismatch::Mismatch;
+use super::place;
 use super::value::Value;
 use crate::call::error::SendError;
 use crate::call::instance::Instance;
@@ -53,27 +54,19 @@ impl<'a> Arguments<'a> {
     ) -> Result<(), SendError> {
         let n_parameters = signature.parameters.len();
         let mut places: Vec<Option<Value<'a>>> = (0..n_parameters).map(|_| None).collect();
-        let mut result = self.assign(signature, &mut places, outgoing);
+        self.assign(signature, &mut places, outgoing);
         for (parameter, place) in signature.parameters.iter().zip(&mut places) {
-            let (name, expected) = (&parameter.name, parameter.ty.summary());
-            let sent = match place {
-                Some(value) if result.is_ok() => {
-                    Encoder::new(outgoing, name).value(value, &parameter.ty)
+            match place {
+                Some(value) => {
+                    Encoder::new(outgoing, &parameter.name).argument(value, &parameter.ty);
                 }
-                None if result.is_ok() => Err(SendError::from(Mismatch::Missing {
-                    argument: name.clone(),
-                    expected,
-                })),
-                _ => Ok(()),
-            };
-            if result.is_ok() {
-                result = sent;
-            }
-            if let (Err(_), Some(value)) = (&result, place) {
-                value.give_back(name, outgoing);
+                None => outgoing.note(Err(SendError::from(Mismatch::Missing {
+                    argument: parameter.name.clone(),
+                    expected: parameter.ty.summary(),
+                }))),
             }
         }
-        result
+        outgoing.finish()
     }
 
     /// Finds the place of each.
@@ -82,9 +75,8 @@ impl<'a> Arguments<'a> {
         signature: &Signature,
         places: &mut [Option<Value<'a>>],
         outgoing: &mut Outgoing<'a>,
-    ) -> Result<(), SendError> {
+    ) {
         let parameters = &signature.parameters;
-        let mut result = Ok(());
         for (index, (name, mut value)) in self.values.into_iter().enumerate() {
             let place = match &name {
                 None => Some(index).filter(|index| *index < parameters.len()),
@@ -111,19 +103,16 @@ impl<'a> Arguments<'a> {
                     takes: parameters.iter().map(|found| found.name.clone()).collect(),
                 },
             };
-            value.give_back(&argument, outgoing);
-            if result.is_ok() {
-                result = Err(mismatch.into());
-            }
+            place::give_back(&mut value, &argument, outgoing);
+            outgoing.note(Err(mismatch.into()));
         }
-        result
     }
 
     /// Hands back what was to be given away, for a call that isn't sent.
     pub(super) fn give_back(self, outgoing: &mut Outgoing<'a>) {
         for (index, (name, mut value)) in self.values.into_iter().enumerate() {
             let name = name.unwrap_or_else(|| format!("number {}", index + 1));
-            value.give_back(&name, outgoing);
+            place::give_back(&mut value, &name, outgoing);
         }
     }
 }

@@ -1,15 +1,13 @@
 //! From the bytes of a reply to a value, by the type that the worker described. Both are a peer's:
 //! what doesn't fit is an error, and neither a number nor a type costs more than the bytes pay for.
 
-use super::array::describe;
 use super::encode::MAX_DEPTH;
 use super::mismatch::Mismatch;
-use super::types::{Field, Type};
-use super::value::{Encoded, Value};
+use super::types::{Field, Type, Variant};
+use super::value::Value;
 use crate::call::incoming::Incoming;
 use crate::call::pending::FindInstance;
 use crate::call::returned::RETURNED;
-use crate::segment::Segment;
 use crate::wire::codec::Bytes;
 use crate::wire::frame::Failure;
 
@@ -72,7 +70,7 @@ pub(super) fn find_instance(returns: &Type) -> Option<FindInstance> {
 fn check_part(ty: &Type, is_last: bool) -> Result<(), Mismatch> {
     match ty {
         Type::Opaque { name, .. } if !is_last => Err(Mismatch::OpaqueResult { name: name.clone() }),
-        Type::Other(_) | Type::Shared { .. } | Type::Instance => Err(Mismatch::UnknownType {
+        Type::Other(_) | Type::Instance => Err(Mismatch::UnknownType {
             at: RETURNED.to_owned(),
             text: ty.to_string(),
         }),
@@ -122,39 +120,14 @@ type Received = Result<Value<'static>, Failure>;
 
 impl<'t> Decoder<'_, '_, 't> {
     /// Reads a value; `is_last` tells whether nothing follows it.
+    ///
+    /// What leads from one value to those inside it is kept apart from the rest, which takes room on
+    /// the stack: it is there once for each level.
     fn value(&mut self, ty: &'t Type, is_last: bool) -> Received {
-        if let Some(form) = ty.written_as() {
-            return self.value(form, is_last);
-        }
-        let Some(n_values) = self.n_values.checked_sub(1) else {
-            return Err(bad(&format!(
-                "more than {MAX_VALUES} values, or more than there are bytes for; have the function \
-                 return an array, or import the module's stub"
-            )));
-        };
-        self.n_values = n_values;
+        let ty = ty.written_as().unwrap_or(ty);
+        self.n_values = self.n_values.checked_sub(1).ok_or_else(too_many)?;
         match ty {
             Type::Recursive(distance) => self.recursive(*distance, is_last),
-            Type::NdArray { dtype, rank, .. } => {
-                let tensor = self.incoming.any_tensor(RETURNED)?;
-                if tensor.dtype() == *dtype && rank.is_none_or(|rank| rank == tensor.ndim()) {
-                    return Ok(Value::Tensor(tensor));
-                }
-                let expected = describe("an array", *dtype, *rank);
-                let (found, shape) = (tensor.dtype(), tensor.shape());
-                Err(bad(&format!(
-                    "{expected} is expected, not one of {found} of shape {shape:?}"
-                )))
-            }
-            Type::Segment { .. } => {
-                let bytes = self.incoming.tensor(RETURNED)?;
-                Ok(Value::Segment(Segment::from_bytes(bytes)))
-            }
-            Type::Instance => self.incoming.instance(RETURNED).map(Value::Instance),
-            Type::Opaque { .. } if is_last => {
-                let (text, bytes) = (ty.to_string(), self.incoming.rest().to_vec());
-                Ok(Value::Encoded(Encoded { text, bytes }))
-            }
             Type::Option(_)
             | Type::List(_)
             | Type::Map { .. }
@@ -165,7 +138,7 @@ impl<'t> Decoder<'_, '_, 't> {
             | Type::Struct { .. }
             | Type::Enum { .. } => {
                 if self.depth >= MAX_DEPTH {
-                    return Err(bad(&format!("it is deeper than {MAX_DEPTH} levels")));
+                    return Err(too_deep());
                 }
                 self.depth += 1;
                 self.open.push(ty);
@@ -174,95 +147,81 @@ impl<'t> Decoder<'_, '_, 't> {
                 self.depth -= 1;
                 value
             }
-            _ => self.scalar(ty),
+            leaf => self.leaf(leaf, is_last),
         }
-    }
-
-    fn scalar(&mut self, ty: &Type) -> Received {
-        Ok(match ty {
-            Type::Unit => Value::Unit,
-            Type::Bool => Value::Bool(self.incoming.value(RETURNED)?),
-            Type::Char => Value::Char(self.incoming.value(RETURNED)?),
-            Type::String | Type::Path => Value::String(self.incoming.value(RETURNED)?),
-            Type::Float { n_bits: 32 } => Value::from(self.incoming.value::<f32>(RETURNED)?),
-            Type::Float { n_bits: 64 } => Value::Float(self.incoming.value(RETURNED)?),
-            Type::Int {
-                is_signed: true,
-                n_bits,
-            } => match n_bits {
-                8 => Value::from(self.incoming.value::<i8>(RETURNED)?),
-                16 => Value::from(self.incoming.value::<i16>(RETURNED)?),
-                32 => Value::from(self.incoming.value::<i32>(RETURNED)?),
-                64 => Value::from(self.incoming.value::<i64>(RETURNED)?),
-                _ => Value::Int(self.incoming.value(RETURNED)?),
-            },
-            Type::Int { n_bits, .. } => match n_bits {
-                8 => Value::from(self.incoming.value::<u8>(RETURNED)?),
-                16 => Value::from(self.incoming.value::<u16>(RETURNED)?),
-                32 => Value::from(self.incoming.value::<u32>(RETURNED)?),
-                64 => Value::from(self.incoming.value::<u64>(RETURNED)?),
-                _ => Value::from(self.incoming.value::<u128>(RETURNED)?),
-            },
-            other => {
-                return Err(bad(&format!(
-                    "a value of type {} can't be read",
-                    other.summary()
-                )));
-            }
-        })
     }
 
     fn compound(&mut self, ty: &'t Type, is_last: bool) -> Received {
         match ty {
-            Type::Option(inner) => Ok(match self.incoming.value(RETURNED)? {
-                true => Value::Some(Box::new(self.value(inner, is_last)?)),
-                false => Value::None,
-            }),
-            Type::List(element) if element.is_byte() => {
-                let Bytes(bytes) = self.incoming.value(RETURNED)?;
-                Ok(Value::Bytes(bytes))
-            }
-            Type::List(element) => {
-                let len = self.incoming.value(RETURNED)?;
-                self.elements(len, element)
-            }
+            Type::Option(inner) => self.option(inner, is_last),
+            Type::List(element) => self.list(element),
             Type::Array { len, element } => self.elements(*len, element),
-            Type::Map { key, value } => {
-                let len: u64 = self.incoming.value(RETURNED)?;
-                let mut entries = Vec::new();
-                for _ in 0..len {
-                    entries.push((self.value(key, false)?, self.value(value, false)?));
-                }
-                Ok(Value::Map(entries))
-            }
-            Type::Range(bound) => {
-                let (start, end) = (self.value(bound, false)?, self.value(bound, false)?);
-                Ok(Value::structure([("start", start), ("end", end)]))
-            }
-            Type::Tuple(parts) => {
-                let n_before_last = parts.len().saturating_sub(1);
-                let parts = parts.iter().enumerate();
-                let values =
-                    parts.map(|(index, ty)| self.value(ty, is_last && index == n_before_last));
-                Ok(Value::List(values.collect::<Result<_, _>>()?))
-            }
-            Type::Struct { fields, .. } => Ok(Value::Struct(self.fields(fields, is_last)?)),
-            Type::Enum { variants, .. } => {
-                let variant = &variants[self.variant(variants.len())?];
-                Ok(Value::Variant {
-                    name: self.name(&variant.name)?,
-                    fields: self.fields(&variant.fields, is_last)?,
-                })
-            }
-            Type::Result { ok, error } => {
-                let (name, inner) = match self.variant(2)? {
-                    0 => ("Ok", ok),
-                    _ => ("Err", error),
-                };
-                Ok(Value::variant(name, [("0", self.value(inner, is_last)?)]))
-            }
-            other => self.scalar(other),
+            Type::Map { key, value } => self.map(key, value),
+            Type::Range(bound) => self.range(bound),
+            Type::Tuple(parts) => self.tuple(parts, is_last),
+            Type::Struct { fields, .. } => self.fields(fields, is_last).map(Value::Struct),
+            Type::Enum { variants, .. } => self.enumeration(variants, is_last),
+            Type::Result { ok, error } => self.result(ok, error, is_last),
+            leaf => self.leaf(leaf, is_last),
         }
+    }
+
+    fn option(&mut self, inner: &'t Type, is_last: bool) -> Received {
+        if !self.incoming.value(RETURNED)? {
+            return Ok(Value::None);
+        }
+        let value = self.value(inner, is_last)?;
+        Ok(Value::Some(Box::new(value)))
+    }
+
+    fn list(&mut self, element: &'t Type) -> Received {
+        if element.is_byte() {
+            let Bytes(bytes) = self.incoming.value(RETURNED)?;
+            return Ok(Value::Bytes(bytes));
+        }
+        let len = self.incoming.value(RETURNED)?;
+        self.elements(len, element)
+    }
+
+    fn map(&mut self, key: &'t Type, value: &'t Type) -> Received {
+        let len: u64 = self.incoming.value(RETURNED)?;
+        let mut entries = Vec::new();
+        for _ in 0..len {
+            let key = self.value(key, false)?;
+            entries.push((key, self.value(value, false)?));
+        }
+        Ok(Value::Map(entries))
+    }
+
+    fn range(&mut self, bound: &'t Type) -> Received {
+        let start = self.value(bound, false)?;
+        let end = self.value(bound, false)?;
+        Ok(Value::structure([("start", start), ("end", end)]))
+    }
+
+    fn tuple(&mut self, parts: &'t [Type], is_last: bool) -> Received {
+        let n_before_last = parts.len().saturating_sub(1);
+        let mut values = Vec::new();
+        for (index, ty) in parts.iter().enumerate() {
+            values.push(self.value(ty, is_last && index == n_before_last)?);
+        }
+        Ok(Value::List(values))
+    }
+
+    fn enumeration(&mut self, variants: &'t [Variant], is_last: bool) -> Received {
+        let variant = &variants[self.variant(variants.len())?];
+        let name = self.name(&variant.name)?;
+        let fields = self.fields(&variant.fields, is_last)?;
+        Ok(Value::Variant { name, fields })
+    }
+
+    fn result(&mut self, ok: &'t Type, error: &'t Type, is_last: bool) -> Received {
+        let (name, inner) = match self.variant(2)? {
+            0 => ("Ok", ok),
+            _ => ("Err", error),
+        };
+        let value = self.value(inner, is_last)?;
+        Ok(Value::variant(name, [("0", value)]))
     }
 
     fn elements(&mut self, len: u64, ty: &'t Type) -> Received {
@@ -323,12 +282,25 @@ impl<'t> Decoder<'_, '_, 't> {
     }
 }
 
+fn too_many() -> Failure {
+    bad(&format!(
+        "more than {MAX_VALUES} values, or more than there are bytes for; have the function return \
+         an array, or import the module's stub"
+    ))
+}
+
+fn too_deep() -> Failure {
+    bad(&format!("it is deeper than {MAX_DEPTH} levels"))
+}
+
 fn bad(reason: &str) -> Failure {
     Failure::BadArgument {
         argument: RETURNED.to_owned(),
         reason: reason.to_owned(),
     }
 }
+
+mod leaf;
 
 #[cfg(test)]
 mod tests;

@@ -45,28 +45,33 @@
 
 // Reading order: `types` is what a function takes and returns, `parse` reads it from a worker's
 // text, and `interface` is all that a module has. `value` is what is passed and returned, `array`
-// its arrays; `serialize` and `deserialize` lead from and to Rust's types. `arguments` are many
-// values; `encode` checks and writes them, `decode` reads what came back, `mismatch` says what
-// doesn't fit. `call` puts it together.
+// its arrays, `cells` its shared cells, `lent` what is only lent; `serialize` and `deserialize` lead from and to Rust's types.
+// `arguments` are many values; `encode` checks and writes them, `decode` reads what came back;
+// `mismatch` says what doesn't fit, and `place` where. `call` puts it together.
 
 mod arguments;
 mod array;
 mod call;
+mod cells;
 mod decode;
 mod deserialize;
 mod encode;
 mod interface;
+mod lent;
 mod mismatch;
 mod parse;
+mod place;
 mod serialize;
 mod types;
 mod value;
 
 pub use arguments::Arguments;
-pub use array::{AnyTensor, Lent, OtherTensor};
+pub use array::{AnyTensor, OtherTensor};
 pub use call::DynamicCall;
+pub use cells::AnyCells;
 pub(crate) use interface::Interfaces;
 pub use interface::{Interface, Parameter, Signature};
+pub use lent::Lent;
 pub use mismatch::Mismatch;
 pub use types::{Access, Field, Type, Variant};
 pub use value::{Encoded, Value, ValueError};

@@ -239,6 +239,16 @@ impl ModuleSchema {
     }
 }
 
+impl ModuleSchema {
+    /// Returns the first function that the module has twice: which of them a number means, nobody
+    /// could tell.
+    pub(crate) fn named_twice(&self) -> Option<&str> {
+        let mut names = BTreeSet::new();
+        let mut functions = self.functions.iter().map(|function| function.name.as_str());
+        functions.find(|name| !names.insert(*name))
+    }
+}
+
 impl FunctionSchema {
     /// Describes a function without arguments that returns nothing.
     #[must_use]

@@ -134,6 +134,25 @@ pub fn describe(call: u64, module: &str) -> Vec<u8> {
     Bytes::new().u32(8).u64(call).run(module).done()
 }
 
+/// Says what a module consists of.
+#[must_use]
+pub fn described(call: u64, module: &Module) -> Vec<u8> {
+    let bytes = Bytes::new().u32(9).u64(call).u8(1);
+    bytes
+        .run(&module.name)
+        .run(&module.docs)
+        .list(&module.functions, |bytes, function| {
+            bytes
+                .run(&function.name)
+                .run(&function.docs)
+                .list(&function.arguments, |bytes, (name, ty)| {
+                    bytes.run(name).run(ty)
+                })
+                .run(&function.returns)
+        })
+        .done()
+}
+
 /// Says where a long frame lies.
 #[must_use]
 pub fn oversize(frame: &Handle) -> Vec<u8> {

@@ -503,7 +503,9 @@ pub(crate) async fn what_could_not_be_sent_comes_back(setting: Setting) -> TestR
     ] {
         let error = worker.call(module, function, arguments).await.unwrap_err();
         let mut failure = error.into_returned().unwrap_err();
-        let names = ["number 1", "number 2", "one", "other", "two"];
+        let names = [
+            "number 1", "number 2", "one", "one[0]", "one[1]", "other", "two",
+        ];
         let back = names.iter().flat_map(|name| {
             std::iter::from_fn(|| failure.reclaim::<AnyTensor>(name)).collect::<Vec<_>>()
         });
@@ -590,18 +592,18 @@ pub(crate) async fn what_does_not_fit_is_told_before_it_is_sent(setting: Setting
         ),
         (
             shape(Value::variant("Box", [("width", 1.0.into())])),
-            "`shape` lacks the field `height`: f32 is expected",
+            "`shape.Box` lacks the field `height`: f32 is expected",
         ),
         (
             shape(Value::variant(
                 "Disk",
                 [("0", 1.0.into()), ("r", 1.0.into())],
             )),
-            "`shape` has one field `r` too many; it takes `0`",
+            "`shape.Disk` has one field `r` too many; it takes `0`",
         ),
         (
             shape(Value::variant("Disk", [("0", 1e300.into())])),
-            "`shape.0` doesn't fit: 1e300 is out of range for f32",
+            "`shape.Disk.0` doesn't fit: 1e300 is out of range for f32",
         ),
         (
             args![survey_by_hand(), 7],

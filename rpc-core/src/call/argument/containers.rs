@@ -165,7 +165,7 @@ where
 }
 
 /// Names an entry by the beginning of its key, whose length is the sender's choice.
-fn name_entry(name: &mut String, argument: &str, key: &impl fmt::Debug) {
+pub(crate) fn name_entry(name: &mut String, argument: &str, key: &impl fmt::Debug) {
     rename(name, format_args!("{argument}["));
     let mut beginning = Beginning {
         text: name,

@@ -20,6 +20,13 @@ fn decoded(ty: &Type, body: &[u8]) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
+fn outgoing() -> Outgoing<'static> {
+    let (socket, _theirs) = socket::pair().unwrap();
+    let (socket, limits) = (Socket::new(socket), Limits::OURS);
+    let channel = Channel::new(socket, limits, Segments::Memfd, false).unwrap();
+    Outgoing::new("a test".into(), false, &channel)
+}
+
 #[test]
 fn a_reply_that_does_not_fit_is_an_error() {
     let endless = [1u8; 4096];
@@ -48,6 +55,7 @@ fn a_reply_that_does_not_fit_is_an_error() {
         ("recursive 3", &[], "leads nowhere"),
         ("own ndarray<u8, 1>", &[0; 4], "it names array 0 of 0"),
         ("own segment", &[0; 4], "it names array 0 of 0"),
+        ("shared u64", &[0; 4], "it names array 0 of 0"),
         ("tuple<opaque O \"1\", u8>", &[0; 4], "can't be read"),
         ("something new", &[0; 4], "can't be read"),
         ("instance", &[0; 8], "is not a new one"),
@@ -57,6 +65,46 @@ fn a_reply_that_does_not_fit_is_an_error() {
             panic!("{text} fits");
         };
         assert!(found.contains(reason), "{text}: {found}");
+    }
+}
+
+/// Runs a test on half of the stack that a thread has.
+fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(1024 * 1024);
+    thread.spawn(test).unwrap().join().unwrap();
+}
+
+#[test]
+fn the_deepest_value_leaves_half_of_the_stack_alone() {
+    // 128 levels: each an option, or a list, or a field, and the next one inside.
+    for (text, level) in [
+        ("option<recursive 0>", &[1u8][..]),
+        ("list<recursive 0>", &[1, 0, 0, 0, 0, 0, 0, 0]),
+        ("struct S { next: option<recursive 1> }", &[1]),
+        (
+            "enum E { End {  }, More { 0: recursive 0 } }",
+            &[1, 0, 0, 0],
+        ),
+        ("tuple<option<recursive 1>, ()>", &[1]),
+        ("map<u8, recursive 0>", &[1, 0, 0, 0, 0, 0, 0, 0, 7]),
+        ("array 1<option<recursive 1>>", &[1]),
+    ] {
+        let n_levels = if text.contains("recursive 1") {
+            63
+        } else {
+            127
+        };
+        let body = [level.repeat(n_levels), vec![0; 8]].concat();
+        on_a_small_stack(move || {
+            let ty = parse(text, &mut { MAX_TYPES });
+            let parcel = Parcel::new(Vec::new(), body.clone());
+            let mut value = decode(&mut parcel.open(), &ty).unwrap().unwrap();
+            let mut outgoing = outgoing();
+            Encoder::new(&mut outgoing, "x").argument(&mut value, &ty);
+            outgoing.finish().unwrap();
+            assert!(body.starts_with(&outgoing.body), "{text}");
+            assert!(outgoing.body.len() > body.len() - 8, "{text}");
+        });
     }
 }
 
@@ -74,12 +122,10 @@ proptest! {
         if matches!(ty, Type::Result { .. }) || ty.to_string().contains("f32") {
             return Ok(());
         }
-        let (socket, _theirs) = socket::pair().unwrap();
-        let (socket, limits) = (Socket::new(socket), Limits::OURS);
-        let channel = Channel::new(socket, limits, Segments::Memfd, false).unwrap();
-        let mut outgoing = Outgoing::new("a test".into(), false, &channel);
+        let mut outgoing = outgoing();
         let mut value = outcome.expect("no result at the top");
-        let sent = Encoder::new(&mut outgoing, "x").value(&mut value, &ty);
+        Encoder::new(&mut outgoing, "x").argument(&mut value, &ty);
+        let sent = outgoing.finish();
         prop_assert!(sent.is_ok(), "{:?}: {:?}", ty, sent);
         prop_assert_eq!(outgoing.body, body);
     }

@@ -1,5 +1,7 @@
 //! A worker that does what its first argument says, against the protocol.
 
+mod describe;
+
 use std::process::ExitCode;
 
 use reedbed::Stub;
@@ -60,7 +62,7 @@ fn before_the_handshake(how: &str, worker: &mut Worker) -> Option<u8> {
 /// What is said by a worker that misbehaves later.
 fn welcome(how: &str) -> Welcome {
     let hash = match how {
-        "describes-with-a-reply" | "describes-with-a-failure" | "describes-twice" => 0,
+        how if how.starts_with("describes") => 0,
         _ => arrays::Client::schema().hash(),
     };
     let modules = vec![("arrays".to_owned(), hash)];
@@ -69,7 +71,7 @@ fn welcome(how: &str) -> Welcome {
         ..Welcome::default()
     };
     match how {
-        "counts-calls" => Welcome {
+        "counts-calls" | "never-describes" => Welcome {
             n_calls: 1,
             ..welcome
         },
@@ -104,21 +106,8 @@ fn three() -> Handle {
 
 /// Takes the first call or question, and does as it was told.
 fn after_the_handshake(how: &str, worker: &mut Worker) {
-    if how.starts_with("describes") {
-        let Some(Frame::Describe { call, .. }) = worker.receive() else {
-            panic!("a question is expected");
-        };
-        let nothing = Bytes::new().u32(9).u64(call).u8(0).done();
-        match how {
-            "describes-with-a-reply" => worker.send(&frame::returned(call, &[], &[])),
-            "describes-as-told" => return describe_as_told(worker, call),
-            "describes-with-a-failure" => worker.send(&frame::segment_refused(call, "full")),
-            _ => {
-                worker.send(&nothing);
-                worker.send(&nothing);
-            }
-        }
-        return;
+    if how.starts_with("describes") || how == "never-describes" {
+        return describe::describe(how, worker);
     }
     match how {
         "floods-its-output" => return flood(worker),
@@ -204,28 +193,6 @@ fn after_the_handshake(how: &str, worker: &mut Worker) {
         }
         other => panic!("{other} is no way to misbehave"),
     }
-}
-
-/// Describes `arrays` as one function whose types are the next arguments of this program, and answers
-/// a call of it with a length and so many bytes that are zero: the two behind these.
-fn describe_as_told(worker: &mut Worker, question: u64) {
-    let told: Vec<_> = std::env::args().skip(2).collect();
-    let [taken, returned, length, n_bytes] = &told[..] else {
-        panic!("two types, a length and a number of bytes are expected, not {told:?}");
-    };
-    let function = Bytes::new().run("odd").run("");
-    let function = function.u64(1).run("value").run(taken).run(returned).done();
-    let module = Bytes::new().run("arrays").run("").u64(1).raw(&function);
-    let described = Bytes::new().u32(9).u64(question).u8(1);
-    worker.send(&described.raw(&module.done()).done());
-    let Some(Frame::Call { call, .. }) = worker.receive() else {
-        // The host has seen that no value fits.
-        std::process::exit(0);
-    };
-    let length: u64 = length.parse().expect("a length");
-    let zeros = vec![0; n_bytes.parse().expect("a number of bytes")];
-    let body = Bytes::new().u64(length).raw(&zeros).done();
-    worker.send(&frame::returned(call, &[], &body));
 }
 
 /// Frames that follow a call, after segment 1 was announced.
