@@ -1,8 +1,8 @@
 //! The connection of a host and a worker.
 //!
 //! - [`socket`] moves messages and descriptors, [`outbox`] queues what finds no room;
-//! - [`exports`] and [`imports`] remember which segments each side knows, so that a descriptor
-//!   travels once for each segment and access;
+//! - [`announce`] tells the other side of segments; [`exports`] and [`imports`] remember which each
+//!   side knows, so that a descriptor travels once for each segment and access;
 //! - [`loan`] turns tensors into handles, [`bind`] turns handles back into memory;
 //! - [`inline`] is for arrays so small that they travel in the frame;
 //! - [`handshake`] is what both sides say first.
@@ -11,6 +11,7 @@
 //! one thread of its own, the *driver* (see [`crate::call`]), which hands the frames that concern
 //! segments to [`Channel::accept`] and deals with calls itself.
 
+mod announce;
 pub(crate) mod bind;
 mod exports;
 pub(crate) mod handshake;
@@ -26,20 +27,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use exports::{Exports, Transfers};
-use imports::{ImportError, Imports};
-use outbox::{Closed, Descriptor, Outbox};
+use imports::Imports;
+use outbox::{Closed, Outbox};
 use socket::{Attachment, Received, Socket};
 
+use crate::segment::ShmExhausted;
 use crate::segment::backing::Backing;
 use crate::segment::kind::Segments;
-use crate::segment::mapping::Access;
-use crate::segment::{ShmExhausted, memfd, pool};
 use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::Frame;
 use crate::wire::handshake::{Limits, MESSAGE_BYTES, ServedModule};
-
-/// Segments that a peer may be ahead of the limit, because its threads announce at once.
-const SEGMENT_SLACK: usize = 256;
 
 /// The source of [`Channel::uid`].
 static NEXT_UID: AtomicU64 = AtomicU64::new(1);
@@ -174,7 +171,8 @@ impl Channel {
 
     /// Tells whether a segment can travel here. What can't is copied first.
     pub(crate) fn takes(&self, backing: &Backing) -> bool {
-        backing.segments() == self.segments && (self.knows(backing) || is_nameable(backing))
+        backing.segments() == self.segments
+            && (self.knows(backing) || announce::is_nameable(backing))
     }
 
     fn knows(&self, backing: &Backing) -> bool {
@@ -272,7 +270,12 @@ impl Channel {
                 is_writable,
             } => {
                 self.check_kind(Segments::Memfd)?;
-                self.import(segment, len_bytes, access_of(is_writable), attachment)?;
+                self.import(
+                    segment,
+                    len_bytes,
+                    announce::access_of(is_writable),
+                    attachment,
+                )?;
             }
             #[cfg(feature = "posix-shm")]
             Frame::NamedSegment {
@@ -283,12 +286,12 @@ impl Channel {
             } => {
                 self.check_kind(Segments::Named)?;
                 self.check_room()?;
-                let access = access_of(is_writable);
+                let access = announce::access_of(is_writable);
                 let mapped = imports::map_named(&name, len_bytes, access);
                 self.note_import(segment, access, mapped)?;
             }
             #[cfg(not(feature = "posix-shm"))]
-            Frame::NamedSegment { .. } => return Err(wrong_kind()),
+            Frame::NamedSegment { .. } => return Err(announce::wrong_kind()),
             Frame::Forget { segment } => {
                 let (was_known, import) = self.imports().forget(segment);
                 drop(import);
@@ -322,154 +325,6 @@ impl Channel {
             frame => return Ok(Some(frame)),
         }
         Ok(None)
-    }
-
-    fn import(
-        &self,
-        segment: u64,
-        len_bytes: u64,
-        access: Access,
-        attachment: Attachment,
-    ) -> Result<(), Violation> {
-        self.check_room()?;
-        let mapped = match attachment {
-            Attachment::Some(fd) => imports::map(fd, len_bytes, access, self.keeps_descriptors),
-            Attachment::Lost => Err(ImportError::Refused(
-                "the table of file descriptors is full (RLIMIT_NOFILE)".to_owned(),
-            )),
-            Attachment::None => {
-                return Err(Violation(format!(
-                    "announced segment {segment} without a descriptor"
-                )));
-            }
-        };
-        self.note_import(segment, access, mapped)
-    }
-
-    /// Checks that the peer announces segments of the kind that both agreed on.
-    fn check_kind(&self, announced: Segments) -> Result<(), Violation> {
-        if announced == self.segments {
-            return Ok(());
-        }
-        Err(wrong_kind())
-    }
-
-    /// Checks that the peer hasn't announced more segments than it may.
-    fn check_room(&self) -> Result<(), Violation> {
-        let n_segments = self.limits.n_segments as usize;
-        // Threads of the sender may each be one ahead.
-        if self.imports().len() > n_segments + SEGMENT_SLACK {
-            return Err(Violation(format!(
-                "announced more than {n_segments} segments"
-            )));
-        }
-        Ok(())
-    }
-
-    fn note_import(
-        &self,
-        segment: u64,
-        access: Access,
-        mapped: Result<Arc<Backing>, ImportError>,
-    ) -> Result<(), Violation> {
-        match mapped {
-            Ok(backing) => {
-                let surplus = self.imports().insert(segment, access, backing);
-                drop(surplus);
-                Ok(())
-            }
-            Err(ImportError::Violation(what)) => Err(Violation(what)),
-            Err(ImportError::Refused(reason)) => {
-                self.imports().refuse(segment, &reason);
-                self.send_or_close(&Frame::Refused { segment, reason });
-                Ok(())
-            }
-        }
-    }
-
-    /// Makes sure that the peer knows `backing` for `access`; returns its number there.
-    fn announce(&self, backing: &Arc<Backing>, access: Access) -> Result<u64, SendError> {
-        if backing.segments() != self.segments {
-            return Err(SendError::OtherSegments);
-        }
-        let n_segments = self.limits.n_segments;
-        {
-            let exports = self.exports();
-            if exports.len() >= n_segments as usize && !exports.contains(backing) {
-                drop(exports);
-                // Idle segments that the peer still knows may be all that is in the way.
-                pool::trim_pool();
-                if self.exports().len() >= n_segments as usize {
-                    return Err(SendError::TooManySegments { n_segments });
-                }
-            }
-        }
-        // The list stays locked until the announcement is on its way, so that whoever finds the
-        // segment named sends its handle behind it.
-        let mut exports = self.exports();
-        let named = exports.name(backing, access);
-        if named.is_first {
-            let (channel, uid) = (Weak::clone(&self.this), backing.uid());
-            backing.on_drop(move || {
-                if let Some(channel) = channel.upgrade() {
-                    channel.forget(uid);
-                }
-            });
-        }
-        if !named.is_new {
-            return Ok(named.segment);
-        }
-        let announced = self.push_announcement(backing, access, named.segment);
-        if announced.is_err() {
-            if named.is_first {
-                // The peer has never heard of it, so there will be nothing to take back.
-                exports.forget(backing.uid());
-            } else {
-                exports.unname(backing, access);
-            }
-        }
-        announced.map(|()| named.segment)
-    }
-
-    fn push_announcement(
-        &self,
-        backing: &Arc<Backing>,
-        access: Access,
-        segment: u64,
-    ) -> Result<(), SendError> {
-        #[cfg(feature = "posix-shm")]
-        if backing.segments() == Segments::Named {
-            let frame = Frame::NamedSegment {
-                segment,
-                len_bytes: backing.mapping().len() as u64,
-                is_writable: access != Access::Read,
-                name: backing.name().ok_or(SendError::NotForwardable)?.to_owned(),
-            };
-            return Ok(self.outbox.push(codec::encode(&frame)?, None)?);
-        }
-        let fd = backing.fd().ok_or(SendError::NotForwardable)?;
-        let descriptor = match access {
-            Access::ReadWrite | Access::Shared => Descriptor::Segment(Arc::clone(backing)),
-            Access::Read => {
-                let fd = memfd::reopen_read_only(fd).map_err(SendError::NoDescriptor)?;
-                Descriptor::Own(fd)
-            }
-        };
-        let frame = Frame::Segment {
-            segment,
-            len_bytes: backing.mapping().len() as u64,
-            is_writable: access != Access::Read,
-        };
-        Ok(self.outbox.push(codec::encode(&frame)?, Some(descriptor))?)
-    }
-
-    /// Tells the peer that a segment is no more.
-    fn forget(&self, uid: u64) {
-        let segment = self.exports().forget(uid);
-        if let Some(segment) = segment {
-            // A peer that is gone has forgotten it already.
-            let _ = self.send(&Frame::Forget { segment });
-        }
     }
 
     /// Closes the channel for both sides. What waits to be sent is forgotten.
@@ -531,30 +386,6 @@ impl AsFd for Channel {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
-}
-
-/// What a segment is announced for.
-fn access_of(is_writable: bool) -> Access {
-    if is_writable {
-        Access::ReadWrite
-    } else {
-        Access::Read
-    }
-}
-
-fn wrong_kind() -> Violation {
-    Violation("announced a segment of another kind than was agreed on".to_owned())
-}
-
-/// Tells whether a segment that a peer doesn't know can be announced to it.
-fn is_nameable(backing: &Backing) -> bool {
-    #[cfg(feature = "posix-shm")]
-    if backing.segments() == Segments::Named {
-        return backing.name().is_some();
-    }
-    // Without its descriptor, announcing it says so.
-    let _ = backing;
-    true
 }
 
 /// Locks a table. No critical section here can panic half way through a change.

@@ -6,34 +6,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::channel::oneshot;
-use rustix::event::{PollFd, PollFlags};
-use rustix::process::{PidfdFlags, getpid, pidfd_open};
-use std::os::fd::AsFd;
 
-use super::driver::{Control, Driver, Life, WorkerProcess};
-use super::end::WorkerEnd;
+use super::driver::WorkerProcess;
 use super::error::SpawnError;
 use super::log::{Log, LogLine, LogSink};
 use super::post::{Incumbent, Recipe};
 use super::serve::{self, SELF_MARKER};
+use super::starting::{STARTUP_TIMEOUT, StartDispatch, Starting};
 use super::stock;
-use super::worker::{StopOnDrop, Worker};
-use crate::call::connection::{Connection, Dispatch, Exchange, OwnDispatch};
-use crate::call::module::Module;
-use crate::call::pending::Calls;
-use crate::call::tarpc::TarpcDispatch;
-use crate::channel::Channel;
-use crate::channel::handshake::{self, HandshakeError, Introduced};
+use super::worker::Worker;
 use crate::channel::socket::{self, Socket};
 use crate::segment::kind::{self, Segments};
-use crate::wire::handshake::{Dispatcher, Limits, Welcome};
-
-/// How long a worker may take until it is ready, unless
-/// [`startup_timeout`](WorkerBuilder::startup_timeout) says otherwise.
-const STARTUP_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::wire::handshake::Dispatcher;
 
 /// Sets up a worker: see [`Worker::builder`].
 #[derive(Clone, Debug)]
@@ -299,214 +286,5 @@ impl WorkerBuilder {
             command.current_dir(directory);
         }
         command
-    }
-}
-
-/// What a dispatcher needs of the thread that asked for it.
-#[derive(Debug)]
-pub(crate) enum StartDispatch {
-    Reedbed,
-    Tarpc(tokio::runtime::Handle),
-}
-
-impl StartDispatch {
-    pub(crate) fn new(dispatcher: Dispatcher) -> Result<Self, SpawnError> {
-        match dispatcher {
-            Dispatcher::Reedbed => Ok(Self::Reedbed),
-            Dispatcher::Tarpc => tokio::runtime::Handle::try_current()
-                .map(Self::Tarpc)
-                .map_err(|_| SpawnError::NoRuntime),
-        }
-    }
-
-    fn start(self, channel: &Arc<Channel>, calls: &Arc<Calls>) -> Box<dyn Dispatch> {
-        match self {
-            Self::Reedbed => Box::new(OwnDispatch {
-                channel: Arc::clone(channel),
-            }),
-            Self::Tarpc(runtime) => Box::new(TarpcDispatch::start(
-                runtime,
-                Arc::clone(channel),
-                Arc::clone(calls),
-            )),
-        }
-    }
-}
-
-/// A worker that is not ready yet.
-pub(crate) struct Starting {
-    pub(crate) worker: Arc<str>,
-    pub(crate) program: PathBuf,
-    pub(crate) limit: Duration,
-    pub(crate) dispatcher: Dispatcher,
-    pub(crate) segments: Segments,
-    pub(crate) start_dispatch: StartDispatch,
-    pub(crate) socket: Socket,
-}
-
-impl Starting {
-    fn run(
-        self,
-        mut process: WorkerProcess,
-        ready: oneshot::Sender<Result<Incumbent, SpawnError>>,
-    ) {
-        let welcome = self.hello(&mut process);
-        let id = process.id();
-        let started = welcome.and_then(|welcome| Ok(self.connect(welcome, Some(id))?));
-        match started {
-            Ok((incumbent, exchange, control)) => {
-                // If nobody waits any more, dropping it here has it stopped.
-                drop(ready.send(Ok(incumbent)));
-                Driver {
-                    exchange,
-                    control,
-                    life: Life::Process(process),
-                }
-                .run();
-            }
-            Err(error) => {
-                process.reap();
-                drop(ready.send(Err(error)));
-            }
-        }
-    }
-
-    /// Exchanges the first messages with a process.
-    fn hello(&self, process: &mut WorkerProcess) -> Result<Welcome, SpawnError> {
-        let until = Instant::now() + self.limit;
-        // Without it (an old kernel, a full table), the worker notices the host's end by the socket.
-        let pidfd = pidfd_open(getpid(), PidfdFlags::empty()).ok();
-        let pidfd = pidfd.as_ref().map(AsFd::as_fd);
-        let (socket, worker) = (&self.socket, &self.worker);
-        handshake::say_hello(socket, worker, self.dispatcher, self.segments, pidfd)
-            .map_err(|error| self.error(error, process))?;
-        loop {
-            let read = handshake::try_read(&self.socket);
-            match read {
-                Ok(Some(Introduced { message, .. })) => return Ok(message),
-                Ok(None) => {}
-                Err(error) => return Err(self.error(error, process)),
-            }
-            process.read_output();
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(self.error(HandshakeError::TimedOut, process));
-            }
-            let mut fds = vec![PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::IN)];
-            fds.extend(
-                process
-                    .fds()
-                    .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
-            );
-            handshake::poll(&mut fds, Some(left))?;
-        }
-    }
-
-    fn error(&self, error: HandshakeError, process: &mut WorkerProcess) -> SpawnError {
-        let (worker, program) = (self.worker.to_string(), self.program.clone());
-        match error {
-            HandshakeError::EndOfFile => {
-                // The socket closes a moment before the process is gone.
-                let mut fds: Vec<_> = Vec::new();
-                fds.extend(
-                    process
-                        .fds()
-                        .take(1)
-                        .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
-                );
-                let _ = handshake::poll(&mut fds, Some(Duration::from_secs(1)));
-                drop(fds);
-                let reason = process.reap();
-                let end = WorkerEnd::new(reason, process.log.last_lines());
-                SpawnError::Ended {
-                    worker,
-                    program,
-                    end,
-                }
-            }
-            HandshakeError::TimedOut => SpawnError::TimedOut {
-                worker,
-                program,
-                limit: self.limit,
-            },
-            HandshakeError::Unreadable(reason) => SpawnError::Incompatible {
-                worker,
-                program,
-                reason: reason.to_string(),
-            },
-            HandshakeError::Io(error) => SpawnError::System(error),
-        }
-    }
-
-    /// Makes a worker of a socket over which both sides have introduced themselves.
-    pub(crate) fn connect(
-        self,
-        welcome: Welcome,
-        id: Option<u32>,
-    ) -> std::io::Result<(Incumbent, Arc<Exchange>, Arc<Control>)> {
-        let limits = Limits::OURS.negotiate(welcome.limits);
-        let channel = Channel::new(self.socket, limits, self.segments, true)?;
-        let calls = Arc::new(Calls::new(limits.n_calls as usize));
-        let dispatch = self.start_dispatch.start(&channel, &calls);
-        let exchange = Exchange::new(channel, calls, dispatch);
-        let control = Arc::new(Control::default());
-        let stop = StopOnDrop::new(Arc::clone(&exchange), Arc::clone(&control));
-        let connection = Connection::new(self.worker, Arc::clone(&exchange), welcome.modules, stop);
-        let incumbent = Incumbent {
-            connection: Arc::new(connection),
-            control: Arc::clone(&control),
-            id,
-        };
-        Ok((incumbent, exchange, control))
-    }
-}
-
-/// Starts a worker on a thread of this process.
-pub(crate) fn start_in_process(
-    modules: &[Module],
-    dispatcher: Dispatcher,
-) -> Result<Incumbent, SpawnError> {
-    let start_dispatch = StartDispatch::new(dispatcher)?;
-    let worker: Arc<str> = "in process".into();
-    let (ours, theirs) = socket::pair()?;
-    let starting = Starting {
-        worker: Arc::clone(&worker),
-        program: PathBuf::from("in process"),
-        limit: STARTUP_TIMEOUT,
-        dispatcher,
-        segments: kind::segments(),
-        start_dispatch,
-        socket: Socket::new(ours),
-    };
-    handshake::say_hello(
-        &starting.socket,
-        &worker,
-        dispatcher,
-        starting.segments,
-        None,
-    )
-    .map_err(|error| in_process_error(&worker, &error))?;
-    let server = serve::start_thread(Socket::new(theirs), modules)?;
-    let Introduced {
-        message: welcome, ..
-    } = handshake::read(&starting.socket, STARTUP_TIMEOUT)
-        .map_err(|error| in_process_error(&worker, &error))?;
-    let (incumbent, exchange, control) = starting.connect(welcome, None)?;
-    let driver = Driver {
-        exchange,
-        control,
-        life: Life::Thread(Some(server)),
-    };
-    thread::Builder::new()
-        .name("reedbed in process".to_owned())
-        .spawn(move || driver.run())?;
-    Ok(incumbent)
-}
-
-fn in_process_error(worker: &str, error: &HandshakeError) -> SpawnError {
-    SpawnError::Incompatible {
-        worker: worker.to_owned(),
-        program: PathBuf::from("in process"),
-        reason: format!("{error:?}"),
     }
 }

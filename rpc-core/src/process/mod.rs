@@ -1,7 +1,7 @@
 //! Workers as processes: how they start, what they say, how they end.
 //!
 //! - [`worker`] is what a host holds, [`builder`] how it is set up, [`beside`] where its
-//!   program is, [`blocking`] its blocking twin;
+//!   program is, [`starting`] one that isn't ready yet, [`blocking`] the blocking twin;
 //! - [`post`] is what outlasts a worker that is restarted;
 //! - [`driver`] is the thread that reads a worker's channel and watches over the process;
 //! - [`end`] says how a worker ended, [`log`] what it printed;
@@ -17,6 +17,7 @@ mod error;
 mod log;
 pub(crate) mod post;
 mod serve;
+mod starting;
 mod stock;
 mod worker;
 

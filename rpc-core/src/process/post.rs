@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::builder::{self, StartDispatch, WorkerBuilder};
+use super::builder::WorkerBuilder;
 use super::driver::Control;
 use super::end::WorkerEnd;
 use super::error::{ImportError, RestartError, SpawnError};
+use super::starting::{self, StartDispatch};
 use crate::call::connection::Connection;
 use crate::call::module::{Module, Stub};
 use crate::call::pending::Answer;
@@ -119,7 +120,7 @@ impl Recipe {
             Self::Thread {
                 modules,
                 dispatcher,
-            } => builder::start_in_process(modules, *dispatcher),
+            } => starting::start_in_process(modules, *dispatcher),
         }
     }
 }

@@ -1,0 +1,195 @@
+//! Segments that one side tells the other of: announced, refused, forgotten.
+
+use std::sync::{Arc, Weak};
+
+use super::imports::{self, ImportError};
+use super::outbox::Descriptor;
+use super::socket::Attachment;
+use super::{Channel, SendError, Violation};
+use crate::segment::backing::Backing;
+use crate::segment::kind::Segments;
+use crate::segment::mapping::Access;
+use crate::segment::{memfd, pool};
+use crate::wire::codec;
+use crate::wire::frame::Frame;
+
+/// Segments that a peer may be ahead of the limit, because its threads announce at once.
+const SEGMENT_SLACK: usize = 256;
+
+impl Channel {
+    pub(super) fn import(
+        &self,
+        segment: u64,
+        len_bytes: u64,
+        access: Access,
+        attachment: Attachment,
+    ) -> Result<(), Violation> {
+        self.check_room()?;
+        let mapped = match attachment {
+            Attachment::Some(fd) => imports::map(fd, len_bytes, access, self.keeps_descriptors),
+            Attachment::Lost => Err(ImportError::Refused(
+                "the table of file descriptors is full (RLIMIT_NOFILE)".to_owned(),
+            )),
+            Attachment::None => {
+                return Err(Violation(format!(
+                    "announced segment {segment} without a descriptor"
+                )));
+            }
+        };
+        self.note_import(segment, access, mapped)
+    }
+
+    /// Checks that the peer announces segments of the kind that both agreed on.
+    pub(super) fn check_kind(&self, announced: Segments) -> Result<(), Violation> {
+        if announced == self.segments {
+            return Ok(());
+        }
+        Err(wrong_kind())
+    }
+
+    /// Checks that the peer hasn't announced more segments than it may.
+    pub(super) fn check_room(&self) -> Result<(), Violation> {
+        let n_segments = self.limits.n_segments as usize;
+        // Threads of the sender may each be one ahead.
+        if self.imports().len() > n_segments + SEGMENT_SLACK {
+            return Err(Violation(format!(
+                "announced more than {n_segments} segments"
+            )));
+        }
+        Ok(())
+    }
+
+    pub(super) fn note_import(
+        &self,
+        segment: u64,
+        access: Access,
+        mapped: Result<Arc<Backing>, ImportError>,
+    ) -> Result<(), Violation> {
+        match mapped {
+            Ok(backing) => {
+                let surplus = self.imports().insert(segment, access, backing);
+                drop(surplus);
+                Ok(())
+            }
+            Err(ImportError::Violation(what)) => Err(Violation(what)),
+            Err(ImportError::Refused(reason)) => {
+                self.imports().refuse(segment, &reason);
+                self.send_or_close(&Frame::Refused { segment, reason });
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes sure that the peer knows `backing` for `access`; returns its number there.
+    pub(super) fn announce(
+        &self,
+        backing: &Arc<Backing>,
+        access: Access,
+    ) -> Result<u64, SendError> {
+        if backing.segments() != self.segments {
+            return Err(SendError::OtherSegments);
+        }
+        let n_segments = self.limits.n_segments;
+        {
+            let exports = self.exports();
+            if exports.len() >= n_segments as usize && !exports.contains(backing) {
+                drop(exports);
+                // Idle segments that the peer still knows may be all that is in the way.
+                pool::trim_pool();
+                if self.exports().len() >= n_segments as usize {
+                    return Err(SendError::TooManySegments { n_segments });
+                }
+            }
+        }
+        // The list stays locked until the announcement is on its way, so that whoever finds the
+        // segment named sends its handle behind it.
+        let mut exports = self.exports();
+        let named = exports.name(backing, access);
+        if named.is_first {
+            let (channel, uid) = (Weak::clone(&self.this), backing.uid());
+            backing.on_drop(move || {
+                if let Some(channel) = channel.upgrade() {
+                    channel.forget(uid);
+                }
+            });
+        }
+        if !named.is_new {
+            return Ok(named.segment);
+        }
+        let announced = self.push_announcement(backing, access, named.segment);
+        if announced.is_err() {
+            if named.is_first {
+                // The peer has never heard of it, so there will be nothing to take back.
+                exports.forget(backing.uid());
+            } else {
+                exports.unname(backing, access);
+            }
+        }
+        announced.map(|()| named.segment)
+    }
+
+    fn push_announcement(
+        &self,
+        backing: &Arc<Backing>,
+        access: Access,
+        segment: u64,
+    ) -> Result<(), SendError> {
+        #[cfg(feature = "posix-shm")]
+        if backing.segments() == Segments::Named {
+            let frame = Frame::NamedSegment {
+                segment,
+                len_bytes: backing.mapping().len() as u64,
+                is_writable: access != Access::Read,
+                name: backing.name().ok_or(SendError::NotForwardable)?.to_owned(),
+            };
+            return Ok(self.outbox.push(codec::encode(&frame)?, None)?);
+        }
+        let fd = backing.fd().ok_or(SendError::NotForwardable)?;
+        let descriptor = match access {
+            Access::ReadWrite | Access::Shared => Descriptor::Segment(Arc::clone(backing)),
+            Access::Read => {
+                let fd = memfd::reopen_read_only(fd).map_err(SendError::NoDescriptor)?;
+                Descriptor::Own(fd)
+            }
+        };
+        let frame = Frame::Segment {
+            segment,
+            len_bytes: backing.mapping().len() as u64,
+            is_writable: access != Access::Read,
+        };
+        Ok(self.outbox.push(codec::encode(&frame)?, Some(descriptor))?)
+    }
+
+    /// Tells the peer that a segment is no more.
+    pub(super) fn forget(&self, uid: u64) {
+        let segment = self.exports().forget(uid);
+        if let Some(segment) = segment {
+            // A peer that is gone has forgotten it already.
+            let _ = self.send(&Frame::Forget { segment });
+        }
+    }
+}
+
+/// What a segment is announced for.
+pub(super) fn access_of(is_writable: bool) -> Access {
+    if is_writable {
+        Access::ReadWrite
+    } else {
+        Access::Read
+    }
+}
+
+pub(super) fn wrong_kind() -> Violation {
+    Violation("announced a segment of another kind than was agreed on".to_owned())
+}
+
+/// Tells whether a segment that a peer doesn't know can be announced to it.
+pub(super) fn is_nameable(backing: &Backing) -> bool {
+    #[cfg(feature = "posix-shm")]
+    if backing.segments() == Segments::Named {
+        return backing.name().is_some();
+    }
+    // Without its descriptor, announcing it says so.
+    let _ = backing;
+    true
+}
