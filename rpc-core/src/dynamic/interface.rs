@@ -10,6 +10,9 @@ use crate::wire::schema::ModuleSchema;
 
 /// What a module consists of, as its worker describes it.
 ///
+/// Its [`Display`](fmt::Display) form is a listing: the module, and each function with its signature and
+/// documentation.
+///
 /// ```
 /// use reedbed::dynamic::{Access, Type};
 /// use reedbed::{Worker, remote_module};
@@ -28,6 +31,10 @@ use crate::wire::schema::ModuleSchema;
 /// let sum = interfaces[0].function("sum").ok_or("it is served")?;
 /// assert_eq!(sum.to_string(), "sum(values: read ndarray<i64, 1>) -> i64");
 /// assert_eq!(sum.docs, "Adds the elements up.");
+/// assert_eq!(
+///     interfaces[0].to_string(),
+///     "arithmetic\n  sum(values: read ndarray<i64, 1>) -> i64\n      Adds the elements up.",
+/// );
 /// assert!(matches!(
 ///     sum.parameters[0].ty,
 ///     Type::NdArray { access: Access::Read, rank: Some(1), .. }
@@ -99,6 +106,22 @@ impl From<&ModuleSchema> for Interface {
             docs: schema.docs.clone(),
             functions: functions.collect(),
         }
+    }
+}
+
+impl fmt::Display for Interface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        for line in self.docs.lines() {
+            write!(f, "\n    {line}")?;
+        }
+        for function in &self.functions {
+            write!(f, "\n  {function}")?;
+            for line in function.docs.lines() {
+                write!(f, "\n      {line}")?;
+            }
+        }
+        Ok(())
     }
 }
 
