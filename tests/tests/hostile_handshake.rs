@@ -127,7 +127,7 @@ async fn a_program_that_succeeds_is_no_worker() {
         text.contains("worker `true` (`/bin/true`) ended before it was ready"),
         "{text}"
     );
-    assert!(text.contains("does its `main` serve modules"), "{text}");
+    assert!(text.contains("does it serve modules"), "{text}");
 }
 
 #[tokio::test]

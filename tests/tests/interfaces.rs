@@ -95,7 +95,8 @@ async fn another_argument_type_is_found_at_import() -> TestResult {
          threshold: u16 }) -> result<own ndarray<u32, 2>, string>`, the worker serves \
          `segment(image: read ndarray<f32, 2>, options: struct Options { threshold: u16 }) -> \
          result<own ndarray<u32, 2>, string>`\n    \
-         function `version` isn't served\nbuild both from the same source"
+         function `version` isn't served\n\
+         make both sides' signatures agree; in Rust, build both from the same source"
     );
     assert!(matches!(error, ImportError::SchemaMismatch { .. }));
     Ok(())

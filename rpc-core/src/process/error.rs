@@ -34,7 +34,7 @@ pub enum SpawnError {
         end: WorkerEnd,
     },
     /// The program was not ready in time, and was killed.
-    #[error("worker `{worker}` (`{}`) was not ready within {limit:?} and was killed; does its `main` serve modules (`reedbed_worker::worker_main!`)? A slow start can be given more time with `startup_timeout`", program.display())]
+    #[error("worker `{worker}` (`{}`) was not ready within {limit:?} and was killed; does it serve modules, by `reedbed_worker::worker_main!` in Rust or `serve(..)` in Python? A slow start can be given more time with `startup_timeout`", program.display())]
     TimedOut {
         /// The worker's name.
         worker: String,
@@ -103,7 +103,7 @@ pub enum ImportError {
     },
     /// The worker's functions have other signatures.
     #[error(
-        "module `{module}` of worker `{worker}` differs from the one this program was built with:{}\nbuild both from the same source",
+        "module `{module}` of worker `{worker}` differs from the one this program was built with:{}\nmake both sides' signatures agree; in Rust, build both from the same source",
         lines(differences)
     )]
     SchemaMismatch {
@@ -147,7 +147,7 @@ fn hint(end: &WorkerEnd) -> &'static str {
     if *end.reason() == EndReason::Exited(CANNOT_SERVE.into()) {
         return "";
     }
-    " (does its `main` serve modules, with `reedbed_worker::worker_main!`?)"
+    " (does it serve modules, by `reedbed_worker::worker_main!` in Rust or `serve(..)` in Python?)"
 }
 
 fn paths(paths: &[PathBuf]) -> String {
