@@ -89,7 +89,8 @@ class _Access:
         dtype, rank = np.dtype(item[0]), None if item[1] is ... else item[1]
         name = next((e.name for e in ELEMENTS if e.code and np.dtype(e.code) == dtype), None)
         if name is None:
-            raise TypeError(f"elements of type {dtype} ({dtype.str}) can't travel; see docs/wire.md, section 7")
+            those = ", ".join(str(np.dtype(e.code)) for e in ELEMENTS if e.code)
+            raise TypeError(f"elements of type {dtype} ({dtype.str}) can't travel; those that can: {those}")
         text = f"ndarray<{name}, {'any' if rank is None else rank}>"
         return Annotated[np.ndarray, Array(self.access, dtype, rank, text)]
 
@@ -361,13 +362,21 @@ class Function:
         hints = typing.get_type_hints(body, include_extras=True)
         for name in [*inspect.signature(body).parameters, "return"]:
             if name not in hints:
-                raise TypeError(f"function `{self.path}` has no annotation for `{name}`")
-        self.returns = type_of(hints.pop("return"))
+                what = "what it returns (`-> None` if nothing)" if name == "return" else f"`{name}`"
+                raise TypeError(f"function `{self.path}` has no annotation for {what}")
+        self.returns = self.type_of("return", hints["return"])
         if raises:
             self.returns = result_of(self.returns, type_of(PythonError))
         if "read ndarray" in self.returns.text or "write ndarray" in self.returns.text:
             raise TypeError(f"function `{self.path}` returns `{self.returns.text}`; annotate it with `Own[..]`")
-        self.arguments = {name: type_of(hints[name]) for name in inspect.signature(body).parameters}
+        self.arguments = {name: self.type_of(name, hints[name]) for name in inspect.signature(body).parameters}
+
+    def type_of(self, name: str, annotation: Any) -> Type:
+        try:
+            return type_of(annotation)
+        except TypeError as error:
+            what = "what it returns" if name == "return" else f"`{name}`"
+            raise TypeError(f"function `{self.path}`, annotation for {what}: {error}") from None
 
     @property
     def signature(self) -> str:
@@ -438,6 +447,8 @@ def type_of(annotation: Any, inside: tuple[Any, ...] = ()) -> Type:
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         cases = [(case.name, case, "{  }", lambda reader, c=case: c, lambda *_: None) for case in annotation]
         return enum_type(annotation.__name__, cases)
+    if np.ndarray in (annotation, origin):
+        raise TypeError('an array is annotated with its elements and dimensions, as in `Read["u2", 2]`')
     raise TypeError(f"{annotation!r} is no type that travels; see `help(reedbed_worker)`")
 
 
@@ -910,12 +921,13 @@ class Results:
             raise TypeError(f"{declared}, and a {type(value).__name__} was returned, which is no NumPy array")
         if value.dtype == object:
             raise TypeError(f"{declared}, and an array of Python objects was returned, which can't be shared")
+        if array.rank not in (None, value.ndim):
+            found = "a single number" if isinstance(value, np.generic) else f"an array of {value.ndim} dimensions"
+            raise TypeError(f"{declared}, and {found} was returned, of shape {value.shape}")
         if value.dtype != array.dtype:
             raise TypeError(
                 f"{declared}, and an array of {value.dtype} was returned; convert it: `.astype({array.dtype.str[1:]!r})`"
             )
-        if array.rank not in (None, value.ndim):
-            raise TypeError(f"{declared}, and an array of {value.ndim} dimensions was returned, {value.shape}")
 
     def copy(self, handle: Handle, value: np.ndarray) -> tuple[Hold | None, np.ndarray]:
         """Copies an array into the frame or a segment, in its memory order."""

@@ -68,7 +68,10 @@ async fn another_result_than_is_declared_is_refused_with_what_to_do() -> TestRes
             "f64",
             "an array of float64 was returned; convert it: `.astype('f4')`",
         ),
-        ("rank", "an array of 1 dimensions was returned, (3,)"),
+        (
+            "rank",
+            "an array of 1 dimensions was returned, of shape (3,)",
+        ),
         (
             "masked",
             "a masked array was returned; fill it first: `.filled(..)`",
