@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
-use syn::{Error, Result, Type};
+use syn::{Error, Result, Type, TypeParamBound};
 
 use crate::check::Subject;
 use crate::names::Family;
@@ -59,11 +59,30 @@ fn first_self(tokens: TokenStream) -> Option<Span> {
 /// Checks that no type is left open.
 pub(crate) fn no_open_type(ty: &Type, verb: &str) -> Result<()> {
     find(ty, |ty| match ty {
-        Type::ImplTrait(_) | Type::TraitObject(_) => Some(Error::new_spanned(
-            ty,
-            format!("both processes must agree on one type: {verb} a concrete type"),
-        )),
+        Type::ImplTrait(_) | Type::TraitObject(_) => {
+            let any = if is_dyn_error(ty) {
+                "; any error becomes a `reedbed::AnyError` by `?`"
+            } else {
+                ""
+            };
+            let message =
+                format!("both processes must agree on one type: {verb} a concrete type{any}");
+            Some(Error::new_spanned(ty, message))
+        }
         _ => None,
+    })
+}
+
+/// Whether a type is `dyn Error`, of any path and with any more bounds.
+fn is_dyn_error(ty: &Type) -> bool {
+    let Type::TraitObject(object) = ty else {
+        return false;
+    };
+    object.bounds.iter().any(|bound| match bound {
+        TypeParamBound::Trait(bound) => {
+            (bound.path.segments.last()).is_some_and(|segment| segment.ident == "Error")
+        }
+        _ => false,
     })
 }
 
