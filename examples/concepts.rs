@@ -48,11 +48,13 @@ macro_rules! examples {
 }
 
 examples! {
-    in_place: "510448 of 1000000 elements are bright\n", "5000000 bytes shared, 0 copied\n";
+    in_place: "510448 of 1000000 elements are bright\n", "in place: inode ",
+        "5000000 bytes shared, 0 copied\n";
     returned: "made, changed and read in place: inode ", "the image is still here";
     raw_segment: "the worker adds up 499500\n", "2000 samples don't fit, there is room for 1000\n",
         "4008 bytes aren't a whole number of aligned elements of type u128\n";
     slices: "strides [6, 2]\n", "strides [-6, 1]\n", "strides [1, 6]\n", "strides [0, 1]\n",
+        "two halves    [1, 1, 2, 2]\n",
         "interleaved   calling `stripes::fill`", "are leased";
     bundles: "242 bright pixels, 0 bytes copied\n", "bad rows: [12]\n";
     service: "against the dark: 99\n", "against grey: 98.5\n", "pictures seen: (3, 1)\n",

@@ -1,8 +1,8 @@
 //! A service: state that stays in the worker from one call to the next.
 //!
 //! Look at: the constructor is a remote call and the background crosses once; two instances stand
-//! side by side in one worker; methods take `&self`, so what they change is atomic or in a `Mutex`; and an
-//! instance is dropped in the worker when its last handle is dropped here.
+//! side by side in one worker; methods take `&self`, so what they change is atomic or in a `Mutex`;
+//! and an instance is dropped in the worker when its last handle is dropped here.
 //!
 //! `cargo run --bin service`
 

@@ -1,8 +1,8 @@
 //! Slices and strides: any view of a tensor travels, without a copy.
 //!
 //! Look at: rows, every second column, an image turned upside down and a transposed one all go by
-//! offset and strides (`forbid_copies` would make a copy an error); two workers fill the two halves of one array at once; and what would overlap
-//! is refused before anything is sent.
+//! offset and strides (`forbid_copies` would make a copy an error); two workers fill the two halves
+//! of one array at once; and what would overlap is refused before anything is sent.
 //!
 //! `cargo run --bin slices`
 
@@ -62,6 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (first, second) = tokio::join!(stripes.fill(top, 1), other.fill(bottom, 2));
     first?;
     second?;
+    println!("two halves    {:?}", image.view()?.column(0).to_vec());
     assert_eq!(image.view()?.sum(), 12 + 24);
 
     // Left and right half are disjoint too, but their bytes interleave: one after the other, please.
