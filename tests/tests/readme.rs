@@ -55,9 +55,7 @@ fn a_crate_of_ones_own_works_as_described() {
     let worker = "reedbed_worker::worker_main![my_crate::masks];";
     assert!(readme.contains(worker));
     fs::write(at("src/bin/mask_worker.rs"), worker).expect("the worker");
-    let imports = "use my_crate::{Options, masks};\nuse reedbed::ndarray::Ix2;\nuse reedbed::{Tensor, Worker};\n\n";
-    let host = format!("{imports}{}", block(&readme, "your_own::main"));
-    fs::write(at("src/main.rs"), host).expect("the host");
+    fs::write(at("src/main.rs"), block(&readme, "your_own::main")).expect("the host");
 
     // The folder that this test was built in has most of the dependencies already, and no programs
     // of these names.
