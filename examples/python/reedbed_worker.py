@@ -19,6 +19,8 @@ stands for any number of dimensions, and `Read[bytes]` for a bare segment. The e
 host has them, with any strides. What is lent (`Read`, `Write`) is lent until the function returns: a
 function that keeps a view of it, in a global variable or on a thread, makes its call fail, and the
 error names the argument. Copy what you keep. (Who keeps a bare address can't be noticed.)
+To change what was lent, write into it: `image *= 2` or `image[:] = ..`; `image = image * 2` only gives the
+name to another array.
 
 **Results.** Return an array of exactly the declared element type and number of dimensions. One that
 `empty` made, or that came as an `Own` argument, is handed over with its strides; any other is copied
