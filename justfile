@@ -7,10 +7,10 @@ ci:
 # The quick checks.
 check:
     cargo fmt --all --check
-    cargo clippy --workspace --all-targets -- --deny warnings
+    cargo clippy --workspace --all-targets --all-features -- --deny warnings
 
 test:
-    cargo test --workspace
+    cargo test --workspace --all-features
 
 # One suite over every implementation.
 conformance:
@@ -21,7 +21,7 @@ demo *arguments:
     cargo demo {{arguments}}
 
 doc:
-    cargo doc --workspace --no-deps --open
+    cargo doc --workspace --all-features --no-deps --open
 
 # Accept what the compiler now says of the macro's UI tests, after reading it.
 bless:

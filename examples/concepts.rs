@@ -63,7 +63,7 @@ examples! {
     several_workers: "300 rows smoothed by 3 processes\n";
     self_execution: "one file, 7 processes: 499999500000\n",
         "in its arguments: [\"--scale\", \"10\"], and in its environment: night\n";
-    deadlines: "in time: 1000\n", "no answer came within 50ms", "poisoned", "1000: true\n", "dropped\n";
+    deadlines: "in time: 1000\n", "no answer came within 500ms", "poisoned", "1000: true\n", "dropped\n";
     crash: "SIGABRT", "assertion failed: sample >= 0\n", "lent for reading: 500\n", "poisoned",
         "recovered: 500 elements were written\n", "it was not sent", "another worker did it\n";
 }

@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     println!("in time: {}", search.count(&mut progress, 1000).await?);
 
-    let limit = Duration::from_millis(50);
+    let limit = Duration::from_millis(500);
     let error = search
         .count(&mut progress, u64::MAX)
         .deadline(limit)

@@ -31,8 +31,8 @@ mod camera {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     reedbed_worker::init![camera];
-    let first = Worker::spawn_self().await?;
-    let second = Worker::spawn_self().await?;
+    let first = Worker::builder_of_self().name("maker").spawn().await?;
+    let second = Worker::builder_of_self().name("changer").spawn().await?;
     let (maker, changer) = (
         first.import::<camera::Client>().await?,
         second.import::<camera::Client>().await?,

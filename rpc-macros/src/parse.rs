@@ -88,13 +88,7 @@ impl Parse for Module {
                 ),
             ));
         }
-        let content;
-        let brace = syn::braced!(content in input);
-        attrs.extend(content.call(Attribute::parse_inner)?);
-        let mut items = Vec::new();
-        while !content.is_empty() {
-            items.push(content.parse()?);
-        }
+        let (brace, items) = body(input, &mut attrs)?;
         Ok(Self {
             attrs,
             vis,
@@ -104,6 +98,21 @@ impl Parse for Module {
             items,
         })
     }
+}
+
+/// Parses `{ .. }`: inner attributes, which join the outer ones, and items.
+fn body<T: Parse>(
+    input: ParseStream,
+    attrs: &mut Vec<Attribute>,
+) -> Result<(token::Brace, Vec<T>)> {
+    let content;
+    let brace = syn::braced!(content in input);
+    attrs.extend(content.call(Attribute::parse_inner)?);
+    let mut items = Vec::new();
+    while !content.is_empty() {
+        items.push(content.parse()?);
+    }
+    Ok((brace, items))
 }
 
 /// What to say about an item of another kind.

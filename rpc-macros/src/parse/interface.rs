@@ -6,9 +6,11 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    AttrStyle, Attribute, Generics, Ident, Result, ReturnType, Token, TraitItem, TypeParamBound,
-    Visibility, parse_quote_spanned, token,
+    Attribute, Generics, Ident, Result, ReturnType, Token, TraitItem, TypeParamBound, Visibility,
+    parse_quote_spanned, token,
 };
+
+use super::{body, is_outer};
 
 /// A trait, as it was written.
 pub(crate) struct Trait {
@@ -43,13 +45,7 @@ impl Parse for Trait {
             }
         }
         generics.where_clause = input.parse()?;
-        let content;
-        let brace = syn::braced!(content in input);
-        attrs.extend(content.call(Attribute::parse_inner)?);
-        let mut items = Vec::new();
-        while !content.is_empty() {
-            items.push(content.parse()?);
-        }
+        let (brace, items) = body(input, &mut attrs)?;
         Ok(Self {
             attrs,
             vis,
@@ -68,9 +64,8 @@ impl Trait {
     /// The trait with `added` at its end. Whoever implements it is served, so it is asked for what
     /// that takes; and what an asynchronous function returns moves between threads.
     pub(crate) fn with(&self, added: &TokenStream) -> TokenStream {
-        let is_outer = |attr: &&Attribute| matches!(attr.style, AttrStyle::Outer);
         let mut tokens = TokenStream::new();
-        tokens.append_all(self.attrs.iter().filter(is_outer));
+        tokens.append_all(self.attrs.iter().filter(|attr| is_outer(attr)));
         self.vis.to_tokens(&mut tokens);
         self.unsafety.to_tokens(&mut tokens);
         self.trait_token.to_tokens(&mut tokens);

@@ -3,9 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, TokenStreamExt};
 use syn::parse::{Parse, ParseStream};
-use syn::{AttrStyle, Attribute, Generics, Result, Token, Type, token};
+use syn::{Attribute, Generics, Result, Token, Type, token};
 
-use super::Item;
+use super::{Item, body, is_outer};
 
 /// An `impl` block, as it was written.
 pub(crate) struct Impl {
@@ -33,13 +33,7 @@ impl Parse for Impl {
             None => (None, first),
         };
         generics.where_clause = input.parse()?;
-        let content;
-        let brace = syn::braced!(content in input);
-        attrs.extend(content.call(Attribute::parse_inner)?);
-        let mut items = Vec::new();
-        while !content.is_empty() {
-            items.push(content.parse()?);
-        }
+        let (brace, items) = body(input, &mut attrs)?;
         Ok(Self {
             attrs,
             unsafety,
@@ -55,8 +49,7 @@ impl Parse for Impl {
 
 impl ToTokens for Impl {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let is_outer = |attr: &&Attribute| matches!(attr.style, AttrStyle::Outer);
-        tokens.append_all(self.attrs.iter().filter(is_outer));
+        tokens.append_all(self.attrs.iter().filter(|attr| is_outer(attr)));
         self.unsafety.to_tokens(tokens);
         self.impl_token.to_tokens(tokens);
         self.generics.to_tokens(tokens);

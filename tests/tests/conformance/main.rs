@@ -17,6 +17,7 @@ mod bundles;
 mod containers;
 mod dynamic;
 mod dynamic_containers;
+mod dynamic_failures;
 mod elements;
 mod failures;
 mod leases;
@@ -142,10 +143,11 @@ conformance! {
     dynamic: every_module_is_described, a_module_is_described_once, values_are_what_a_stub_sends,
         errors_are_values, opaque_types_travel_as_bytes, arrays_are_lent_without_a_copy,
         arrays_of_the_heap_are_copied, arrays_change_hands, segments_and_cells_are_passed,
-        services_are_called, a_dropped_call_without_a_stub_keeps_its_lease,
+        services_are_called, a_call_without_a_stub_can_block;
+    dynamic_failures: a_dropped_call_without_a_stub_keeps_its_lease,
         a_deadline_holds_without_a_stub, what_could_not_be_sent_comes_back,
         what_does_not_fit_is_told_before_it_is_sent, values_inside_themselves_end,
-        a_call_without_a_stub_can_block, an_unpolled_call_without_a_stub_does_nothing;
+        an_unpolled_call_without_a_stub_does_nothing;
     dynamic_containers: lists_are_lent, lists_are_filled_in_place, lists_change_hands,
         fixed_numbers_maps_and_boxes_hold_arrays, bundles_are_lent, bundles_change_hands,
         errors_bring_arrays, parts_come_back_by_name, copies_inside_can_be_forbidden,
