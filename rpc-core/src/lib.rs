@@ -62,6 +62,7 @@ pub mod dynamic;
 mod process;
 mod readable;
 mod segment;
+mod sync;
 mod tensor;
 mod wire;
 

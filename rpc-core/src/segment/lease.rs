@@ -7,12 +7,13 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::extent::Extent;
 use super::mapping::Access;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Why a tensor's elements can't be reached now. Nothing was changed.
 #[derive(Clone, thiserror::Error)]
@@ -258,5 +259,78 @@ impl fmt::Debug for Lease {
             .field("access", &self.access)
             .field("holder", &self.holder)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, reedbed_loom))]
+mod models {
+    use loom::cell::UnsafeCell;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::*;
+
+    /// A peer writes under a lease and lets go; the owner, who finds it gone, sees what was written.
+    #[test]
+    fn loom_what_was_written_under_a_lease_is_seen_after_it() {
+        loom::model(|| {
+            let bytes = Arc::new((Leases::default(), UnsafeCell::new(0)));
+            let key = bytes.0.begin(&(0..8), Access::ReadWrite, &"a call".into());
+            let key = key.unwrap();
+            let peer = thread::spawn({
+                let bytes = Arc::clone(&bytes);
+                move || {
+                    bytes.1.with_mut(|_| {});
+                    bytes.0.end(key);
+                }
+            });
+            if bytes.0.check(&(0..8), Access::ReadWrite).is_ok() {
+                bytes.1.with_mut(|_| {});
+            }
+            peer.join().unwrap();
+            bytes.0.check(&(0..8), Access::ReadWrite).unwrap();
+        });
+    }
+
+    /// Two calls want to write the same bytes: one of them gets the lease, or one after the other.
+    #[test]
+    fn loom_leases_for_writing_exclude_each_other() {
+        loom::model(|| {
+            let bytes = Arc::new((Leases::default(), UnsafeCell::new(0)));
+            let write = |bytes: &(Leases, UnsafeCell<i32>)| {
+                let key = bytes.0.begin(&(0..8), Access::ReadWrite, &"a call".into());
+                if let Ok(key) = key {
+                    bytes.1.with_mut(|_| {});
+                    bytes.0.end(key);
+                }
+            };
+            let other = thread::spawn({
+                let bytes = Arc::clone(&bytes);
+                move || write(&bytes)
+            });
+            write(&bytes);
+            other.join().unwrap();
+            assert_eq!(bytes.0.live.load(Ordering::Relaxed), 0);
+        });
+    }
+
+    /// A call ends poisoned: whoever finds its lease gone finds the poison too.
+    #[test]
+    fn loom_poison_is_seen_by_whoever_finds_the_lease_gone() {
+        loom::model(|| {
+            let leases = Arc::new(Leases::default());
+            let key = leases.begin(&(0..8), Access::ReadWrite, &"a call".into());
+            let key = key.unwrap();
+            let ending = thread::spawn({
+                let leases = Arc::clone(&leases);
+                move || {
+                    leases.poison("a dead worker".into());
+                    leases.end(key);
+                }
+            });
+            assert!(leases.check(&(0..8), Access::Read).is_err());
+            ending.join().unwrap();
+            assert!(leases.is_poisoned());
+        });
     }
 }
