@@ -163,7 +163,27 @@ pub use ndarray;
 /// Calls run at the same time, up to 1,024 of them. A synchronous function has a thread of its own
 /// (from tokio's pool for blocking work); an asynchronous one is a task on a tokio runtime with a
 /// thread for each processor and with its timers enabled, so it should not block. Statics live as
-/// long as the worker; guard what functions share with a `Mutex`. A synchronous function that may
+/// long as the worker; guard what functions share with a `Mutex`.
+///
+/// A synchronous function that waits (for a disk, a device, a call of its own) or computes for long
+/// says so, in all three forms of the macro, so that a worker never runs it where others would have
+/// to wait for it:
+///
+/// ```
+/// # use reedbed::remote_module;
+/// #[remote_module]
+/// pub mod plates {
+///     /// Moves the next plate under the microscope.
+///     #[reedbed(blocking)]
+///     pub fn next_plate() -> Result<u32, String> {
+///         // talks to a robot for a minute
+/// #       Ok(1)
+///     }
+/// }
+/// # fn main() {}
+/// ```
+///
+/// Nothing else changes: neither the stub nor the schema tells. A synchronous function that may
 /// take long asks [`cancelled`] now and then whether anyone still waits; an asynchronous one is
 /// dropped.
 ///

@@ -1,6 +1,7 @@
 //! From what was annotated to what can be called in it, with everything that is wrong said at once.
 
 mod interface;
+mod runs;
 mod service;
 
 use std::collections::HashMap;
@@ -115,12 +116,17 @@ pub(crate) fn strip<Other>(items: &mut [Item<Other>]) {
 
 /// As [`strip`], for one function.
 pub(crate) fn strip_function(attrs: &mut Vec<Attribute>, sig: &mut Signature) {
-    attrs.retain(|attr| !attr.path().is_ident(returned::MARKER));
+    attrs.retain(|attr| !is_marker(attr));
     for input in &mut sig.inputs {
         let (FnArg::Receiver(Receiver { attrs, .. }) | FnArg::Typed(syn::PatType { attrs, .. })) =
             input;
         attrs.retain(|attr| !argument::is_marker(attr));
     }
+}
+
+/// Whether the attribute of a function is the macro's own.
+fn is_marker(attr: &Attribute) -> bool {
+    attr.path().is_ident(returned::MARKER) || attr.path().is_ident(runs::MARKER)
 }
 
 /// Checks that the module has no items of the names that the macro adds.
@@ -174,10 +180,7 @@ fn each_import(tree: &UseTree, each: &mut impl FnMut(&Ident)) {
 
 /// Checks that a private function isn't marked as if it could be called. Says whether that is so.
 fn not_marked(function: &parse::Function, errors: &mut Errors) -> bool {
-    let on_function = function
-        .attrs
-        .iter()
-        .filter(|attr| attr.path().is_ident(returned::MARKER));
+    let on_function = function.attrs.iter().filter(|attr| is_marker(attr));
     let on_arguments = function.sig.inputs.iter().flat_map(|input| {
         let (FnArg::Receiver(Receiver { attrs, .. }) | FnArg::Typed(syn::PatType { attrs, .. })) =
             input;
@@ -238,6 +241,7 @@ fn function(
 ) -> Option<Function> {
     let is_plain = signature(sig, errors);
     let returned = errors.keep(returned::check(sig, attrs, subject));
+    let runs = errors.keep(runs::check(sig, attrs));
     let mut is_method = false;
     let mut arguments = Vec::new();
     for input in &sig.inputs {
@@ -285,7 +289,7 @@ fn function(
             .cloned()
             .collect(),
         docs: docs(attrs),
-        is_async: sig.asyncness.is_some(),
+        runs: runs?,
         role,
         arguments,
         returned,

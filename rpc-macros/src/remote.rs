@@ -51,6 +51,17 @@ pub(crate) enum Role {
     Method,
 }
 
+/// How a worker runs a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runs {
+    /// As an ordinary function, which is soon done.
+    Sync,
+    /// As an ordinary function that may take long.
+    Blocking,
+    /// As a task.
+    Async,
+}
+
 /// A function that can be served and called.
 pub(crate) struct Function {
     /// Its name in the module.
@@ -63,7 +74,7 @@ pub(crate) struct Function {
     pub(crate) shown: Vec<Attribute>,
     /// Its documentation as one string.
     pub(crate) docs: String,
-    pub(crate) is_async: bool,
+    pub(crate) runs: Runs,
     pub(crate) role: Role,
     /// What it takes, in order.
     pub(crate) arguments: Vec<Argument>,

@@ -108,6 +108,8 @@ pub type BoxFuture = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>
 pub enum Handler {
     /// On a thread of its own.
     Sync(fn(&ServerCall) -> Result<Reply, Failure>),
+    /// On a thread of its own, because it may take long: it is marked `#[reedbed(blocking)]`.
+    Blocking(fn(&ServerCall) -> Result<Reply, Failure>),
     /// As a task.
     Async(fn(ServerCall) -> BoxFuture),
 }

@@ -266,7 +266,7 @@ impl Server {
             is_answered: false,
         };
         match handler {
-            Handler::Sync(function) => {
+            Handler::Sync(function) | Handler::Blocking(function) => {
                 let job = SyncJob {
                     arguments: Some(arguments),
                     ending,

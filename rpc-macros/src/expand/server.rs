@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use super::assert::assertions;
 use super::{method_ident, types};
 use crate::lifetime::{self, STATIC};
-use crate::remote::{Argument, Form, Function, Kind, Passing, Remote, Role};
+use crate::remote::{Argument, Form, Function, Kind, Passing, Remote, Role, Runs};
 
 /// The functions that serve, and their list.
 pub(super) fn impls(remote: &Remote) -> TokenStream {
@@ -44,10 +44,10 @@ fn entry(remote: &Remote, function: &Function) -> TokenStream {
     let cfgs = &function.cfgs;
     let method = method_ident(function);
     let serve = serve_ident(function);
-    let handler = if function.is_async {
-        quote!(Async)
-    } else {
-        quote!(Sync)
+    let handler = match function.runs {
+        Runs::Sync => quote!(Sync),
+        Runs::Blocking => quote!(Blocking),
+        Runs::Async => quote!(Async),
     };
     let new = match function.role {
         Role::Plain | Role::Constructor => quote!(new),
@@ -71,7 +71,8 @@ fn serve(remote: &Remote, function: &Function) -> TokenStream {
     let decodes = function.arguments.iter().map(decode);
     let passed = function.arguments.iter().map(pass);
     let (ty, kind) = (&function.returned.ty, types::kind(&function.returned));
-    let wait = function.is_async.then(|| quote!(.await));
+    let is_async = function.runs == Runs::Async;
+    let wait = is_async.then(|| quote!(.await));
     let called = match &remote.form {
         Form::Module => quote!(self::#ident),
         Form::Service(ty) => quote!(<#ty>::#ident),
@@ -89,7 +90,7 @@ fn serve(remote: &Remote, function: &Function) -> TokenStream {
         #made
         call.reply::<#ty, #kind>(returned)
     };
-    if function.is_async {
+    if is_async {
         // A future that isn't `Send` is an error below the function's name.
         let future = quote_spanned!(ident.span()=> ::std::boxed::Box::pin(async move { #body }));
         quote_spanned! {Span::mixed_site()=>

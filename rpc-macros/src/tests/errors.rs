@@ -278,6 +278,41 @@ fn what_cannot_be_returned() {
 }
 
 #[test]
+fn how_functions_run() {
+    let form = "the one form is `#[reedbed(blocking)]`";
+    assert_messages(
+        &module(quote! {
+            #[reedbed(blocking)] pub fn well() {}
+            #[reedbed] pub fn nothing() {}
+            #[reedbed(threads = 2)] pub fn something_else() {}
+            #[reedbed(blocking)] #[reedbed(blocking)] pub fn twice() {}
+            #[reedbed(blocking)] pub async fn task() {}
+            #[reedbed(blocking)] fn private() {}
+        }),
+        &[
+            "only a `pub fn` can be called",
+            form,
+            form,
+            "a function is marked once",
+            "an `async fn` is a task among others",
+        ],
+    );
+    let service = quote!(impl S { #[reedbed(blocking)] pub async fn wait() {} });
+    let interface = quote!(
+        trait S {
+            #[reedbed(blocking)]
+            async fn wait();
+        }
+    );
+    for item in [service, interface] {
+        assert_messages(
+            &messages(expand::remote_module(quote!(), item)),
+            &["an `async fn` is a task among others"],
+        );
+    }
+}
+
+#[test]
 fn modules() {
     let item = |item| messages(expand::remote_module(quote!(), item));
     assert_messages(

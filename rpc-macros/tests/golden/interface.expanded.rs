@@ -406,7 +406,7 @@ const _: () = {
                 .push(
                     ::reedbed::__private::Function::of_instance(
                         &METHOD_segment,
-                        ::reedbed::__private::Handler::Sync(
+                        ::reedbed::__private::Handler::Blocking(
                             serve_segment::<__Implementor>,
                         ),
                     ),

@@ -4,6 +4,7 @@ pub(crate) trait CellNuclei {
     fn new(threshold: u16) -> Self;
 
     /// Labels the nuclei.
+    #[reedbed(blocking)]
     fn segment(
         &self,
         #[ndarray] image: ArrayView2<'_, u16>,

@@ -615,7 +615,7 @@ const _: () = {
                 .push(
                     ::reedbed::__private::Function::of_instance(
                         &METHOD_detect,
-                        ::reedbed::__private::Handler::Sync(serve_detect),
+                        ::reedbed::__private::Handler::Blocking(serve_detect),
                     ),
                 );
             #[cfg(feature = "names")]

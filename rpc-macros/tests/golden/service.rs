@@ -13,6 +13,7 @@ impl Detector {
     }
 
     /// Detects.
+    #[reedbed(blocking)]
     pub fn detect(&self, #[ndarray] image: ArrayView2<'_, u16>) -> Array2<u32> {
         detect(image, self.limit())
     }

@@ -437,7 +437,7 @@ mod files {
                     .push(
                         ::reedbed::__private::Function::new(
                             &METHOD_delete,
-                            ::reedbed::__private::Handler::Sync(serve_delete),
+                            ::reedbed::__private::Handler::Blocking(serve_delete),
                         ),
                     );
                 functions

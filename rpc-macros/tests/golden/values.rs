@@ -14,6 +14,7 @@ mod files {
         unreachable!("only expanded, never run")
     }
 
+    #[reedbed(blocking)]
     #[deprecated = "disks are large"]
     pub fn delete(call: u32, arguments: Cow<'_, str>) {}
 }

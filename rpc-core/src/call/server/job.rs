@@ -35,7 +35,7 @@ impl Prepared {
                 drop(listed);
                 returned.unwrap_or_else(|_| Err(ended()))
             }
-            Handler::Sync(function) => {
+            Handler::Sync(function) | Handler::Blocking(function) => {
                 let cancel = CancelOnDrop(Arc::clone(&state));
                 let job = move || {
                     let returned = current::run(&state, || function(&call));
