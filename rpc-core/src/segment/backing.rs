@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use super::budget::{Reservation, ShmExhausted, Shortage};
 use super::kind::Segments;
 use super::mapping::{Access, Mapping};
-use super::memfd::{self, CreateError};
+use super::memfd;
 #[cfg(feature = "posix-shm")]
 use super::named::file::{self, Name};
 
@@ -56,12 +56,12 @@ impl Backing {
     fn create_memfd(len: usize) -> Result<Self, ShmExhausted> {
         let reservation = Reservation::new(len)?;
         let exhausted = |shortage| ShmExhausted::new(len, shortage);
-        let fd = memfd::create(len).map_err(|error| match error {
-            CreateError::Descriptor(error) => exhausted(Shortage::Descriptors(error)),
-            CreateError::Pages(error) => exhausted(Shortage::Reservation(error)),
-        })?;
+        let fd = memfd::create(len).map_err(|error| exhausted(Shortage::Descriptors(error)))?;
         let mapping = Mapping::new(fd.as_fd(), len, Access::ReadWrite)
             .map_err(|error| exhausted(Shortage::Mapping(error)))?;
+        let n_huge = mapping.reserve_huge_pages();
+        memfd::reserve(&fd, n_huge..len)
+            .map_err(|error| exhausted(Shortage::Reservation(error)))?;
         let (device, inode) =
             memfd::identity(&fd).map_err(|error| exhausted(Shortage::Reservation(error)))?;
         Ok(Self {
@@ -123,6 +123,10 @@ impl Backing {
         keep_fd: bool,
     ) -> std::io::Result<Self> {
         let mapping = Mapping::new(fd.as_fd(), len, access)?;
+        if access != Access::Read {
+            // What may be written is written all over; what is read, perhaps in one place.
+            mapping.populate(0..len);
+        }
         let (device, inode) = memfd::identity(&fd)?;
         Ok(Self {
             uid: NEXT_UID.fetch_add(1, Ordering::Relaxed),

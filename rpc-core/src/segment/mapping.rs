@@ -5,16 +5,33 @@
 //!    value and unmapped only by its `Drop`.
 //! 2. The file behind it is a memfd whose length is sealed at `len` bytes or more, or a named segment
 //!    that its maker, a process of this user's that is trusted, never shortens; its pages are
-//!    reserved, so no access in `base..base + len` faults.
+//!    reserved before anyone but their maker has a pointer into it, so no access in
+//!    `base..base + len` faults.
 //! 3. The mapping is readable, and writable if `access` is [`Access::ReadWrite`].
 //! 4. A `Mapping` hands out raw pointers alone. Whoever makes a reference of one proves, by a lease
 //!    or by the borrow checker, that nobody writes those bytes meanwhile.
 
+use std::ffi::c_int;
 use std::io;
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
+use std::time::{Duration, Instant};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};
+
+/// What one entry of the second level of page tables spans, with pages of 4 KiB: a *huge page*.
+pub(crate) const HUGE_PAGE_BYTES: usize = 2 * 1024 * 1024;
+/// Makes a huge page of small ones (`man 2 madvise`, since Linux 6.1). rustix has no name for it yet,
+/// and libc none for all C libraries.
+const MADV_COLLAPSE: c_int = 25;
+/// What a huge page may take to make, on average. One takes a tenth of a millisecond, and small pages
+/// in its place a whole one by the time that both sides have touched them; more than that, on a
+/// machine whose memory is in pieces, and small ones are as good
+/// (`cargo bench --package reedbed --bench segments`).
+const PATIENCE_PER_HUGE_PAGE: Duration = Duration::from_millis(1);
+/// What a single one may take beyond that.
+const PATIENCE: Duration = Duration::from_millis(4);
 
 /// What a mapping (or a lease) allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +61,8 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps the first `len` bytes of a segment, with its pages present.
+    /// Maps the first `len` bytes of a segment. Pages are mapped one by one when they are touched;
+    /// see [`populate`](Self::populate).
     ///
     /// # Errors
     /// The kernel's: `ENOMEM` beyond RLIMIT_AS or the number of mappings, `EPERM` or `EACCES` where
@@ -54,10 +72,11 @@ impl Mapping {
             Access::Read => ProtFlags::READ,
             Access::ReadWrite | Access::Shared => ProtFlags::READ | ProtFlags::WRITE,
         };
-        let flags = MapFlags::SHARED | MapFlags::POPULATE;
-        // SAFETY: with a null hint and without MAP_FIXED, `mmap` touches no existing mapping.
-        let base =
-            unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, protection, flags, fd, 0) }?;
+        // Where the kernel has given the place to somebody else meanwhile, it finds another one,
+        // which may do without huge pages.
+        let place = place_for_huge_pages(len).unwrap_or(std::ptr::null_mut());
+        // SAFETY: without MAP_FIXED the address is a hint, and `mmap` touches no existing mapping.
+        let base = unsafe { rustix::mm::mmap(place, len, protection, MapFlags::SHARED, fd, 0) }?;
         let base = NonNull::new(base.cast::<u8>()).ok_or(io::ErrorKind::AddrNotAvailable)?;
         let mapping = Self {
             base,
@@ -69,6 +88,63 @@ impl Mapping {
         // SAFETY: the range is the mapping just made (invariant 1); DONTFORK alters no contents.
         let _ = unsafe { rustix::mm::madvise(base.as_ptr().cast(), len, Advice::LinuxDontFork) };
         Ok(mapping)
+    }
+
+    /// Maps the pages of `range` for writing at once: a third of what it takes to do so one by one.
+    ///
+    /// A kernel that can't (before Linux 5.14) leaves that to the first touch.
+    pub(crate) fn populate(&self, range: Range<usize>) {
+        let (Some(start), true) = (self.at(range.start), range.end <= self.len) else {
+            return;
+        };
+        let start = start.as_ptr().cast();
+        let advice = Advice::LinuxPopulateWrite;
+        // SAFETY: the range lies in the mapping (invariant 1); populating alters no contents.
+        let _ = unsafe { rustix::mm::madvise(start, range.len(), advice) };
+    }
+
+    /// Fills a new segment with huge pages, from its start, as long as they are cheap to be had.
+    /// Returns how many bytes are reserved then; they are zero.
+    ///
+    /// Huge pages are made, not asked for: the kernel's settings for shared memory are `never` by
+    /// default, and concern its own initiative alone.
+    pub(crate) fn reserve_huge_pages(&self) -> usize {
+        let began = Instant::now();
+        let mut patience = PATIENCE;
+        let mut reserved = 0;
+        while reserved + HUGE_PAGE_BYTES <= self.len
+            && began.elapsed() < patience
+            && self.make_huge_page(reserved)
+        {
+            reserved += HUGE_PAGE_BYTES;
+            patience += PATIENCE_PER_HUGE_PAGE;
+        }
+        if reserved + HUGE_PAGE_BYTES <= self.len {
+            let (len, elapsed) = (self.len, began.elapsed());
+            tracing::debug!(reserved, len, ?elapsed, "part of a segment has small pages");
+        }
+        reserved
+    }
+
+    /// Makes one huge page at `offset`, of which no page exists yet.
+    fn make_huge_page(&self, offset: usize) -> bool {
+        let Some(start) = self.at(offset).filter(|start| {
+            start.addr().get().is_multiple_of(HUGE_PAGE_BYTES)
+                && self.len - offset >= HUGE_PAGE_BYTES
+        }) else {
+            return false;
+        };
+        let start = start.as_ptr();
+        // A table of pages has to be there, so one page is; where there is none left, this is an
+        // error and no signal.
+        let advice = Advice::LinuxPopulateWrite;
+        // SAFETY: the page lies in the mapping (invariant 1); populating alters no contents.
+        let populated = unsafe { rustix::mm::madvise(start.cast(), 1, advice) };
+        if populated.is_err() {
+            return false;
+        }
+        // SAFETY: the range lies in the mapping (invariant 1); collapsing alters no contents.
+        unsafe { libc::madvise(start.cast(), HUGE_PAGE_BYTES, MADV_COLLAPSE) == 0 }
     }
 
     /// The mapped bytes.
@@ -91,6 +167,24 @@ impl Mapping {
     }
 }
 
+/// Finds an address at a boundary of huge pages with room for `len` bytes, free for the moment.
+fn place_for_huge_pages(len: usize) -> Option<*mut std::ffi::c_void> {
+    if len < HUGE_PAGE_BYTES {
+        return None;
+    }
+    let room = len.checked_add(HUGE_PAGE_BYTES)?;
+    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    // SAFETY: with a null hint and without MAP_FIXED, `mmap` touches no existing mapping.
+    let found = unsafe {
+        rustix::mm::mmap_anonymous(std::ptr::null_mut(), room, ProtFlags::empty(), flags)
+    };
+    let found = found.ok()?;
+    // SAFETY: the range was mapped just now, and nobody knows of it.
+    unsafe { rustix::mm::munmap(found, room) }.ok()?;
+    let boundary = found.addr().next_multiple_of(HUGE_PAGE_BYTES);
+    Some(found.with_addr(boundary))
+}
+
 impl Drop for Mapping {
     fn drop(&mut self) {
         if std::process::id() != self.owner {
@@ -104,5 +198,53 @@ impl Drop for Mapping {
             unmapped.is_ok(),
             "unmapping our own range can't fail: {unmapped:?}"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+    use crate::segment::memfd;
+
+    /// The huge pages that back the mapping at `address`, as the kernel counts them.
+    fn huge_bytes_at(address: usize) -> usize {
+        let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let mapping = format!("{address:x}-");
+        let lines = smaps.lines().skip_while(|line| !line.starts_with(&mapping));
+        let mut counts = lines.filter_map(|line| line.strip_prefix("ShmemPmdMapped:"));
+        let count = counts.next().unwrap().trim().strip_suffix("kB").unwrap();
+        count.trim().parse::<usize>().unwrap() * 1024
+    }
+
+    #[test]
+    fn large_mappings_begin_at_a_huge_page() {
+        let len = HUGE_PAGE_BYTES + 4096;
+        let fd = memfd::create(len).unwrap();
+        for access in [Access::Read, Access::ReadWrite, Access::Read] {
+            let mapping = Mapping::new(fd.as_fd(), len, access).unwrap();
+            let base = mapping.at(0).unwrap().addr().get();
+            assert!(base.is_multiple_of(HUGE_PAGE_BYTES), "{base:x}");
+        }
+    }
+
+    #[test]
+    fn huge_pages_are_reserved_and_zero() {
+        let len = 3 * HUGE_PAGE_BYTES + 4096;
+        let fd = memfd::create(len).unwrap();
+        let mapping = Mapping::new(fd.as_fd(), len, Access::ReadWrite).unwrap();
+        let reserved = mapping.reserve_huge_pages();
+        let base = mapping.at(0).unwrap().addr().get();
+        assert_eq!(huge_bytes_at(base), reserved);
+        assert!(
+            memfd::check(fd.as_fd(), len).is_err(),
+            "the rest has no pages yet"
+        );
+        memfd::reserve(&fd, reserved..len).unwrap();
+        memfd::check(fd.as_fd(), len).unwrap();
+        let mut contents = vec![1; len];
+        rustix::io::pread(&fd, &mut contents, 0).unwrap();
+        assert!(contents.iter().all(|byte| *byte == 0));
     }
 }

@@ -1,6 +1,7 @@
 //! Descriptors of shared memory: how they are made, and what is checked before one is trusted.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -48,35 +49,37 @@ pub(crate) enum Unfit {
     Io(#[from] io::Error),
 }
 
-/// Creates a memfd of `len` bytes whose pages are reserved and whose length is sealed.
+/// Creates a memfd of `len` bytes whose length is sealed. Its pages are yet to be
+/// [reserved](reserve).
 ///
 /// The caller has checked `len` against the budget and RLIMIT_FSIZE.
-pub(crate) fn create(len: usize) -> Result<OwnedFd, CreateError> {
+pub(crate) fn create(len: usize) -> io::Result<OwnedFd> {
     let memfd = MemfdOptions::default()
         .allow_sealing(true)
         .close_on_exec(true)
         .create(NAME)
-        .map_err(|error| CreateError::Descriptor(flatten(error)))?;
-    let file = memfd.as_file();
-    let len = u64::try_from(len).map_err(|error| CreateError::Pages(io::Error::other(error)))?;
-    file.set_len(len).map_err(CreateError::Pages)?;
-    if len > 0 {
-        rustix::io::retry_on_intr(|| rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len))
-            .map_err(|error| CreateError::Pages(error.into()))?;
-    }
+        .map_err(flatten)?;
+    let file_len = u64::try_from(len).map_err(io::Error::other)?;
+    memfd.as_file().set_len(file_len)?;
     memfd
         .add_seals(&[FileSeal::SealShrink, FileSeal::SealGrow, FileSeal::SealSeal])
-        .map_err(|error| CreateError::Descriptor(flatten(error)))?;
+        .map_err(flatten)?;
     Ok(OwnedFd::from(memfd.into_file()))
 }
 
-/// Which step of [`create`] failed.
-#[derive(Debug)]
-pub(crate) enum CreateError {
-    /// There is no descriptor to be had.
-    Descriptor(io::Error),
-    /// The pages can't be reserved.
-    Pages(io::Error),
+/// Reserves the pages of `range`, so that no access to them can fault for want of memory.
+///
+/// # Errors
+/// The kernel's, when it hasn't got them.
+pub(crate) fn reserve(fd: impl AsFd, range: Range<usize>) -> io::Result<()> {
+    if range.is_empty() {
+        return Ok(());
+    }
+    let (start, len) = (range.start as u64, range.len() as u64);
+    rustix::io::retry_on_intr(|| {
+        rustix::fs::fallocate(fd.as_fd(), FallocateFlags::empty(), start, len)
+    })?;
+    Ok(())
 }
 
 /// The operating system's error behind the memfd crate's.
@@ -141,6 +144,8 @@ mod tests {
     #[test]
     fn a_new_segment_is_sealed_and_fit() {
         let fd = create(8192).unwrap();
+        assert!(matches!(check(fd.as_fd(), 8192), Err(Unfit::Sparse)));
+        reserve(&fd, 0..8192).unwrap();
         let seals = rustix::fs::fcntl_get_seals(&fd).unwrap();
         assert_eq!(seals, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL);
         check(fd.as_fd(), 8192).unwrap();

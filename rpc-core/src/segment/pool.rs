@@ -14,11 +14,13 @@ use super::backing::{Backing, descriptors_are_scarce};
 use super::budget::{ShmExhausted, Shortage};
 use super::extent::{Extent, Tenure};
 use super::kind::{Segments, segments};
+use super::mapping::HUGE_PAGE_BYTES;
 
 /// Extents up to this length share an arena; longer ones have a segment of their own.
 const SMALL_BYTES: usize = 64 * 1024;
-/// The length of an arena of small extents.
-const ARENA_BYTES: usize = 1024 * 1024;
+/// The length of an arena of small extents: one huge page, which is had in a tenth of the time that
+/// half of it takes in small ones.
+const ARENA_BYTES: usize = HUGE_PAGE_BYTES;
 /// How many extents of a kind an arena has room for where descriptors are scarce.
 const PACKED_EXTENTS: usize = 16;
 /// How long an idle segment is kept.
