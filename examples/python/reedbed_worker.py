@@ -33,8 +33,9 @@ once, in its own memory order.
 **Errors.** What a function raises fails its call, with message and line. A function that is declared
 by `@module.function(raises=True)` returns a `Result` to the host instead, with a `PythonError`.
 
-**Threads.** Calls run at the same time, each on a thread. A long one asks `cancelled()` now and then.
-The process ends with its host; only C code that never lets go of the interpreter's lock delays that.
+**Threads.** Calls run at the same time, each on a thread. A long one asks `cancelled()` now and then;
+`trace_parent()` tells which trace the call belongs to. The process ends with its host; only C code that
+never lets go of the interpreter's lock delays that.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ from typing import Annotated, Any, NamedTuple, NoReturn, Union
 
 import numpy as np
 
-__all__ = ["Module", "Own", "PythonError", "Read", "Write", "cancelled", "empty", "one_of", "serve"]
+__all__ = ["Module", "Own", "PythonError", "Read", "Write", "cancelled", "empty", "one_of", "serve", "trace_parent"]
 __all__ += ["f32", "f64", "i8", "i16", "i32", "i64", "i128", "u8", "u16", "u32", "u64", "u128"]
 
 u8, u16, u32 = Annotated[int, "u8"], Annotated[int, "u16"], Annotated[int, "u32"]
@@ -128,6 +129,13 @@ def cancelled() -> bool:
     if call is not None and call.is_unwanted():
         call.was_told = True
     return call is not None and call.was_told
+
+
+def trace_parent() -> str | None:
+    """The trace to which the call that runs on this thread belongs, as W3C's header `traceparent` has
+    it. Tools such as OpenTelemetry's take it from there."""
+    call = getattr(running, "call", None)
+    return None if call is None else call.trace_parent
 
 
 def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -823,6 +831,14 @@ INLINE_BYTES = 32 << 10  # what the arrays of a result may take in its frame
 running = threading.local()  # `call`: the one that runs on this thread
 
 
+def read_trace(reader: Reader) -> str:
+    """The trace that a call belongs to, in the W3C's form."""
+    low, high, span, is_recorded = reader.u64(), reader.u64(), reader.u64(), reader.flag()
+    if not (low or high) or not span:
+        raise Malformed("a trace or its span has the number 0")
+    return f"00-{high << 64 | low:032x}-{span:016x}-{is_recorded:02x}"
+
+
 class Call:
     """A call in flight."""
 
@@ -832,11 +848,13 @@ class Call:
         number: int,
         function: Function,
         time_left_ns: int | None,
+        trace_parent: str | None,
         handles: list[Handle],
         body: bytes,
     ) -> None:
         self.host = host
         self.number, self.function, self.handles, self.body = number, function, handles, body
+        self.trace_parent = trace_parent
         self.deadline = None if time_left_ns is None else time.monotonic_ns() + time_left_ns
         self.is_cancelled = self.was_told = False
         self.argument = ""
@@ -1377,11 +1395,12 @@ class Host(Sharing):
     def on_call(self, reader: Reader) -> None:
         number, function = reader.u64(), self.functions.get(reader.u64())
         time_left_ns = reader.u64() if reader.flag() else None
+        trace_parent = read_trace(reader) if reader.flag() else None
         handles, inline, body = reader.list(Handle.read), reader.bytes(), reader.bytes()
         if number in self.calls or len(self.calls) >= self.n_calls:
             raise Violation(f"made call {number}, while {len(self.calls)} of {self.n_calls} are in flight")
         self.bind(handles, inline)
-        call = Call(self, number, function, time_left_ns, handles, body)
+        call = Call(self, number, function, time_left_ns, trace_parent, handles, body)
         self.calls[number] = call
         if self.is_shutting_down:
             self.fail(call, SHUTTING_DOWN)

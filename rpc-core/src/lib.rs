@@ -404,7 +404,7 @@ pub use reedbed_macros::Bundle;
 pub use call::any_error::AnyError;
 pub use call::argument::{Arg, ArgMut, SegmentArg, SegmentArgMut};
 pub use call::connection::Caller;
-pub use call::current::{cancelled, deadline};
+pub use call::current::{cancelled, deadline, trace_context};
 pub use call::error::{CallError, CallFailure, FailureCause, Refusal};
 pub use call::future::{Call, Reported};
 pub use call::instance::{Instance, InstanceStub};
@@ -433,6 +433,7 @@ pub use wire::handshake::{Dispatcher, Trust, WIRE_VERSION};
 pub use wire::schema;
 #[doc(no_inline)]
 pub use wire::schema::Schema;
+pub use wire::trace::TraceContext;
 
 /// What the macros' code names. Nothing here is for people.
 #[doc(hidden)]

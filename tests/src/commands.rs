@@ -71,6 +71,18 @@ pub mod control {
         reedbed::deadline().is_some()
     }
 
+    /// Returns the trace of the call.
+    pub fn trace() -> Option<String> {
+        reedbed::trace_context().map(|trace| trace.to_string())
+    }
+
+    /// Returns the trace of a call that this function makes of another worker.
+    pub async fn trace_of_its_own_call() -> Result<Option<String>, AnyError> {
+        let worker = Worker::in_process(&[MODULE]).await?;
+        let control = worker.import::<Client>().await?;
+        Ok(control.trace().await?)
+    }
+
     /// Reads what standard input has to offer.
     pub fn read_standard_input() -> Vec<u8> {
         let mut bytes = Vec::new();

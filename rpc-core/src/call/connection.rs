@@ -224,6 +224,7 @@ impl Exchange {
             call: slot.id(),
             function: method.id,
             time_left_ns: time_left.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
+            trace: outgoing.trace,
             handles: named.take_handles(),
             inline: Bytes(outgoing.inline.take()),
             body: Bytes(std::mem::take(&mut outgoing.body)),

@@ -4,11 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use tracing::Span;
+
+use super::module::Method;
+use super::trace;
 use crate::wire::frame::{CallFrame, Failure};
+use crate::wire::trace::TraceContext;
 
 /// What a function may ask about its call.
 #[derive(Debug, Default)]
@@ -17,6 +22,9 @@ pub(crate) struct CallState {
     /// Whether the function was told so. What it returns then is not what it was asked for.
     pub(crate) knows_it: AtomicBool,
     pub(crate) deadline: Option<Instant>,
+    call: u64,
+    trace: Option<TraceContext>,
+    span: OnceLock<Span>,
 }
 
 impl CallState {
@@ -26,7 +34,17 @@ impl CallState {
         let deadline = time_left.and_then(|time| Instant::now().checked_add(time));
         Self {
             deadline,
+            call: frame.call,
+            trace: frame.trace,
             ..Self::default()
+        }
+    }
+
+    /// Names the function, for whoever follows the trace.
+    pub(crate) fn named(&self, method: &Method) {
+        let span = trace::running(method, self.call, self.trace);
+        if !span.is_disabled() {
+            let _ = self.span.set(span);
         }
     }
 }
@@ -66,11 +84,21 @@ pub fn deadline() -> Option<Instant> {
     CURRENT.with_borrow(|current| current.as_ref()?.deadline)
 }
 
+/// Returns the trace of the call that this function is running for, if its caller had one.
+///
+/// Calls that the function makes on its own thread or task, of further workers, belong to the same
+/// trace without being told.
+#[must_use]
+pub fn trace_context() -> Option<TraceContext> {
+    CURRENT.with_borrow(|current| current.as_ref()?.trace)
+}
+
 /// Runs a synchronous function for `call`; a panic becomes its failure.
 pub(crate) fn run<T>(
     call: &Arc<CallState>,
     function: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    let _span = call.span.get().map(Span::enter);
     let before = CURRENT.replace(Some(Arc::clone(call)));
     // Whatever the function left half done is its own: arrays lent for writing are poisoned.
     let returned = std::panic::catch_unwind(AssertUnwindSafe(function));

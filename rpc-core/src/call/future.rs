@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use tracing::Span;
+
 use super::connection::{Caller, Connection};
 use super::error::{CallError, CallFailure, FailureCause, SendError};
 use super::incoming::{Incoming, SELF};
@@ -17,7 +19,9 @@ use super::outgoing::{CopyBack, Outgoing};
 use super::pending::{Answer, Begun, Deadline, FindInstance, Slot};
 use super::report::{CopyReason, Report};
 use super::returned::Return;
+use super::trace;
 use crate::wire::frame::Failure;
+use crate::wire::trace::TraceContext;
 
 /// A call of a worker's function: a future of what the function returns.
 ///
@@ -43,6 +47,8 @@ pub struct Call<'a, T, E> {
     /// Counted from the first poll.
     deadline: Option<Deadline>,
     forbids_copies: bool,
+    /// What the caller said. Boxed, as the span below, because few calls have one and all calls move.
+    trace: Option<Box<TraceContext>>,
     receive: Receive<T, E>,
     /// Finds the instance that the call makes.
     find: Option<FindInstance>,
@@ -74,6 +80,8 @@ enum State<'a> {
 struct InFlight<'a> {
     connection: Arc<Connection>,
     slot: Arc<Slot>,
+    /// Ends when the call does.
+    _span: Option<Box<Span>>,
     report: Report,
     copies_back: Vec<Box<dyn CopyBack + Send + 'a>>,
 }
@@ -107,6 +115,7 @@ impl<'a, T, E> Call<'a, T, E> {
             limit: None,
             deadline: None,
             forbids_copies: caller.forbids_copies(),
+            trace: None,
             receive,
             find: None,
         }
@@ -153,6 +162,14 @@ impl<T, E> Call<'_, T, E> {
     /// is no deadline by default.
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
+        self
+    }
+
+    /// Has the call belong to a trace. Otherwise it belongs to that of the current `tracing` span,
+    /// where OpenTelemetry follows it (feature `opentelemetry`), or else to that of the call which the
+    /// function that makes it runs for; or to none.
+    pub fn trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(Box::new(trace));
         self
     }
 
@@ -281,6 +298,8 @@ impl<'a, T, E> Call<'a, T, E> {
         let channel = connection.exchange().channel();
         let mut outgoing = Outgoing::new(holder, self.forbids_copies, channel);
         outgoing.expects = self.find;
+        let span = trace::calling(connection.name(), &self.method, begun.slot().id());
+        outgoing.trace = trace::of_call(self.trace.as_deref().copied(), &span);
         let sent = prepare(&mut outgoing)
             .map_err(|SendError(cause)| cause)
             .and_then(|()| {
@@ -297,6 +316,7 @@ impl<'a, T, E> Call<'a, T, E> {
                 self.state = State::InFlight(InFlight {
                     connection,
                     slot,
+                    _span: (!span.is_disabled()).then(|| Box::new(span)),
                     report,
                     copies_back,
                 });

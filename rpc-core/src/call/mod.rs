@@ -9,6 +9,8 @@
 //! [`server_call`] has them, [`reply`] collects what is sent back,
 //! [`returned`] turns what they return into replies, [`current`] tells a function about its call.
 //!
+//! [`trace`] has the spans of both sides.
+//!
 //! [`error`] says how a call can fail; [`any_error`] is for functions without an error of their own.
 //!
 //! [`module`] is what the macro's code names, [`tarpc`] lets tarpc's dispatchers stand in for ours.
@@ -30,3 +32,4 @@ pub(crate) mod returned;
 pub(crate) mod server;
 pub(crate) mod server_call;
 pub(crate) mod tarpc;
+pub(crate) mod trace;

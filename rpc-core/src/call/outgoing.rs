@@ -20,6 +20,7 @@ use crate::segment::{AccessError, Atomic, ShmExhausted};
 use crate::tensor::pointer::Located;
 use crate::tensor::{Element, Tensor, TensorViewMut};
 use crate::wire::codec;
+use crate::wire::trace::TraceContext;
 
 /// Collects the arguments of a call.
 pub struct Outgoing<'a> {
@@ -28,6 +29,7 @@ pub struct Outgoing<'a> {
     forbids_copies: bool,
     channel: Arc<Channel>,
     pub(crate) body: Vec<u8>,
+    pub(crate) trace: Option<TraceContext>,
     pub(crate) loans: Vec<Loan>,
     pub(crate) inline: Inline,
     pub(crate) report: Report,
@@ -48,6 +50,7 @@ impl<'a> Outgoing<'a> {
             forbids_copies,
             channel: Arc::clone(channel),
             body: Vec::new(),
+            trace: None,
             loans: Vec::new(),
             inline: Inline::default(),
             report: Report::default(),

@@ -204,6 +204,7 @@ impl Server {
         let Some(function) = self.served.functions.get(&frame.function) else {
             return Ok(Err(Failure::UnknownFunction));
         };
+        state.named(function.method);
         let has_begun = Arc::new(AtomicBool::new(false));
         let parcel = Parcel::new(bound, frame.body.0);
         let instances = &self.instances;

@@ -136,6 +136,9 @@ impl Dispatch for TarpcDispatch {
             .min(NO_DEADLINE);
         let mut context = tarpc::context::current();
         context.deadline = Instant::now() + limit;
+        if let Some(trace) = frame.trace {
+            context.trace_context = trace.into();
+        }
         let (client, calls, tasks) = (
             self.client.clone(),
             Arc::clone(&self.calls),

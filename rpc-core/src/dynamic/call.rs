@@ -24,6 +24,7 @@ use crate::call::pending::{Answer, Deadline, Slot};
 use crate::call::report::Report;
 use crate::wire::frame::Failure;
 use crate::wire::schema::method_id;
+use crate::wire::trace::TraceContext;
 
 /// A call of a worker's function without a stub: a future of the [`Value`] that it returns. Made by
 /// [`Worker::call`](crate::Worker::call).
@@ -41,6 +42,7 @@ pub struct DynamicCall<'a> {
     function: String,
     state: State<'a>,
     limit: Option<Duration>,
+    trace: Option<TraceContext>,
     forbids_copies: bool,
 }
 
@@ -55,7 +57,7 @@ enum State<'a> {
         slot: Arc<Slot>,
         deadline: Deadline,
     },
-    Called(Call<'a, Returned, Returned>),
+    Called(Box<Call<'a, Returned, Returned>>),
     /// Between two of the others.
     Moving,
 }
@@ -87,6 +89,7 @@ impl<'a> DynamicCall<'a> {
             function: function.to_owned(),
             state: State::Unasked(arguments),
             limit: None,
+            trace: None,
         }
     }
 
@@ -94,6 +97,12 @@ impl<'a> DynamicCall<'a> {
     /// module counts.
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
+        self
+    }
+
+    /// Has the call belong to a trace, as [`Call::trace`].
+    pub fn trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
         self
     }
 
@@ -164,7 +173,7 @@ impl<'a> DynamicCall<'a> {
                 Err(end) => Err(FailureCause::WorkerGone { end }),
             },
         };
-        self.state = State::Called(self.call(connection, target, arguments, deadline));
+        self.state = State::Called(Box::new(self.call(connection, target, arguments, deadline)));
     }
 
     /// Goes on with the worker's description.
@@ -192,7 +201,7 @@ impl<'a> DynamicCall<'a> {
             Err(FailureCause::WorkerDied { end }) => Err(FailureCause::WorkerGone { end }),
             Err(cause) => Err(cause),
         };
-        self.state = State::Called(self.call(connection, target, arguments, deadline));
+        self.state = State::Called(Box::new(self.call(connection, target, arguments, deadline)));
     }
 
     fn target(&self, interface: Arc<Interface>) -> Result<Target, FailureCause> {
@@ -253,7 +262,10 @@ impl<'a> DynamicCall<'a> {
         };
         let receive = Receive::Described(Box::new(receive));
         let call = Call::new(&self.caller, Cow::Owned(method), Box::new(send), receive);
-        let call = call.over(connection).of(instance).until(deadline);
+        let mut call = call.over(connection).of(instance).until(deadline);
+        if let Some(trace) = self.trace {
+            call = call.trace(trace);
+        }
         if self.forbids_copies {
             call.forbid_copies()
         } else {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::Bytes;
 use super::handle::Handle;
+use super::trace::TraceContext;
 
 /// One message on a channel. The order of the variants is part of the wire's version 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +102,8 @@ pub(crate) struct CallFrame {
     pub(crate) function: u64,
     /// How long the caller will wait, counted from the moment the frame was made.
     pub(crate) time_left_ns: Option<u64>,
+    /// The trace that it belongs to.
+    pub(crate) trace: Option<TraceContext>,
     /// The arrays among the arguments.
     pub(crate) handles: Vec<Handle>,
     /// The elements of those that travel in the frame.

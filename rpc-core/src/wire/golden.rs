@@ -17,6 +17,7 @@ use super::handshake::{
     self, ChannelKind, Dispatcher, Hello, Limits, ServedModule, Trust, WIRE_VERSION, Welcome,
 };
 use super::schema::{ArgumentSchema, FunctionSchema, ModuleSchema, method_id};
+use super::trace::TraceContext;
 use crate::tensor::DType;
 
 const DOCUMENT: &str = include_str!("../../../docs/wire.md");
@@ -144,6 +145,7 @@ fn call(call: u64, time_left_ns: Option<u64>, body: &[u8]) -> CallFrame {
         call,
         function: method_id("arithmetic", "sum"),
         time_left_ns,
+        trace: None,
         handles: Vec::new(),
         inline: Bytes::default(),
         body: Bytes(body.to_vec()),
@@ -325,6 +327,17 @@ fn frames_of_calls(checks: &mut Checks) {
     checks.value(
         "call-with-time",
         Frame::Call(call(2, Some(1_000_000_000), &[])),
+    );
+    let (trace, span) = (
+        0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736,
+        0x00f0_67aa_0ba9_02b7,
+    );
+    checks.value(
+        "call-with-trace",
+        Frame::Call(CallFrame {
+            trace: TraceContext::new(trace, span, true),
+            ..call(3, None, &[])
+        }),
     );
     checks.value(
         "reply-returned",

@@ -1,7 +1,7 @@
 //! What travels: pure descriptions of frames, without any input or output.
 //!
 //! - [`frame`] lists the frames, [`handshake`] the two messages that come before them,
-//!   [`handle`] how a tensor is named;
+//!   [`handle`] how a tensor is named, [`trace`] which trace a call belongs to;
 //! - [`codec`] turns them into bytes and back (the one file that names bincode);
 //! - [`schema`] describes modules, so that both sides know they mean the same functions.
 //!
@@ -15,3 +15,4 @@ mod golden;
 pub(crate) mod handle;
 pub(crate) mod handshake;
 pub mod schema;
+pub(crate) mod trace;

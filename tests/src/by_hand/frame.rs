@@ -78,7 +78,7 @@ fn request_inline(
     inline: &[u8],
     body: &[u8],
 ) -> Vec<u8> {
-    let bytes = Bytes::new().u64(call).u64(function).u8(0);
+    let bytes = Bytes::new().u64(call).u64(function).u8(0).u8(0);
     bytes
         .list(handles, |bytes, handle| handle.write(bytes))
         .run(inline)
@@ -342,6 +342,7 @@ impl Frame {
             4 => {
                 let (call, function) = (reader.u64(), reader.u64());
                 let _time_left = reader.option(Reader::u64);
+                let _trace = reader.option(Reader::raw::<25>);
                 let handles = reader.list(Handle::read);
                 Self::Call {
                     call,

@@ -24,6 +24,7 @@ mod leases;
 mod ownership;
 mod services;
 mod shared;
+mod traces;
 mod values;
 
 use std::future::Future;
@@ -163,6 +164,7 @@ conformance! {
         a_result_over_the_limit_is_an_error, what_could_not_be_returned_goes_back,
         more_calls_than_fit_wait_for_room, an_empty_slice_stays_inside,
         a_function_may_run_its_program_as_a_worker;
+    traces: a_trace_reaches_the_function, a_trace_goes_on_to_further_workers;
     services: instances_stand_side_by_side, a_constructor_fails_with_its_own_error,
         methods_of_one_instance_run_at_once, the_last_handle_drops_the_instance,
         a_call_outlives_its_handle, an_abandoned_constructor_leaves_nothing,

@@ -14,6 +14,8 @@ fn malformed_frames_are_a_violation() {
             .raw(&bytes.done())
             .done()
     };
+    let untimed = || Bytes::new().u8(0);
+    let untraced = || untimed().u8(0);
     let cases = [
         (vec![4], "UnexpectedEnd"),
         (whole[..whole.len() - 1].to_vec(), "UnexpectedEnd"),
@@ -26,12 +28,22 @@ fn malformed_frames_are_a_violation() {
         (Bytes::new().u32(99).done(), "99"),
         (Bytes::new().u32(u32::MAX).done(), "4294967295"),
         (call(Bytes::new().u8(2)), "found: 2"),
-        (call(Bytes::new().u8(0).u64(1 << 60)), "UnexpectedEnd"),
+        (call(untimed().u8(2)), "found: 2"),
         (
-            call(Bytes::new().u8(0).u64(0).u64(1 << 40)),
-            "LimitExceeded",
+            call(untimed().u8(1).raw(&[0; 25]).raw(&[0; 24])),
+            "nonzero u128",
         ),
-        (call(Bytes::new().u8(0).u64(1).u32(3)), "3"),
+        (
+            call(untimed().u8(1).raw(&[1; 16]).raw(&[0; 9]).raw(&[0; 24])),
+            "nonzero u64",
+        ),
+        (
+            call(untimed().u8(1).raw(&[1; 24]).u8(2)),
+            "InvalidBooleanValue(2)",
+        ),
+        (call(untraced().u64(1 << 60)), "UnexpectedEnd"),
+        (call(untraced().u64(0).u64(1 << 40)), "LimitExceeded"),
+        (call(untraced().u64(1).u32(3)), "3"),
         (
             Bytes::new().u32(0).u64(1).u64(64).u8(2).done(),
             "InvalidBooleanValue(2)",

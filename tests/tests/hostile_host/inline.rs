@@ -185,7 +185,7 @@ fn more_bytes_than_came_are_malformed() {
     let host = Host::greeted(WORKER);
     let (three, _) = behind_others();
     let function = function("arrays", "sum");
-    let fields = Bytes::new().u32(4).u64(1).u64(function).u8(0);
+    let fields = Bytes::new().u32(4).u64(1).u64(function).u8(0).u8(0);
     let frame = fields.list(&[three], |bytes, handle| handle.write(bytes));
     host.send(&frame.u64(1 << 40).raw(&[0; 40]).done());
     host.assert_violation("sent a malformed frame");

@@ -1,7 +1,7 @@
 //! What isn't an array, and what may go wrong.
 
 use ndarray::{Ix2, array};
-use reedbed::{CallError, Failure, FailureCause, Tensor};
+use reedbed::{CallError, Failure, FailureCause, Tensor, TraceContext};
 use reedbed_tests::gate::{self, Gates};
 
 use crate::served::{Colour, Shape, Values};
@@ -111,6 +111,16 @@ async fn calls_run_at_the_same_time() -> TestResult {
     });
     let sums = futures::future::try_join_all(many).await?;
     assert_eq!(sums.iter().sum::<i64>(), 19_900);
+    Ok(())
+}
+
+#[tokio::test]
+async fn python_is_told_of_the_trace() -> TestResult {
+    let (_worker, served) = start!("python_is_told_of_the_trace");
+    assert_eq!(served.trace().await?, None);
+    let trace = TraceContext::new(7 << 100, 1 << 63, false).expect("no number is 0");
+    let told = served.trace().trace(trace).await?;
+    assert_eq!(told, Some(trace.to_string()));
     Ok(())
 }
 

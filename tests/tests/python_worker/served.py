@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reedbed_worker import Module, Own, Read, Write, cancelled, empty, f32, i8, i128, one_of, serve, u8, u32, u64
+from reedbed_worker import Module, Own, Read, Write, cancelled, empty, f32, i8, i128, one_of, serve, trace_parent, u8, u32, u64
 
 served = Module("served", "Functions of the tests.")
 kept = []
@@ -288,6 +288,11 @@ def segments() -> u64:
 @served.function
 def nothing() -> None:
     pass
+
+
+@served.function
+def trace() -> str | None:
+    return trace_parent()
 
 
 @served.function

@@ -101,5 +101,6 @@ pub(crate) trait Served {
     fn descriptors() -> usize;
     fn segments() -> usize;
     fn nothing();
+    fn trace() -> Option<String>;
     fn total(#[ndarray] values: ArrayView1<'_, u8>) -> u64;
 }

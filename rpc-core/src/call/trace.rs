@@ -1,0 +1,149 @@
+//! The spans of a call, at its caller and in its worker, and the trace that joins them.
+//!
+//! Nothing here costs more than a comparison while nobody is subscribed at level `DEBUG`.
+
+use tracing::Span;
+use tracing::field::Empty;
+
+use super::current;
+use super::module::Method;
+use crate::wire::trace::TraceContext;
+
+/// The span of a call at its caller, from when it is sent until it is answered.
+pub(crate) fn calling(worker: &str, method: &Method, call: u64) -> Span {
+    tracing::debug_span!(
+        target: "reedbed::call",
+        "reedbed.call",
+        worker,
+        module = &*method.module,
+        function = &*method.function,
+        call,
+        trace_id = Empty,
+    )
+}
+
+/// The trace that a call is sent with: what its caller `said`, or else that of its span, or else
+/// that of the call for which a function of this process makes it.
+pub(crate) fn of_call(said: Option<TraceContext>, span: &Span) -> Option<TraceContext> {
+    let trace = said
+        .or_else(|| of_span(span))
+        .or_else(current::trace_context);
+    if let (Some(trace), false) = (&trace, span.is_disabled()) {
+        note(span, trace);
+    }
+    trace
+}
+
+/// The span of a function in its worker, while it runs for a call that came with `trace`.
+pub(crate) fn running(method: &Method, call: u64, trace: Option<TraceContext>) -> Span {
+    let span = tracing::debug_span!(
+        target: "reedbed::call",
+        "reedbed.run",
+        module = &*method.module,
+        function = &*method.function,
+        call,
+        trace_id = Empty,
+    );
+    if let (Some(trace), false) = (&trace, span.is_disabled()) {
+        note(&span, trace);
+        continues(&span, trace);
+    }
+    span
+}
+
+/// Writes the trace's number into a span, as logs have it.
+fn note(span: &Span, trace: &TraceContext) {
+    span.record("trace_id", format_args!("{:032x}", trace.trace_id()));
+}
+
+#[cfg(not(feature = "opentelemetry"))]
+fn of_span(_: &Span) -> Option<TraceContext> {
+    None
+}
+
+#[cfg(not(feature = "opentelemetry"))]
+fn continues(_: &Span, _: &TraceContext) {}
+
+/// What OpenTelemetry knows of a call's span or, where that is disabled, of the span around it.
+#[cfg(feature = "opentelemetry")]
+fn of_span(span: &Span) -> Option<TraceContext> {
+    use opentelemetry::trace::TraceContextExt;
+    use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+    if !tracing::dispatcher::has_been_set() {
+        return None;
+    }
+    let context = if span.is_disabled() {
+        Span::current().context()
+    } else {
+        span.context()
+    };
+    let span = context.span();
+    let span = span.span_context();
+    TraceContext::new(
+        u128::from_be_bytes(span.trace_id().to_bytes()),
+        u64::from_be_bytes(span.span_id().to_bytes()),
+        span.is_sampled(),
+    )
+}
+
+/// Makes a span the child of one in another process.
+#[cfg(feature = "opentelemetry")]
+fn continues(span: &Span, trace: &TraceContext) {
+    use opentelemetry::trace::{
+        SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
+    };
+    use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+    let parent = SpanContext::new(
+        TraceId::from_bytes(trace.trace_id().to_be_bytes()),
+        SpanId::from_bytes(trace.span_id().to_be_bytes()),
+        TraceFlags::default().with_sampled(trace.is_sampled()),
+        true,
+        TraceState::default(),
+    );
+    let parent = opentelemetry::Context::new().with_remote_span_context(parent);
+    // An error says that the subscriber doesn't know OpenTelemetry, which is no matter.
+    let _ = span.set_parent(parent);
+}
+
+#[cfg(all(test, feature = "opentelemetry"))]
+mod tests {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    const METHOD: Method = Method::new("arithmetic", "sum");
+
+    fn trace() -> TraceContext {
+        TraceContext::new(0xabc << 64, 0xdef, true).expect("no number is 0")
+    }
+
+    #[test]
+    fn a_call_belongs_to_the_trace_of_the_span_around_it() {
+        let subscriber = tracing_subscriber::registry().with(tracing_opentelemetry::layer());
+        tracing::subscriber::with_default(subscriber, || {
+            let outside = calling("adder", &METHOD, 1);
+            assert_eq!(of_call(None, &outside), None);
+
+            // As in a worker, which so takes part in the trace of its host.
+            let _around = running(&METHOD, 1, Some(trace())).entered();
+            let inside = calling("adder", &METHOD, 2);
+            let trace_id = of_call(None, &inside).map(|trace| trace.trace_id());
+            assert_eq!(trace_id, Some(trace().trace_id()));
+            assert_eq!(of_call(None, &Span::none()), Some(trace()));
+
+            let said = TraceContext::new(1, 2, false);
+            assert_eq!(of_call(said, &inside), said);
+        });
+    }
+
+    #[test]
+    fn another_subscriber_knows_of_no_trace() {
+        let subscriber = tracing_subscriber::registry();
+        tracing::subscriber::with_default(subscriber, || {
+            let _around = running(&METHOD, 1, Some(trace())).entered();
+            assert_eq!(of_call(None, &calling("adder", &METHOD, 2)), None);
+        });
+    }
+}
