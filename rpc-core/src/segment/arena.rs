@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use super::backing::Backing;
 use super::budget::ShmExhausted;
 use super::extent::{Extent, Tenure};
 use super::kind::Segments;
 use super::pool;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Extents begin at multiples of this many bytes: a cache line, and enough for every element type.
 pub(crate) const ALIGNMENT: usize = 64;
@@ -117,5 +118,36 @@ mod tests {
         }
         assert!(arena.is_free());
         assert!(arena.take(4096).is_some());
+    }
+}
+
+#[cfg(all(test, reedbed_loom))]
+mod models {
+    use loom::cell::UnsafeCell;
+    use loom::thread;
+
+    use super::*;
+
+    /// Threads take extents, write them and give them back: no two have the same bytes, and what one
+    /// wrote happens before the next tenant's writing.
+    #[test]
+    fn loom_extents_of_an_arena_have_one_tenant() {
+        loom::model(|| {
+            let arena = Arena::create(2 * ALIGNMENT, Segments::Memfd).unwrap();
+            let bytes = loom::sync::Arc::new([UnsafeCell::new(0), UnsafeCell::new(0)]);
+            let tenant = |arena: &Arc<Arena>, bytes: &[UnsafeCell<i32>; 2]| {
+                for _ in 0..2 {
+                    let extent = arena.take(ALIGNMENT).expect("there is room for two");
+                    bytes[extent.range().start / ALIGNMENT].with_mut(|_| {});
+                }
+            };
+            let other = thread::spawn({
+                let (arena, bytes) = (Arc::clone(&arena), loom::sync::Arc::clone(&bytes));
+                move || tenant(&arena, &bytes)
+            });
+            tenant(&arena, &bytes);
+            other.join().unwrap();
+            assert!(arena.is_free());
+        });
     }
 }

@@ -4,7 +4,8 @@
 //! - [`kind`] says what segments are made of: [`memfd`]s or [`named`] files; [`mapping`] maps their pages (the home of `mmap`);
 //! - [`backing`] joins a descriptor and its mapping into a segment;
 //! - [`extent`] is a range of a segment with one tenant; [`lease`] lends parts of it;
-//! - [`pool`] hands out extents and recycles them, [`arena`] packs small ones into one segment;
+//! - [`pool`] hands out extents and recycles them: [`shelf`] keeps large segments between their
+//!   tenants, [`arena`] packs small extents into one segment;
 //! - [`raw`] is the public [`Segment`]: bare bytes, without shape or element type;
 //! - [`cell`] is for values that two processes use at once: [`atomic`] says what they may be,
 //!   [`shared`] makes them of memory (with `mapping`, a home of unsafe code).
@@ -24,6 +25,7 @@ pub(crate) mod named;
 pub(crate) mod pool;
 mod raw;
 pub(crate) mod shared;
+mod shelf;
 
 pub use atomic::{Atomic, AtomicInteger};
 pub use backing::SegmentIdentity;

@@ -7,7 +7,8 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Instant;
 
 use super::arena::{ALIGNMENT, Arena};
 use super::backing::{Backing, descriptors_are_scarce};
@@ -15,6 +16,7 @@ use super::budget::{ShmExhausted, Shortage};
 use super::extent::{Extent, Tenure};
 use super::kind::{Segments, segments};
 use super::mapping::HUGE_PAGE_BYTES;
+use super::shelf::Shelf;
 
 /// Extents up to this length share an arena; longer ones have a segment of their own.
 const SMALL_BYTES: usize = 64 * 1024;
@@ -23,27 +25,22 @@ const SMALL_BYTES: usize = 64 * 1024;
 const ARENA_BYTES: usize = HUGE_PAGE_BYTES;
 /// How many extents of a kind an arena has room for where descriptors are scarce.
 const PACKED_EXTENTS: usize = 16;
-/// How long an idle segment is kept.
-const KEEP_IDLE: Duration = Duration::from_secs(30);
 /// Bytes of idle segments that are kept at most, unless [`set_pool_capacity`] says otherwise.
 const DEFAULT_CAPACITY_BYTES: usize = 256 * 1024 * 1024;
+/// The thread that lets idle segments go. It is there only while there are some.
+const WATCHER: &str = "reedbed pool";
 
 static CAPACITY: AtomicUsize = AtomicUsize::new(DEFAULT_CAPACITY_BYTES);
 static POOL: Mutex<Pool> = Mutex::new(Pool {
-    idle: Vec::new(),
+    idle: Shelf::new(),
     arenas: Vec::new(),
 });
 
 struct Pool {
-    /// Segments without a tenant, oldest first.
-    idle: Vec<Idle>,
+    /// Segments without a tenant.
+    idle: Shelf<Arc<Backing>>,
     /// Segments shared by small tenants.
     arenas: Vec<Arc<Arena>>,
-}
-
-struct Idle {
-    backing: Arc<Backing>,
-    since: Instant,
 }
 
 /// How much memory the pool keeps for the next tenants.
@@ -63,15 +60,19 @@ pub fn pool_usage() -> PoolUsage {
     let pool = lock();
     PoolUsage {
         n_idle_segments: pool.idle.len(),
-        idle_bytes: pool.idle_bytes(),
+        idle_bytes: pool.idle.size_bytes(),
         n_arenas: pool.arenas.len(),
     }
 }
 
-/// Sets how many bytes of idle segments the pool keeps at most, and gives the surplus back.
+/// Sets how many bytes of idle segments the pool keeps at most (256 MiB, unless it is told otherwise),
+/// and gives the surplus back.
+///
+/// It concerns this process; a worker has a pool of its own. What lies idle for 30 seconds is given
+/// back in any case.
 pub fn set_pool_capacity(bytes: usize) {
     CAPACITY.store(bytes, Ordering::Relaxed);
-    let surplus = lock().take_surplus();
+    let surplus = lock().idle.take_surplus(bytes, Instant::now());
     // Unmapped here, without the lock: farewells send messages.
     drop(surplus);
 }
@@ -84,7 +85,7 @@ pub fn trim_pool() {
             .arenas
             .extract_if(.., |arena| arena.is_free())
             .collect();
-        (std::mem::take(&mut pool.idle), free)
+        (pool.idle.take_all(), free)
     };
     drop((idle, arenas));
 }
@@ -177,11 +178,9 @@ fn size_class(len: usize) -> Option<usize> {
 }
 
 fn take_idle(segments: Segments, capacity: usize) -> Option<Arc<Backing>> {
-    let mut pool = lock();
-    let index = pool.idle.iter().rposition(|idle| {
-        idle.backing.mapping().len() == capacity && idle.backing.segments() == segments
-    })?;
-    Some(pool.idle.remove(index).backing)
+    lock()
+        .idle
+        .take(|backing| backing.mapping().len() == capacity && backing.segments() == segments)
 }
 
 /// Lets arenas go in which nothing is taken, but for one.
@@ -205,45 +204,33 @@ fn lock() -> MutexGuard<'static, Pool> {
     POOL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Pool {
-    fn idle_bytes(&self) -> usize {
-        self.idle
-            .iter()
-            .map(|idle| idle.backing.mapping().len())
-            .sum()
-    }
-
-    /// Takes out what is over the capacity or too old, oldest first.
-    fn take_surplus(&mut self) -> Vec<Idle> {
-        let capacity = CAPACITY.load(Ordering::Relaxed);
-        let mut excess = self.idle_bytes().saturating_sub(capacity);
-        let mut surplus = 0;
-        for idle in &self.idle {
-            let is_old = idle.since.elapsed() > KEEP_IDLE;
-            if excess == 0 && !is_old {
-                break;
-            }
-            excess = excess.saturating_sub(idle.backing.mapping().len());
-            surplus += 1;
-        }
-        self.idle.drain(..surplus).collect()
-    }
-}
-
 /// The tenure of an extent that has a segment of its own.
 struct Pooled;
 
 impl Tenure for Pooled {
     fn end(&self, backing: &Arc<Backing>, _: &Range<usize>) {
-        let surplus = {
-            let mut pool = lock();
-            pool.idle.push(Idle {
-                backing: Arc::clone(backing),
-                since: Instant::now(),
-            });
-            pool.take_surplus()
-        };
+        let (backing, len) = (Arc::clone(backing), backing.mapping().len());
+        let capacity = CAPACITY.load(Ordering::Relaxed);
+        let put = lock().idle.put(backing, len, capacity, Instant::now());
+        drop(put.surplus);
+        if put.needs_watcher {
+            let watcher = thread::Builder::new().name(WATCHER.to_owned());
+            if watcher.spawn(watch).is_err() {
+                // Then whoever uses the pool next does it.
+                lock().idle.abandon();
+            }
+        }
+    }
+}
+
+/// Gives idle segments back when their time is up, until there are none.
+fn watch() {
+    loop {
+        let capacity = CAPACITY.load(Ordering::Relaxed);
+        let (surplus, next) = lock().idle.look(capacity, Instant::now());
         drop(surplus);
+        let Some(next) = next else { return };
+        thread::sleep(next.saturating_duration_since(Instant::now()));
     }
 }
 
