@@ -89,6 +89,37 @@ pub fn segment_mappings(pid: u32) -> usize {
         .count()
 }
 
+/// The page faults that a process took without reading from a disk (field 10 of `man 5
+/// proc_pid_stat`).
+///
+/// # Panics
+/// If the process is gone.
+#[must_use]
+pub fn page_faults(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a live process");
+    let (_, fields) = stat.rsplit_once(')').expect("the name in parentheses");
+    let faults = fields.split_whitespace().nth(7).expect("ten fields");
+    faults.parse().expect("a number")
+}
+
+/// The memory of a process's page tables, in bytes.
+///
+/// # Panics
+/// If the process is gone.
+#[must_use]
+pub fn page_table_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a live process");
+    let mut lines = status.lines();
+    let line = lines.find_map(|line| line.strip_prefix("VmPTE:"));
+    let count = line.expect("a line for page tables").trim();
+    let kibibytes: u64 = count
+        .trim_end_matches("kB")
+        .trim()
+        .parse()
+        .expect("a number");
+    kibibytes * 1024
+}
+
 /// Tells whether a process runs, or is a zombie that nobody has reaped.
 #[must_use]
 pub fn exists(pid: u32) -> bool {

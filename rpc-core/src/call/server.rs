@@ -352,6 +352,7 @@ impl Server {
             Ok(named) => named,
             Err(error) => return send_failure(not_returned(error)),
         };
+        named.leave_to_transfers(&mut reply.loans);
         let sent = send(Outcome::Returned {
             handles: named.take_handles(),
             inline: Bytes(reply.inline.take()),

@@ -229,6 +229,24 @@ impl Named {
         std::mem::take(&mut self.handles)
     }
 
+    /// Drops those of `loans`, all of which were named here, whose memory the transfers hold from now
+    /// on. So when the peer ends a transfer, nobody keeps the memory from the next tenant, even if
+    /// that comes before the sender has got round to anything else.
+    ///
+    /// What lies in segments of the peer's is still there: it must not hear of their end before the
+    /// frame that names them.
+    pub(crate) fn leave_to_transfers(&self, loans: &mut Vec<Loan>) {
+        let mut handles = self.handles.iter();
+        loans.retain(|_| {
+            let is_held = handles.next().is_some_and(|handle| {
+                let is_transferred =
+                    matches!(handle.terms, Terms::Moved { .. } | Terms::Shared { .. });
+                handle.origin == Origin::Sender && is_transferred
+            });
+            !is_held
+        });
+    }
+
     /// Notes that the frame was sent: from now on the transfers end with the peer's word.
     pub(crate) fn sent(&mut self) {
         self.transfers.clear();
