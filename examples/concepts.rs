@@ -66,4 +66,6 @@ examples! {
     deadlines: "in time: 1000\n", "no answer came within 500ms", "poisoned", "1000: true\n", "dropped\n";
     crash: "SIGABRT", "assertion failed: sample >= 0\n", "lent for reading: 500\n", "poisoned",
         "recovered: 500 elements were written\n", "it was not sent", "another worker did it\n";
+    tarpc_stubs: "in turn: 1 2 3 1 2 3\n", "one is gone: 1 3 1 3\n",
+        "a crash: the channel was disconnected", "repeated: no\n", "the last one counts 3\n";
 }

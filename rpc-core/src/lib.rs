@@ -309,6 +309,8 @@ pub use ndarray;
 /// of traits; interfaces with bodies, supertraits, or anything but functions. The error says what to
 /// do instead.
 pub use reedbed_macros::remote_module;
+/// tarpc 0.38, whose stubs go on top of a [`TarpcStub`]. The version is part of the interface.
+pub use tarpc;
 
 /// Describes what serde writes for a struct or an enum: the derive of the trait
 /// [`Schema`].
@@ -410,6 +412,8 @@ pub use call::future::{Call, Reported};
 pub use call::instance::{Instance, InstanceStub};
 pub use call::module::{BlockingStub, Module, Stub};
 pub use call::report::{Copy, CopyReason, Report};
+pub use call::request::{AsRequest, Request};
+pub use call::stub::{TarpcStub, not_begun};
 pub use process::blocking;
 pub use process::{
     CANNOT_SERVE, EndReason, ImportError, LogLine, LogStream, RestartError, ServeError,

@@ -14,6 +14,7 @@
 //! [`error`] says how a call can fail; [`any_error`] is for functions without an error of their own.
 //!
 //! [`module`] is what the macro's code names, [`tarpc`] lets tarpc's dispatchers stand in for ours.
+//! A [`stub`] makes [`request`]s for tarpc's own stubs.
 
 pub(crate) mod any_error;
 pub(crate) mod argument;
@@ -28,8 +29,10 @@ pub(crate) mod outgoing;
 pub(crate) mod pending;
 pub(crate) mod reply;
 pub(crate) mod report;
+pub(crate) mod request;
 pub(crate) mod returned;
 pub(crate) mod server;
 pub(crate) mod server_call;
+pub(crate) mod stub;
 pub(crate) mod tarpc;
 pub(crate) mod trace;

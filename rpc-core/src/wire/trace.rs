@@ -36,6 +36,12 @@ impl TraceContext {
         })
     }
 
+    /// The trace of tarpc's context, if that has one.
+    pub(crate) fn of_tarpc(trace: &tarpc::trace::Context) -> Option<Self> {
+        let is_sampled = trace.sampling_decision == SamplingDecision::Sampled;
+        Self::new(trace.trace_id.into(), trace.span_id.into(), is_sampled)
+    }
+
     /// Returns the number that all spans of the trace share.
     #[must_use]
     pub fn trace_id(&self) -> u128 {
