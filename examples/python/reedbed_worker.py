@@ -1301,6 +1301,7 @@ class Host(Sharing):
                 raise Violation(f"speaks version {version} of the wire, and this worker version {VERSION}")
             frame_bytes, calls, handles, segments = reader.u64(), reader.u32(), reader.u32(), reader.u32()
             trust, dispatcher, kind = reader.u32(), reader.u32(), reader.u32()
+            reader.u32()  # how to wait: this worker always sleeps
             channels = reader.list(Reader.u32)
             reader.string()
             reader.end()

@@ -414,6 +414,7 @@ pub use call::module::{BlockingStub, Module, Stub};
 pub use call::report::{Copy, CopyReason, Report};
 pub use call::request::{AsRequest, Request};
 pub use call::stub::{TarpcStub, not_begun};
+pub use channel::wait::WaitPolicy;
 pub use process::blocking;
 pub use process::{
     CANNOT_SERVE, EndReason, ImportError, LogLine, LogStream, RestartError, ServeError,
@@ -433,7 +434,7 @@ pub use tensor::{
     TensorViewMut,
 };
 pub use wire::frame::Failure;
-pub use wire::handshake::{Dispatcher, Trust, WIRE_VERSION};
+pub use wire::handshake::{ChannelKind, Dispatcher, Trust, WIRE_VERSION};
 pub use wire::schema;
 #[doc(no_inline)]
 pub use wire::schema::Schema;

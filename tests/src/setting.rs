@@ -1,6 +1,6 @@
 //! The implementations that the conformance suite runs over, and what each can do.
 
-use reedbed::{Dispatcher, SpawnError, Worker};
+use reedbed::{ChannelKind, Dispatcher, SpawnError, Worker};
 
 use crate::modules;
 
@@ -11,6 +11,8 @@ pub struct Setting {
     pub place: Place,
     /// Who matches calls and answers.
     pub dispatcher: Dispatcher,
+    /// What carries the frames.
+    pub channel: ChannelKind,
 }
 
 /// Where a worker runs.
@@ -66,7 +68,8 @@ impl Setting {
         let builder = match self.place {
             Place::Process => Worker::builder(programs.worker),
             Place::Thread => {
-                return Worker::in_process_over(&modules::all(), self.dispatcher).await;
+                let modules = modules::all();
+                return Worker::in_process_over(&modules, self.dispatcher, self.channel).await;
             }
             Place::Itself => Worker::builder_of_self(),
             Place::Library => {
@@ -74,6 +77,7 @@ impl Setting {
                 Worker::builder(programs.stock).arg("--module").arg(library)
             }
         };
-        builder.dispatcher(self.dispatcher).spawn().await
+        let builder = builder.dispatcher(self.dispatcher).channel(self.channel);
+        builder.spawn().await
     }
 }

@@ -1,7 +1,7 @@
 //! The caller's end of a channel: calls in flight, and who matches them with their answers.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::error::FailureCause;
@@ -9,9 +9,10 @@ use super::incoming::Parcel;
 use super::module::Method;
 use super::outgoing::Outgoing;
 use super::pending::{Answer, Begun, Calls, Deadline, Expected, Held, Slot};
+use crate::channel::bell::Wake;
 use crate::channel::bind::BindError;
 use crate::channel::loan::Loan;
-use crate::channel::{Arrival, Channel, SendError, Violation};
+use crate::channel::{Arrival, Channel, Look, SendError, Violation};
 use crate::dynamic::Interfaces;
 use crate::process::WorkerEnd;
 use crate::process::post::Post;
@@ -40,8 +41,8 @@ pub(super) fn too_many_arrays(n: usize, n_handles: u32) -> String {
 
 /// Who matches calls with answers: ours or tarpc's dispatcher.
 pub(crate) trait Dispatch: Send + Sync {
-    /// Sends a call.
-    fn send(&self, call: CallFrame) -> Result<(), SendError>;
+    /// Sends a call; tells how the worker was woken for it.
+    fn send(&self, call: CallFrame) -> Result<Wake, SendError>;
 
     /// Asks the worker to stop a call whose caller is gone.
     fn cancel(&self, call: u64);
@@ -56,7 +57,7 @@ pub(crate) struct OwnDispatch {
 }
 
 impl Dispatch for OwnDispatch {
-    fn send(&self, call: CallFrame) -> Result<(), SendError> {
+    fn send(&self, call: CallFrame) -> Result<Wake, SendError> {
         self.channel.send(&Frame::Call(call))
     }
 
@@ -76,6 +77,8 @@ pub(crate) struct Exchange {
     channel: Arc<Channel>,
     calls: Arc<Calls>,
     dispatch: Box<dyn Dispatch>,
+    /// What a caller noticed that the driver has not heard of yet.
+    pub(super) violation: Mutex<Option<Violation>>,
 }
 
 /// A worker, as its host calls it.
@@ -150,6 +153,7 @@ impl Exchange {
             channel,
             calls,
             dispatch,
+            violation: Mutex::default(),
         })
     }
 
@@ -163,7 +167,7 @@ impl Exchange {
         &self.calls
     }
 
-    /// Sends a call whose arguments are prepared.
+    /// Sends a call whose arguments are prepared, and looks for the answer for a moment.
     pub(crate) fn send(
         &self,
         method: &Method,
@@ -220,6 +224,8 @@ impl Exchange {
             )
             .map_err(|(end, _)| gone(end))?;
         let time_left = deadline.map(|(at, _)| at.saturating_duration_since(Instant::now()));
+        // Taken before it is sent, so that the worker needs to wake nobody for the answer.
+        let lead = self.lead();
         let sent = self.dispatch.send(CallFrame {
             call: slot.id(),
             function: method.id,
@@ -229,12 +235,10 @@ impl Exchange {
             inline: Bytes(outgoing.inline.take()),
             body: Bytes(std::mem::take(&mut outgoing.body)),
         });
-        if let Err(error) = sent {
-            return Err(match (error, self.calls.end()) {
-                (SendError::Closed, Some(end)) => gone(end),
-                (error, _) => error.into(),
-            });
-        }
+        let wake = sent.map_err(|error| match (error, self.calls.end()) {
+            (SendError::Closed, Some(end)) => gone(end),
+            (error, _) => error.into(),
+        })?;
         named.sent();
         // From here on it belongs to the worker; an error no longer hands it back.
         outgoing.given.clear();
@@ -243,7 +247,11 @@ impl Exchange {
             // It was given up while it was being prepared, when there was nothing to cancel yet.
             self.dispatch.cancel(slot.id());
         }
-        Ok(begun.sent())
+        let slot = begun.sent();
+        if let Some((lead, is_apart)) = lead {
+            self.attend(lead, &slot, Some((wake, is_apart)));
+        }
+        Ok(slot)
     }
 
     /// Asks the worker to stop a call whose caller is gone.
@@ -296,8 +304,9 @@ impl Exchange {
     }
 
     /// Reads all frames that are left of a worker that is gone.
-    pub(crate) fn drain(&self, buffer: &mut [u8]) -> Result<(), Violation> {
-        while let Arrival::Frame(frame) = self.channel.receive(buffer)? {
+    pub(crate) fn drain(&self) -> Result<(), Violation> {
+        let mut lead = self.channel.lead();
+        while let Arrival::Frame(frame) = lead.receive(Look::Both)? {
             self.accept(frame)?;
         }
         Ok(())

@@ -5,11 +5,12 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use tracing::Span;
 
+use super::attend::Sleeper;
 use super::connection::{Caller, Connection};
 use super::error::{CallError, CallFailure, FailureCause, SendError};
 use super::incoming::{Incoming, SELF};
@@ -190,10 +191,32 @@ impl<T, E> Call<'_, T, E> {
     /// # Errors
     /// As awaiting it.
     ///
-    /// # Panics
-    /// Inside an executor's `block_on`, as [`futures::executor::block_on`] does.
-    pub fn wait(self) -> Result<T, CallError<E>> {
-        futures::executor::block_on(self)
+    pub fn wait(mut self) -> Result<T, CallError<E>> {
+        self.wait_reported().map(|(value, _)| value)
+    }
+
+    fn wait_reported(&mut self) -> Result<(T, Report), CallError<E>> {
+        // What is answered at once needs no waker.
+        let mut cx = Context::from_waker(Waker::noop());
+        if let Poll::Ready(result) = self.poll_reported(&mut cx) {
+            return result;
+        }
+        let sleeper = Sleeper::new();
+        let waker = Waker::from(Arc::clone(&sleeper));
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            if let Poll::Ready(result) = self.poll_reported(&mut cx) {
+                return result;
+            }
+            match &self.state {
+                State::InFlight(in_flight) => {
+                    let exchange = in_flight.connection.exchange();
+                    exchange.sleep(&in_flight.slot, &sleeper);
+                }
+                // It waits for room.
+                State::Unsent(_) | State::Done => std::thread::park(),
+            }
+        }
     }
 
     pub(crate) fn poll_reported(
@@ -231,6 +254,11 @@ impl<T, E> Call<'_, T, E> {
             };
             self.send(connection, begun, deadline)
                 .map_err(CallError::Failed)?;
+        } else if let State::InFlight(in_flight) = &self.state {
+            let exchange = in_flight.connection.exchange();
+            if let Some(lead) = exchange.channel().try_lead() {
+                exchange.attend(lead, &in_flight.slot, None);
+            }
         }
         let State::InFlight(in_flight) = &mut self.state else {
             panic!("a call was polled after it had completed");
@@ -407,8 +435,8 @@ impl<T, E> Reported<Call<'_, T, E>> {
     ///
     /// # Panics
     /// As [`Call::wait`].
-    pub fn wait(self) -> Result<(T, Report), CallError<E>> {
-        futures::executor::block_on(self)
+    pub fn wait(mut self) -> Result<(T, Report), CallError<E>> {
+        self.call.wait_reported()
     }
 }
 

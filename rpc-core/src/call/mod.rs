@@ -2,7 +2,8 @@
 //!
 //! The caller's side: [`argument`] says what may be passed, [`outgoing`] turns it into a frame,
 //! [`future`] is the call as its caller holds it, [`pending`] keeps what every call in flight holds
-//! until its end, [`connection`] joins them with a channel and a dispatcher, [`instance`] is what a
+//! until its end, [`connection`] joins them with a channel and a dispatcher, [`attend`] waits for
+//! answers, [`instance`] is what a
 //! constructor's caller receives.
 //!
 //! The worker's side: [`server`] runs the functions, [`incoming`] turns frames into arguments, a
@@ -18,6 +19,7 @@
 
 pub(crate) mod any_error;
 pub(crate) mod argument;
+pub(crate) mod attend;
 pub(crate) mod connection;
 pub(crate) mod current;
 pub(crate) mod error;

@@ -14,6 +14,7 @@ use super::report::{CopyReason, Report};
 use crate::channel::Channel;
 use crate::channel::inline::Inline;
 use crate::channel::loan::{self, Loan};
+use crate::channel::wait::COPIED_SOON_BYTES;
 use crate::segment::mapping::Access;
 use crate::segment::shared::Shared;
 use crate::segment::{AccessError, Atomic, ShmExhausted};
@@ -249,6 +250,9 @@ impl<'a> Outgoing<'a> {
     ) -> Result<Tensor<A, D>, SendError> {
         let size_bytes = size_bytes(array);
         self.check_copy(argument, size_bytes as u64, &reason)?;
+        if size_bytes <= COPIED_SOON_BYTES {
+            self.channel.wake_peer();
+        }
         let staged = loan::stage(self.channel.segments(), array)
             .map_err(|source| exhausted(argument, source))?;
         let loan = Loan::lend(staged.located(), access, &self.holder)

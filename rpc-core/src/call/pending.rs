@@ -7,6 +7,7 @@
 //!    (`Reply`, `Released`) or is known dead ([`Calls::fail_all`]).
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -62,6 +63,8 @@ pub(crate) struct Slot {
     id: u64,
     /// Whether a description answers it, and not a reply.
     is_question: bool,
+    /// Whether there is a result, or was one.
+    is_done: AtomicBool,
     state: Mutex<SlotState>,
 }
 
@@ -75,6 +78,11 @@ impl Slot {
     /// The call's number.
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Tells whether there is a result, or was one.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_done.load(Ordering::SeqCst)
     }
 
     /// Completes with the answer, once.
@@ -103,6 +111,7 @@ impl Slot {
             let waker = state.waker.take();
             drop(state);
             drop(late);
+            self.is_done.store(true, Ordering::SeqCst);
             waker
         };
         waker.into_iter().for_each(Waker::wake);
@@ -182,6 +191,7 @@ impl Table {
         let slot = Arc::new(Slot {
             id,
             is_question,
+            is_done: AtomicBool::new(false),
             state: Mutex::new(state),
         });
         self.slots.insert(id, Arc::clone(&slot));

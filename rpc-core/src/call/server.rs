@@ -1,10 +1,12 @@
 //! The worker's end of a channel: runs functions and answers calls.
 //!
-//! - [`served`] lists the functions, [`job`] is one call of one of them;
+//! - [`served`] lists the functions, [`job`] is one call of one of them, [`runner`] is a thread that
+//!   reads calls and runs short ones itself;
 //! - [`instances`] keeps what constructors have made.
 
 pub(crate) mod instances;
 mod job;
+mod runner;
 mod served;
 
 use std::collections::HashMap;
@@ -17,6 +19,9 @@ use tokio::task::AbortHandle;
 
 use instances::{Instances, Unsent};
 use job::{AsyncJob, Ending, Listed, SyncJob};
+pub(crate) use runner::Runner;
+use runner::Watch;
+use served::Pace;
 pub(crate) use served::Served;
 
 use super::connection::{is_too_long, too_many_arrays};
@@ -43,6 +48,10 @@ pub(crate) struct Server {
     /// Signalled when a call has ended.
     ended: Condvar,
     tarpc: Option<TarpcServer>,
+    /// What the driver and the runner tell each other.
+    watch: Watch,
+    /// What the runner noticed that the driver has not heard of yet.
+    violation: Mutex<Option<Violation>>,
 }
 
 #[derive(Default)]
@@ -71,6 +80,20 @@ struct InFlightCall {
     state: Arc<CallState>,
     /// Drops an asynchronous function's future.
     task: Option<Task>,
+}
+
+/// A call that is on the list, and what to run for it.
+struct Begun {
+    call: u64,
+    job: Job,
+    pace: Arc<Pace>,
+    /// Whether it was said that the function blocks for long.
+    may_block: bool,
+}
+
+enum Job {
+    Sync(SyncJob),
+    Async(AsyncJob),
 }
 
 /// A call whose arguments are found, ready to run.
@@ -108,6 +131,8 @@ impl Server {
                 running,
                 ended,
                 tarpc,
+                watch: Watch::default(),
+                violation: Mutex::default(),
             }
         })
     }
@@ -201,7 +226,7 @@ impl Server {
             Err(BindError::Violation(violation)) => return Err(violation),
             Err(BindError::Refused(reason)) => return Ok(Err(Failure::SegmentRefused { reason })),
         };
-        let Some(function) = self.served.functions.get(&frame.function) else {
+        let Some(function) = self.served.function(frame.function) else {
             return Ok(Err(Failure::UnknownFunction));
         };
         state.named(function.method);
@@ -224,8 +249,18 @@ impl Server {
         }))
     }
 
+    /// Has a call run elsewhere than on this thread.
     fn start(self: &Arc<Self>, frame: CallFrame) -> Result<(), Violation> {
+        if let Some(begun) = self.begin(frame)? {
+            self.spawn(begun);
+        }
+        Ok(())
+    }
+
+    /// Finds what to run for a call; `None` if it was answered already.
+    fn begin(self: &Arc<Self>, frame: CallFrame) -> Result<Option<Begun>, Violation> {
         let call = frame.call;
+        let pace = self.served.pace(frame.function);
         let n_calls = self.channel.limits().n_calls as usize;
         {
             let running = self.lock();
@@ -250,7 +285,7 @@ impl Server {
                 let outcome = Outcome::Failed(failure);
                 self.channel
                     .send_or_close(&Frame::Reply(ReplyFrame { call, outcome }));
-                return Ok(());
+                return Ok(None);
             }
         };
         let Prepared {
@@ -266,27 +301,51 @@ impl Server {
             has_begun,
             is_answered: false,
         };
-        match handler {
-            Handler::Sync(function) | Handler::Blocking(function) => {
-                let job = SyncJob {
-                    arguments: Some(arguments),
-                    ending,
-                };
-                self.runtime
-                    .spawn_blocking(move || job.run(&state, function));
-            }
-            Handler::Async(function) => {
-                let running = Running::new(state, function(arguments));
-                let task = self.runtime.spawn(AsyncJob {
-                    running: Some(running),
-                    ending: Some(ending),
+        let may_block = matches!(handler, Handler::Blocking(_));
+        let job = match handler {
+            Handler::Sync(function) | Handler::Blocking(function) => Job::Sync(SyncJob {
+                arguments: Some(arguments),
+                function,
+                state,
+                ending,
+            }),
+            Handler::Async(function) => Job::Async(AsyncJob {
+                running: Some(Running::new(state, function(arguments))),
+                ending: Some(ending),
+            }),
+        };
+        Ok(Some(Begun {
+            call,
+            job,
+            pace,
+            may_block,
+        }))
+    }
+
+    /// Runs a call on a thread that is for that.
+    fn spawn(&self, begun: Begun) {
+        let Begun {
+            call, job, pace, ..
+        } = begun;
+        match job {
+            Job::Sync(job) => {
+                self.runtime.spawn_blocking(move || {
+                    let done = pace.measure(|| job.run());
+                    done.answer();
                 });
-                if let Some(in_flight) = self.lock().calls.get_mut(&call) {
-                    in_flight.task = Some(Task::Tokio(task.abort_handle()));
-                }
+            }
+            Job::Async(job) => self.spawn_task(call, job),
+        }
+    }
+
+    fn spawn_task(&self, call: u64, job: AsyncJob) {
+        let task = self.runtime.spawn(job);
+        if let Some(in_flight) = self.lock().calls.get_mut(&call) {
+            in_flight.task = Some(Task::Tokio(task.abort_handle()));
+            if in_flight.state.is_cancelled.load(Ordering::Relaxed) {
+                task.abort();
             }
         }
-        Ok(())
     }
 
     /// Puts a call on the list of running functions; `None` if the worker takes no more.

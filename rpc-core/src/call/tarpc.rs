@@ -26,6 +26,7 @@ use super::current::CallState;
 use super::error::FailureCause;
 use super::pending::Calls;
 use super::server::{AtStake, Server};
+use crate::channel::bell::Wake;
 use crate::channel::{Channel, SendError, Violation};
 use crate::wire::codec::{self, Bytes};
 use crate::wire::frame::{CallFrame, Failure, Frame, Outcome, ReplyFrame};
@@ -128,7 +129,7 @@ impl TarpcDispatch {
 }
 
 impl Dispatch for TarpcDispatch {
-    fn send(&self, frame: CallFrame) -> Result<(), SendError> {
+    fn send(&self, frame: CallFrame) -> Result<Wake, SendError> {
         let call = frame.call;
         let limit = frame
             .time_left_ns
@@ -158,7 +159,8 @@ impl Dispatch for TarpcDispatch {
             lock(&tasks).remove(&call);
         });
         running.insert(call, task.abort_handle());
-        Ok(())
+        // It is sent from another thread, which takes its time.
+        Ok(Wake::Message)
     }
 
     fn cancel(&self, call: u64) {

@@ -142,7 +142,8 @@ impl Channel {
                 is_writable: access != Access::Read,
                 name: backing.name().ok_or(SendError::NotForwardable)?.to_owned(),
             };
-            return Ok(self.outbox.push(codec::encode(&frame)?, None)?);
+            self.outbox.push(&codec::encode(&frame)?, None)?;
+            return Ok(());
         }
         let fd = backing.fd().ok_or(SendError::NotForwardable)?;
         let descriptor = match access {
@@ -157,7 +158,9 @@ impl Channel {
             len_bytes: backing.mapping().len() as u64,
             is_writable: access != Access::Read,
         };
-        Ok(self.outbox.push(codec::encode(&frame)?, Some(descriptor))?)
+        self.outbox
+            .push(&codec::encode(&frame)?, Some(descriptor))?;
+        Ok(())
     }
 
     /// Tells the peer that a segment is no more.

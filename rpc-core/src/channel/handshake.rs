@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use super::Rings;
 use super::socket::{Attachment, Received, Socket};
+use super::wait::WaitPolicy;
 use crate::segment::kind::Segments;
 use crate::wire::handshake::{
     self, ChannelKind, Dispatcher, Hello, Limits, MESSAGE_BYTES, ServedModule, Trust, Unreadable,
@@ -38,14 +40,21 @@ pub(crate) fn say_hello(
     worker: &str,
     dispatcher: Dispatcher,
     segments: Segments,
+    kind: ChannelKind,
+    wait: WaitPolicy,
     pidfd: Option<BorrowedFd<'_>>,
 ) -> Result<(), HandshakeError> {
+    let channels = match kind {
+        ChannelKind::Ring => vec![ChannelKind::Ring as u32, ChannelKind::Socket as u32],
+        ChannelKind::Socket => vec![ChannelKind::Socket as u32],
+    };
     let hello = Hello {
         limits: Limits::OURS,
         trust: Trust::Trusted,
         dispatcher,
         segments: segments as u32,
-        channels: vec![ChannelKind::Socket as u32],
+        wait: wait.number(),
+        channels,
         worker: worker.to_owned(),
     };
     let message =
@@ -58,11 +67,18 @@ pub(crate) fn say_hello(
         })
 }
 
-/// Writes the message that welcomes a host.
-pub(crate) fn welcome(modules: Vec<ServedModule>) -> io::Result<Vec<u8>> {
+/// Welcomes a host, as the very first message of a worker that is ready.
+pub(crate) fn welcome(
+    socket: &Socket,
+    rings: Option<&OwnedFd>,
+    modules: Vec<ServedModule>,
+) -> io::Result<()> {
     let welcome = Welcome {
         limits: Limits::OURS,
-        channel: ChannelKind::Socket,
+        channel: match rings {
+            Some(_) => ChannelKind::Ring,
+            None => ChannelKind::Socket,
+        },
         modules,
     };
     let message = handshake::encode(&welcome).map_err(io::Error::other)?;
@@ -71,7 +87,38 @@ pub(crate) fn welcome(modules: Vec<ServedModule>) -> io::Result<Vec<u8>> {
         let what = format!("{len} bytes of module names are more than a message holds");
         return Err(io::Error::other(what));
     }
-    Ok(message)
+    // It is the first one, so there is room for it.
+    socket.try_send(&message, rings.map(AsFd::as_fd))
+}
+
+/// The rings that a host would like to use, made by the worker; without them the socket will do.
+pub(crate) fn offer_rings(hello: &Hello) -> Option<(Rings, OwnedFd)> {
+    let is_wanted = hello.channels.contains(&(ChannelKind::Ring as u32));
+    let made = is_wanted.then(Rings::create)?;
+    made.inspect_err(
+        |error| tracing::warn!(%error, "there is no memory for the rings of a channel"),
+    )
+    .ok()
+}
+
+/// The rings that a worker has made, if it chose them; `segment` came with its `Welcome`.
+pub(crate) fn open_rings(
+    welcome: &Welcome,
+    segment: Option<OwnedFd>,
+) -> Result<Option<Rings>, Unreadable> {
+    match (welcome.channel, segment) {
+        (ChannelKind::Socket, None) => Ok(None),
+        (ChannelKind::Socket, Some(_)) => Err(Unreadable::Message(
+            "one with a descriptor that belongs to nothing".to_owned(),
+        )),
+        (ChannelKind::Ring, None) => Err(Unreadable::Rings(
+            "their segment didn't arrive; is this process's table of descriptors full (`ulimit -n`)?"
+                .to_owned(),
+        )),
+        (ChannelKind::Ring, Some(segment)) => Rings::open(&segment)
+            .map(Some)
+            .map_err(|error| Unreadable::Rings(error.to_string())),
+    }
 }
 
 /// Reads the other side's first message, if it has come.

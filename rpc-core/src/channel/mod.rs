@@ -1,6 +1,8 @@
 //! The connection of a host and a worker.
 //!
-//! - [`socket`] moves messages and descriptors, [`outbox`] queues what finds no room;
+//! - [`socket`] moves messages and descriptors, [`ring`] moves frames through memory that both sides
+//!   map; [`bell`] and [`wait`] say how one side waits for the other;
+//! - [`outbox`] sends, and queues what finds no room; [`reader`] reads;
 //! - [`announce`] tells the other side of segments; [`exports`] and [`imports`] remember which each
 //!   side knows, so that a descriptor travels once for each segment and access;
 //! - [`loan`] turns tensors into handles, [`bind`] turns handles back into memory;
@@ -8,10 +10,11 @@
 //! - [`handshake`] is what both sides say first.
 //!
 //! A [`Channel`] is one end. It sends from any thread, without blocking; what arrives is read by
-//! one thread of its own, the *driver* (see [`crate::call`]), which hands the frames that concern
-//! segments to [`Channel::accept`] and deals with calls itself.
+//! whichever thread has the [`Lead`], and by one of its own where nobody takes it, the *driver* (see
+//! [`crate::call`]). Frames that concern segments go to [`Channel::accept`].
 
 mod announce;
+pub(crate) mod bell;
 pub(crate) mod bind;
 mod exports;
 pub(crate) mod handshake;
@@ -19,17 +22,27 @@ mod imports;
 pub(crate) mod inline;
 pub(crate) mod loan;
 mod outbox;
+mod reader;
+mod ring;
+mod rings;
 pub(crate) mod socket;
+pub(crate) mod wait;
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use bell::Wake;
 use exports::{Exports, Transfers};
 use imports::Imports;
 use outbox::{Closed, Outbox};
-use socket::{Attachment, Received, Socket};
+use reader::Reader;
+pub(crate) use reader::{Lead, Look};
+use ring::Lane;
+pub(crate) use rings::Rings;
+use socket::{Attachment, Socket};
+use wait::{WaitPolicy, Waiting};
 
 use crate::segment::ShmExhausted;
 use crate::segment::backing::Backing;
@@ -49,6 +62,12 @@ pub(crate) struct Channel {
     limits: Limits,
     socket: Arc<Socket>,
     outbox: Outbox,
+    /// The ring that leads here.
+    incoming: Option<Lane>,
+    /// The ring that leads to the peer.
+    outgoing: Option<Lane>,
+    reader: Mutex<Reader>,
+    waiting: Waiting,
     exports: Mutex<Exports>,
     imports: Mutex<Imports>,
     transfers: Mutex<Transfers>,
@@ -57,6 +76,7 @@ pub(crate) struct Channel {
     /// Whether descriptors of the peer's segments are kept, to forward tensors to third parties.
     keeps_descriptors: bool,
     received_bytes: AtomicU64,
+    is_closed: AtomicBool,
 }
 
 /// The peer did what the protocol forbids. The channel is closed.
@@ -131,27 +151,66 @@ pub(crate) enum Arrival {
 
 impl Channel {
     /// Wraps one end of a pair, after the handshake.
-    pub(crate) fn new(
-        socket: Socket,
-        limits: Limits,
-        segments: Segments,
-        keeps_descriptors: bool,
-    ) -> io::Result<Arc<Self>> {
+    pub(crate) fn new(socket: Socket, terms: Terms) -> io::Result<Arc<Self>> {
         let socket = Arc::new(socket);
-        let outbox = Outbox::new(Arc::clone(&socket))?;
+        let (incoming, outgoing) = match terms.rings {
+            Some(Rings { incoming, outgoing }) => (Some(incoming), Some(outgoing)),
+            None => (None, None),
+        };
+        let bell = codec::encode(&Frame::Bell).map_err(io::Error::other)?;
+        let outbox = Outbox::new(Arc::clone(&socket), outgoing.clone(), bell)?;
         Ok(Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             uid: NEXT_UID.fetch_add(1, Ordering::Relaxed),
-            limits,
+            limits: terms.limits,
             socket,
             outbox,
+            reader: Mutex::new(Reader::new(incoming.clone())),
+            incoming,
+            outgoing,
+            waiting: Waiting::new(terms.wait),
             exports: Mutex::default(),
             imports: Mutex::default(),
             transfers: Mutex::default(),
-            segments,
-            keeps_descriptors,
+            segments: terms.segments,
+            keeps_descriptors: terms.keeps_descriptors,
             received_bytes: AtomicU64::new(0),
+            is_closed: AtomicBool::new(false),
         }))
+    }
+
+    /// How this side waits.
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    /// Tells whether frames go through rings.
+    pub(crate) fn has_rings(&self) -> bool {
+        self.incoming.is_some()
+    }
+
+    /// Notes on which processor this thread runs, for the peer to see; tells whether that was another
+    /// one than the peer's when it last did so.
+    pub(crate) fn is_apart(&self) -> bool {
+        let (Some(incoming), Some(outgoing)) = (&self.incoming, &self.outgoing) else {
+            return false;
+        };
+        let cpu = wait::current_cpu();
+        let noted = outgoing.producer_cpu();
+        if noted.load(Ordering::Relaxed) != cpu {
+            noted.store(cpu, Ordering::Relaxed);
+        }
+        incoming.producer_cpu().load(Ordering::Relaxed) != cpu
+    }
+
+    /// Wakes the peer, if it sleeps, for what will soon be sent.
+    pub(crate) fn wake_peer(&self) {
+        self.outbox.wake_peer();
+    }
+
+    /// What the peer wrote into a ring that nobody writes who keeps to the protocol.
+    pub(crate) fn take_violation(&self) -> Option<Violation> {
+        self.outbox.take_violation().map(Violation)
     }
 
     /// A number that no other channel of this process ever has.
@@ -187,19 +246,21 @@ impl Channel {
         )
     }
 
-    /// Welcomes the host, as the very first message of a worker that is ready.
-    pub(crate) fn welcome(&self, modules: Vec<ServedModule>) -> io::Result<()> {
-        let message = handshake::welcome(modules)?;
-        self.outbox
-            .push(message, None)
-            .map_err(|Closed| io::ErrorKind::BrokenPipe.into())
+    /// Welcomes the host, as the very first message of a worker that is ready. `rings` is the segment
+    /// where they lie.
+    pub(crate) fn welcome(
+        &self,
+        rings: Option<&OwnedFd>,
+        modules: Vec<ServedModule>,
+    ) -> io::Result<()> {
+        handshake::welcome(&self.socket, rings, modules)
     }
 
-    /// Sends a frame, in a segment if it is long.
-    pub(crate) fn send(&self, frame: &Frame) -> Result<(), SendError> {
+    /// Sends a frame, in a segment if it is long; tells how the peer was woken for it.
+    pub(crate) fn send(&self, frame: &Frame) -> Result<Wake, SendError> {
         let bytes = codec::encode(frame)?;
         if bytes.len() <= MESSAGE_BYTES {
-            return Ok(self.outbox.push(bytes, None)?);
+            return Ok(self.outbox.push(&bytes, None)?);
         }
         let limit_bytes = self.limits.frame_bytes;
         if bytes.len() as u64 > limit_bytes {
@@ -212,7 +273,7 @@ impl Channel {
         let transfer = frame.transfer();
         let sent = self
             .outbox
-            .push(codec::encode(&Frame::Oversize { frame })?, None);
+            .push(&codec::encode(&Frame::Oversize { frame })?, None);
         if sent.is_err() {
             let extent = self.transfers().remove(transfer);
             drop(extent);
@@ -224,34 +285,6 @@ impl Channel {
     pub(crate) fn send_or_close(&self, frame: &Frame) {
         if self.send(frame).is_err() {
             self.close();
-        }
-    }
-
-    /// Reads what has arrived, dealing with all that concerns segments, up to the first frame that
-    /// concerns calls. Only the driver calls it.
-    pub(crate) fn receive(&self, buffer: &mut [u8]) -> Result<Arrival, Violation> {
-        loop {
-            let received = self.socket.try_receive(buffer);
-            let (len, attachment) = match received {
-                Ok(Received::Message { len, attachment }) => (len, attachment),
-                Ok(Received::Nothing) => return Ok(Arrival::Nothing),
-                Ok(Received::EndOfFile) => return Ok(Arrival::EndOfFile),
-                Err(error) => {
-                    return Err(Violation(format!("sent what can't be received: {error}")));
-                }
-            };
-            self.received_bytes.fetch_add(len as u64, Ordering::Relaxed);
-            let malformed = |error| Violation(format!("sent a malformed frame: {error}"));
-            let frame = codec::decode(&buffer[..len]).map_err(malformed)?;
-            match self.accept(frame, attachment)? {
-                Some(Frame::Oversize { .. }) => {
-                    return Err(Violation(
-                        "sent a long frame inside a long frame".to_owned(),
-                    ));
-                }
-                Some(frame) => return Ok(Arrival::Frame(frame)),
-                None => {}
-            }
         }
     }
 
@@ -317,6 +350,8 @@ impl Channel {
                     )));
                 }
             }
+            // It has done its work by waking the reader.
+            Frame::Bell => {}
             Frame::Oversize { frame } => {
                 let bytes = self.take_long_frame(&frame)?;
                 let malformed = |error| Violation(format!("sent a malformed long frame: {error}"));
@@ -327,15 +362,22 @@ impl Channel {
         Ok(None)
     }
 
+    /// Tells whether this side has closed the channel.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
     /// Closes the channel for both sides. What waits to be sent is forgotten.
     pub(crate) fn close(&self) {
         if !self.outbox.is_owner() {
             // A forked child shares the socket, and must not close it for its parent.
             return;
         }
+        self.is_closed.store(true, Ordering::Release);
         self.outbox.close();
         self.socket.shut_down();
         self.outbox.wake_driver();
+        self.wake_sleeper();
     }
 
     /// Lets go of all memory that is shared with the peer. What was moved to it is used again only
@@ -379,6 +421,35 @@ impl Channel {
 
     fn transfers(&self) -> MutexGuard<'_, Transfers> {
         lock(&self.transfers)
+    }
+}
+
+/// What was agreed on in the handshake.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    /// What both sides take.
+    pub(crate) limits: Limits,
+    /// What the segments of both sides are made of.
+    pub(crate) segments: Segments,
+    /// The rings that carry frames; without them the socket does.
+    pub(crate) rings: Option<Rings>,
+    /// How this side waits.
+    pub(crate) wait: WaitPolicy,
+    /// Whether descriptors of the peer's segments are kept, to forward tensors to third parties.
+    pub(crate) keeps_descriptors: bool,
+}
+
+#[cfg(test)]
+impl Terms {
+    /// Those of a channel without rings.
+    pub(crate) fn of_a_test() -> Self {
+        Self {
+            limits: Limits::OURS,
+            segments: Segments::Memfd,
+            rings: None,
+            wait: WaitPolicy::default(),
+            keeps_descriptors: false,
+        }
     }
 }
 

@@ -1,9 +1,13 @@
-//! What waits to be sent.
+//! What is sent, and what waits to be.
 //!
-//! Nobody waits for room: a message that finds none is queued, and the channel's driver, which is
-//! always armed, sends it when the peer has read. So a sender never blocks on a peer that is itself
-//! blocked on sending. What can be queued is bounded by the calls in flight and the segments that
-//! are alive.
+//! A frame goes into the ring, where there is one, if it brings no descriptor, and finds room, and
+//! nothing waits before it; otherwise over the socket. Nobody waits for room: a message that finds
+//! none is queued, and the channel's driver, which is always armed, sends it when the peer has read.
+//! So a sender never blocks on a peer that is itself blocked on sending. What can be queued is
+//! bounded by the calls in flight and the segments that are alive.
+//!
+//! Whatever is put into the ring says how many messages were sent over the socket before it, so the
+//! peer deals with everything in the order in which it was sent.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,8 +17,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::EventfdFlags;
 
+use super::bell::Wake;
+use super::ring::{Count, Lane, Producer, PushError};
 use super::socket::Socket;
 use crate::segment::backing::Backing;
+use crate::segment::fork;
 
 /// The descriptor that a message brings.
 #[derive(Debug)]
@@ -43,6 +50,10 @@ pub(crate) struct Closed;
 pub(crate) struct Outbox {
     socket: Arc<Socket>,
     queue: Mutex<Queue>,
+    /// The ring that leads to the peer.
+    lane: Option<Lane>,
+    /// The message that wakes a peer that sleeps in `poll`.
+    bell: Vec<u8>,
     /// Wakes the driver when the queue is no longer empty.
     wake: OwnedFd,
     sent_bytes: AtomicU64,
@@ -54,28 +65,41 @@ pub(crate) struct Outbox {
 struct Queue {
     messages: VecDeque<(Vec<u8>, Option<Descriptor>)>,
     is_closed: bool,
+    /// The writing end of the ring.
+    producer: Option<Producer>,
+    /// The messages that were sent over the socket.
+    n_sent: Count,
+    /// What the peer wrote into the ring that no consumer writes.
+    violation: Option<String>,
 }
 
 impl Outbox {
-    pub(crate) fn new(socket: Arc<Socket>) -> io::Result<Self> {
+    /// Sends over `socket`, and into the ring of `lane`. `bell` is the message that wakes the peer.
+    pub(crate) fn new(socket: Arc<Socket>, lane: Option<Lane>, bell: Vec<u8>) -> io::Result<Self> {
         let wake = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let (queue, sent_bytes) = (Mutex::default(), AtomicU64::new(0));
+        let queue = Queue {
+            producer: lane.clone().map(Producer::new),
+            ..Queue::default()
+        };
         Ok(Self {
             socket,
-            queue,
+            queue: Mutex::new(queue),
+            lane,
+            bell,
             wake,
-            sent_bytes,
-            owner: std::process::id(),
+            sent_bytes: AtomicU64::new(0),
+            owner: fork::process_id(),
         })
     }
 
     /// Tells whether this is the process that made it, and not a forked child of that.
     pub(crate) fn is_owner(&self) -> bool {
-        std::process::id() == self.owner
+        fork::process_id() == self.owner
     }
 
-    /// Sends `message` now, or queues it behind what waits already.
-    pub(crate) fn push(&self, message: Vec<u8>, fd: Option<Descriptor>) -> Result<(), Closed> {
+    /// Sends `message` now, or queues it behind what waits already; tells how the peer was woken for
+    /// it.
+    pub(crate) fn push(&self, message: &[u8], fd: Option<Descriptor>) -> Result<Wake, Closed> {
         if !self.is_owner() {
             return Err(Closed);
         }
@@ -83,14 +107,76 @@ impl Outbox {
         if queue.is_closed {
             return Err(Closed);
         }
-        self.sent_bytes
-            .fetch_add(message.len() as u64, Ordering::Relaxed);
+        // Written under the lock alone.
+        let sent_bytes = self.sent_bytes.load(Ordering::Relaxed) + message.len() as u64;
+        self.sent_bytes.store(sent_bytes, Ordering::Relaxed);
+        if fd.is_none() && queue.messages.is_empty() {
+            let after = queue.n_sent;
+            match queue
+                .producer
+                .as_mut()
+                .map(|ring| ring.push(message, after))
+            {
+                Some(Ok(())) => {
+                    drop(queue);
+                    return Ok(self.ring());
+                }
+                Some(Err(PushError::Corrupt { head, tail })) => {
+                    queue.is_closed = true;
+                    queue.violation = Some(format!(
+                        "claims to have read up to slot {head} of a ring that is written up to {tail}"
+                    ));
+                    drop(queue);
+                    self.wake_driver();
+                    return Err(Closed);
+                }
+                Some(Err(PushError::Full)) | None => {}
+            }
+        }
+        self.push_message(queue, message, fd)
+            .map(|()| Wake::Message)
+    }
+
+    /// Wakes the peer, if it sleeps, for what was put into the ring.
+    fn ring(&self) -> Wake {
+        let Some(lane) = &self.lane else {
+            return Wake::Nothing;
+        };
+        let wake = lane.bell().ring();
+        if wake == Wake::Message {
+            let queue = self.lock();
+            if !queue.is_closed {
+                // If that fails, the next one to send hears of it.
+                let _ = self.push_message(queue, &self.bell, None);
+            }
+        }
+        wake
+    }
+
+    /// Wakes the peer, if it sleeps, for what will soon be put into the ring.
+    pub(crate) fn wake_peer(&self) {
+        if let Some(lane) = &self.lane
+            && self.is_owner()
+            && lane.bell().is_asleep()
+        {
+            self.ring();
+        }
+    }
+
+    /// Sends a message over the socket, or queues it.
+    fn push_message(
+        &self,
+        mut queue: MutexGuard<'_, Queue>,
+        message: &[u8],
+        fd: Option<Descriptor>,
+    ) -> Result<(), Closed> {
         if queue.messages.is_empty() {
             match self
                 .socket
-                .try_send(&message, fd.as_ref().and_then(Descriptor::fd))
+                .try_send(message, fd.as_ref().and_then(Descriptor::fd))
             {
                 Ok(()) => {
+                    queue.n_sent = queue.n_sent.next();
                     drop(queue);
                     // Outside the lock: the last user of a segment says farewell through here.
                     drop(fd);
@@ -106,7 +192,7 @@ impl Outbox {
                 }
             }
         }
-        queue.messages.push_back((message, fd));
+        queue.messages.push_back((message.to_vec(), fd));
         drop(queue);
         self.wake_driver();
         Ok(())
@@ -127,6 +213,7 @@ impl Outbox {
                 .try_send(message, fd.as_ref().and_then(Descriptor::fd))
             {
                 Ok(()) => {
+                    queue.n_sent = queue.n_sent.next();
                     let sent = queue.messages.pop_front();
                     drop(queue);
                     drop(sent);
@@ -138,6 +225,11 @@ impl Outbox {
                 }
             }
         }
+    }
+
+    /// What the peer wrote into the ring that no consumer writes, once.
+    pub(crate) fn take_violation(&self) -> Option<String> {
+        self.lock().violation.take()
     }
 
     /// Refuses all further messages and forgets those that wait.

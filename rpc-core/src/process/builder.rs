@@ -19,8 +19,9 @@ use super::starting::{STARTUP_TIMEOUT, StartDispatch, Starting};
 use super::stock;
 use super::worker::Worker;
 use crate::channel::socket::{self, Socket};
+use crate::channel::wait::WaitPolicy;
 use crate::segment::kind::{self, Segments};
-use crate::wire::handshake::Dispatcher;
+use crate::wire::handshake::{ChannelKind, Dispatcher};
 
 /// Sets up a worker: see [`Worker::builder`].
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub struct WorkerBuilder {
     startup_timeout: Duration,
     dispatcher: Dispatcher,
     segments: Segments,
+    kind: ChannelKind,
+    wait: WaitPolicy,
     sink: LogSink,
 }
 
@@ -54,6 +57,8 @@ impl WorkerBuilder {
             startup_timeout: STARTUP_TIMEOUT,
             dispatcher: Dispatcher::default(),
             segments: kind::segments(),
+            kind: ChannelKind::default(),
+            wait: WaitPolicy::default(),
             sink: LogSink::default(),
         }
     }
@@ -142,6 +147,20 @@ impl WorkerBuilder {
     #[must_use]
     pub fn dispatcher(mut self, dispatcher: Dispatcher) -> Self {
         self.dispatcher = dispatcher;
+        self
+    }
+
+    /// Chooses what carries the frames. A worker that can't offer it uses the socket.
+    #[must_use]
+    pub fn channel(mut self, kind: ChannelKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Chooses how the worker and its callers wait for each other.
+    #[must_use]
+    pub fn wait(mut self, policy: WaitPolicy) -> Self {
+        self.wait = policy;
         self
     }
 
@@ -239,6 +258,8 @@ impl WorkerBuilder {
             limit: self.startup_timeout,
             dispatcher: self.dispatcher,
             segments: self.segments,
+            kind: self.kind,
+            wait: self.wait,
             start_dispatch: starting_dispatch,
             socket: Socket::new(ours),
         };

@@ -18,9 +18,8 @@ use rustix::process::Signal;
 use super::end::{EndReason, WorkerEnd};
 use super::log::{Log, LogStream, Stream};
 use crate::call::connection::Exchange;
-use crate::channel::{Arrival, Violation, handshake};
+use crate::channel::{Arrival, Look, Violation, handshake};
 use crate::wire::frame::Frame;
-use crate::wire::handshake::MESSAGE_BYTES;
 
 /// How long a worker that closed its end of the channel may take to exit, before it is killed.
 const EXIT_GRACE: Duration = Duration::from_millis(200);
@@ -252,10 +251,9 @@ pub(crate) struct Driver {
 impl Driver {
     /// Runs until the worker has ended, then ends all calls and releases all they held.
     pub(crate) fn run(mut self) {
-        let mut buffer = vec![0; MESSAGE_BYTES];
         // Whatever panics in here (a log sink of the user's, say), the worker is ended and its
         // callers are told.
-        let driven = catch_unwind(AssertUnwindSafe(|| self.drive(&mut buffer)));
+        let driven = catch_unwind(AssertUnwindSafe(|| self.drive()));
         let mut violation = driven
             .unwrap_or_else(|_| Err(Violation(PANICKED.to_owned())))
             .err();
@@ -265,7 +263,7 @@ impl Driver {
                 let reason = process.reap();
                 // What was answered before the end still counts.
                 if violation.is_none() {
-                    violation = self.exchange.drain(&mut buffer).err();
+                    violation = self.exchange.drain().err();
                 }
                 #[cfg(feature = "posix-shm")]
                 if self.exchange.channel().segments() == crate::segment::kind::Segments::Named {
@@ -290,7 +288,7 @@ impl Driver {
     }
 
     /// Returns when the worker has ended, or shall be ended.
-    fn drive(&mut self, buffer: &mut [u8]) -> Result<(), Violation> {
+    fn drive(&mut self) -> Result<(), Violation> {
         let mut closed_at: Option<Instant> = None;
         let mut has_asked = false;
         loop {
@@ -303,7 +301,10 @@ impl Driver {
                 has_asked = true;
                 let _ = self.exchange.channel().send(&Frame::Shutdown);
             }
-            if closed_at.is_none() && self.read_frames(buffer)? {
+            if let Some(violation) = self.exchange.take_violation() {
+                return Err(violation);
+            }
+            if closed_at.is_none() && self.read_frames()? {
                 closed_at = Some(now);
             }
             let exit_by = closed_at.map(|at| at + EXIT_GRACE);
@@ -331,11 +332,15 @@ impl Driver {
     }
 
     /// Reads frames; tells whether the worker has closed its end.
-    fn read_frames(&self, buffer: &mut [u8]) -> Result<bool, Violation> {
+    fn read_frames(&self) -> Result<bool, Violation> {
+        let mut lead = self.exchange.channel().lead();
         for _ in 0..FRAMES_AT_A_TIME {
-            match self.exchange.channel().receive(buffer)? {
+            match lead.receive(Look::Both)? {
                 Arrival::Frame(frame) => self.exchange.accept(frame)?,
-                Arrival::Nothing => return Ok(false),
+                Arrival::Nothing => match lead.leave() {
+                    Some(still) => lead = still,
+                    None => return Ok(false),
+                },
                 Arrival::EndOfFile => return Ok(true),
             }
         }

@@ -12,7 +12,7 @@ use super::starting::{self, StartDispatch};
 use crate::call::connection::Connection;
 use crate::call::module::{Module, Stub};
 use crate::call::pending::Answer;
-use crate::wire::handshake::Dispatcher;
+use crate::wire::handshake::{ChannelKind, Dispatcher};
 use crate::wire::schema::ModuleSchema;
 
 /// The process, or the thread, that fills a post.
@@ -89,6 +89,7 @@ pub(crate) enum Recipe {
     Thread {
         modules: Vec<Module>,
         dispatcher: Dispatcher,
+        kind: ChannelKind,
     },
 }
 
@@ -120,7 +121,8 @@ impl Recipe {
             Self::Thread {
                 modules,
                 dispatcher,
-            } => starting::start_in_process(modules, *dispatcher),
+                kind,
+            } => starting::start_in_process(modules, *dispatcher, *kind),
         }
     }
 }

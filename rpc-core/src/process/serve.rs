@@ -12,12 +12,13 @@ use rustix::net::SocketType;
 
 use super::error::SpawnError;
 use crate::call::module::Module;
-use crate::call::server::{Served, Server};
+use crate::call::server::{Runner, Served, Server};
 use crate::channel::handshake::{self, HandshakeError, Introduced};
 use crate::channel::socket::Socket;
-use crate::channel::{Arrival, Channel, Violation};
+use crate::channel::wait::WaitPolicy;
+use crate::channel::{Arrival, Channel, Look, Terms, Violation};
 use crate::segment::kind::{self, Segments};
-use crate::wire::handshake::{Limits, MESSAGE_BYTES};
+use crate::wire::handshake::{Hello, Limits};
 
 /// The argument by which a program knows that it was started as a worker of itself. Arguments,
 /// unlike variables of the environment, are not passed on to a worker's own children.
@@ -167,7 +168,6 @@ pub fn serve_channel(
         builder.worker_threads(n_threads.max(1));
     }
     let runtime = builder.build()?;
-    let limits = Limits::OURS.negotiate(hello.limits);
     let segments = Segments::from_number(hello.segments).unwrap_or_default();
     // Whatever the functions make is to travel without a copy.
     kind::set(segments);
@@ -175,11 +175,9 @@ pub fn serve_channel(
     if segments == Segments::Named {
         crate::segment::named::leave_to_host();
     }
-    let channel = Channel::new(socket, limits, segments, false)?;
-    let modules = served.list();
-    let server = Server::new(channel, served, runtime.handle().clone(), hello.dispatcher);
-    server.channel().welcome(modules)?;
+    let server = introduce(socket, served, runtime.handle(), &hello)?;
     let ended = thread::scope(|scope| {
+        Runner::start(&server)?;
         let driver = thread::Builder::new().name("reedbed driver".to_owned());
         let serving = driver.spawn_scoped(scope, || match serve(&server, host.as_ref()) {
             Ok(End::HostGone) => {
@@ -243,6 +241,28 @@ fn is_channel(fd: impl AsFd) -> bool {
     rustix::net::sockopt::socket_type(fd).is_ok_and(|kind| kind == SocketType::SEQPACKET)
 }
 
+/// Answers a host's first message.
+fn introduce(
+    socket: Socket,
+    served: Served,
+    runtime: &tokio::runtime::Handle,
+    hello: &Hello,
+) -> io::Result<Arc<Server>> {
+    let (rings, segment) = handshake::offer_rings(hello).unzip();
+    let terms = Terms {
+        limits: Limits::OURS.negotiate(hello.limits),
+        segments: Segments::from_number(hello.segments).unwrap_or_default(),
+        rings,
+        wait: WaitPolicy::from_number(hello.wait),
+        keeps_descriptors: false,
+    };
+    let channel = Channel::new(socket, terms)?;
+    let modules = served.list();
+    let server = Server::new(channel, served, runtime.clone(), hello.dispatcher);
+    server.channel().welcome(segment.as_ref(), modules)?;
+    Ok(server)
+}
+
 /// Why a server has stopped.
 enum End {
     /// The host is gone.
@@ -255,20 +275,17 @@ enum End {
 /// process has ended.
 fn serve(server: &Arc<Server>, host: Option<&OwnedFd>) -> Result<End, Violation> {
     let channel = server.channel();
-    let mut buffer = vec![0; MESSAGE_BYTES];
     loop {
         channel.clear_wake();
+        if let Some(violation) = server.take_violation() {
+            return Err(violation);
+        }
         // Asked first: what is queued after that keeps it from being drained.
         let is_drained = server.is_drained();
         let has_more_to_send = channel.flush();
-        let is_open = loop {
-            match channel.receive(&mut buffer)? {
-                Arrival::Frame(frame) => server.accept(frame)?,
-                Arrival::Nothing => break true,
-                Arrival::EndOfFile => break false,
-            }
-        };
-        if !is_open {
+        let attention = server.watch_runner();
+        // A runner that is about to read what there is needs no help with it.
+        if attention.shall_read && !read_frames(server)? {
             return Ok(End::HostGone);
         }
         if is_drained && !has_more_to_send {
@@ -280,19 +297,34 @@ fn serve(server: &Arc<Server>, host: Option<&OwnedFd>) -> Result<End, Violation>
         }
         let mut events = PollFlags::IN;
         events.set(PollFlags::OUT, has_more_to_send);
-        let mut fds = vec![
-            PollFd::from_borrowed_fd(channel.as_fd(), events),
-            PollFd::from_borrowed_fd(channel.wake_fd(), PollFlags::IN),
-        ];
+        let mut fds = vec![PollFd::from_borrowed_fd(channel.wake_fd(), PollFlags::IN)];
         fds.extend(host.map(|host| PollFd::new(host, PollFlags::IN)));
-        if handshake::poll(&mut fds, None).is_err() {
+        if attention.shall_read {
+            fds.push(PollFd::from_borrowed_fd(channel.as_fd(), events));
+        }
+        if handshake::poll(&mut fds, attention.look_again).is_err() {
             thread::yield_now();
         }
-        if fds
-            .get(2)
+        if host
+            .and(fds.get(1))
             .is_some_and(|host| host.revents().contains(PollFlags::IN))
         {
             return Ok(End::HostGone);
+        }
+    }
+}
+
+/// Reads all frames that are there; tells whether the host may send more.
+fn read_frames(server: &Arc<Server>) -> Result<bool, Violation> {
+    let mut lead = server.channel().lead();
+    loop {
+        match lead.receive(Look::Both)? {
+            Arrival::Frame(frame) => server.accept(frame)?,
+            Arrival::Nothing => match lead.leave() {
+                Some(still) => lead = still,
+                None => return Ok(true),
+            },
+            Arrival::EndOfFile => return Ok(false),
         }
     }
 }
@@ -309,27 +341,25 @@ pub(crate) fn start_thread(
         let Ok(Introduced { message: hello, .. }) = introduced else {
             return;
         };
-        let limits = Limits::OURS.negotiate(hello.limits);
-        let segments = Segments::from_number(hello.segments).unwrap_or_default();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("reedbed call")
             .enable_time()
             .build();
-        let channel = Channel::new(socket, limits, segments, false);
-        let (Ok(runtime), Ok(channel)) = (runtime, channel) else {
+        let Ok(runtime) = runtime else {
             return;
         };
-        let modules = served.list();
-        let server = Server::new(channel, served, runtime.handle().clone(), hello.dispatcher);
-        if server.channel().welcome(modules).is_err() {
+        let Ok(server) = introduce(socket, served, runtime.handle(), &hello) else {
             return;
-        }
+        };
+        let runner = Runner::start(&server);
         if let Err(Violation(what)) = serve(&server, None) {
             tracing::error!(what, "the host of an in-process worker broke the protocol");
         }
-        server.stop();
         server.channel().close();
+        server.stop();
+        // It ends with the channel, when the function that it runs has returned.
+        runner.ok().flatten().map(JoinHandle::join);
         server.channel().release_all(false);
         runtime.shutdown_background();
     };

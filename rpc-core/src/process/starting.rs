@@ -1,6 +1,6 @@
 //! From a socket to a worker that is ready: first messages, and whatever keeps them from being said.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -20,11 +20,12 @@ use crate::call::connection::{Connection, Dispatch, Exchange, OwnDispatch};
 use crate::call::module::Module;
 use crate::call::pending::Calls;
 use crate::call::tarpc::TarpcDispatch;
-use crate::channel::Channel;
 use crate::channel::handshake::{self, HandshakeError, Introduced};
 use crate::channel::socket::{self, Socket};
+use crate::channel::wait::WaitPolicy;
+use crate::channel::{Channel, Rings, Terms};
 use crate::segment::kind::{self, Segments};
-use crate::wire::handshake::{Dispatcher, Limits, Welcome};
+use crate::wire::handshake::{ChannelKind, Dispatcher, Limits, Welcome};
 
 /// How long a worker may take until it is ready, unless
 /// [`startup_timeout`](crate::WorkerBuilder::startup_timeout) says otherwise.
@@ -68,6 +69,8 @@ pub(crate) struct Starting {
     pub(crate) limit: Duration,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) segments: Segments,
+    pub(crate) kind: ChannelKind,
+    pub(crate) wait: WaitPolicy,
     pub(crate) start_dispatch: StartDispatch,
     pub(crate) socket: Socket,
 }
@@ -81,7 +84,12 @@ impl Starting {
     ) {
         let welcome = self.hello(&mut process);
         let id = process.id();
-        let started = welcome.and_then(|welcome| Ok(self.connect(welcome, Some(id))?));
+        let started = welcome.and_then(|(welcome, rings)| {
+            let rings = handshake::open_rings(&welcome, rings);
+            let rings = rings
+                .map_err(|reason| self.error(HandshakeError::Unreadable(reason), &mut process))?;
+            Ok(self.connect(welcome, rings, Some(id))?)
+        });
         match started {
             Ok((incumbent, exchange, control)) => {
                 // If nobody waits any more, dropping it here has it stopped.
@@ -101,18 +109,20 @@ impl Starting {
     }
 
     /// Exchanges the first messages with a process.
-    fn hello(&self, process: &mut WorkerProcess) -> Result<Welcome, SpawnError> {
+    fn hello(&self, process: &mut WorkerProcess) -> Result<(Welcome, Option<OwnedFd>), SpawnError> {
         let until = Instant::now() + self.limit;
         // Without it (an old kernel, a full table), the worker notices the host's end by the socket.
         let pidfd = pidfd_open(getpid(), PidfdFlags::empty()).ok();
         let pidfd = pidfd.as_ref().map(AsFd::as_fd);
-        let (socket, worker) = (&self.socket, &self.worker);
-        handshake::say_hello(socket, worker, self.dispatcher, self.segments, pidfd)
+        self.say_hello(pidfd)
             .map_err(|error| self.error(error, process))?;
         loop {
             let read = handshake::try_read(&self.socket);
             match read {
-                Ok(Some(Introduced { message, .. })) => return Ok(message),
+                Ok(Some(Introduced {
+                    message,
+                    attachment,
+                })) => return Ok((message, attachment)),
                 Ok(None) => {}
                 Err(error) => return Err(self.error(error, process)),
             }
@@ -129,6 +139,18 @@ impl Starting {
             );
             handshake::poll(&mut fds, Some(left))?;
         }
+    }
+
+    fn say_hello(&self, pidfd: Option<BorrowedFd<'_>>) -> Result<(), HandshakeError> {
+        handshake::say_hello(
+            &self.socket,
+            &self.worker,
+            self.dispatcher,
+            self.segments,
+            self.kind,
+            self.wait,
+            pidfd,
+        )
     }
 
     fn error(&self, error: HandshakeError, process: &mut WorkerProcess) -> SpawnError {
@@ -171,10 +193,18 @@ impl Starting {
     pub(crate) fn connect(
         self,
         welcome: Welcome,
+        rings: Option<Rings>,
         id: Option<u32>,
     ) -> std::io::Result<(Incumbent, Arc<Exchange>, Arc<Control>)> {
         let limits = Limits::OURS.negotiate(welcome.limits);
-        let channel = Channel::new(self.socket, limits, self.segments, true)?;
+        let terms = Terms {
+            limits,
+            segments: self.segments,
+            rings,
+            wait: self.wait,
+            keeps_descriptors: true,
+        };
+        let channel = Channel::new(self.socket, terms)?;
         let calls = Arc::new(Calls::new(limits.n_calls as usize));
         let dispatch = self.start_dispatch.start(&channel, &calls);
         let exchange = Exchange::new(channel, calls, dispatch);
@@ -194,6 +224,7 @@ impl Starting {
 pub(crate) fn start_in_process(
     modules: &[Module],
     dispatcher: Dispatcher,
+    kind: ChannelKind,
 ) -> Result<Incumbent, SpawnError> {
     let start_dispatch = StartDispatch::new(dispatcher)?;
     let worker: Arc<str> = "in process".into();
@@ -204,23 +235,23 @@ pub(crate) fn start_in_process(
         limit: STARTUP_TIMEOUT,
         dispatcher,
         segments: kind::segments(),
+        kind,
+        wait: WaitPolicy::default(),
         start_dispatch,
         socket: Socket::new(ours),
     };
-    handshake::say_hello(
-        &starting.socket,
-        &worker,
-        dispatcher,
-        starting.segments,
-        None,
-    )
-    .map_err(|error| in_process_error(&worker, &error))?;
+    starting
+        .say_hello(None)
+        .map_err(|error| in_process_error(&worker, &error))?;
     let server = serve::start_thread(Socket::new(theirs), modules)?;
     let Introduced {
-        message: welcome, ..
+        message: welcome,
+        attachment,
     } = handshake::read(&starting.socket, STARTUP_TIMEOUT)
         .map_err(|error| in_process_error(&worker, &error))?;
-    let (incumbent, exchange, control) = starting.connect(welcome, None)?;
+    let rings = handshake::open_rings(&welcome, attachment)
+        .map_err(|reason| in_process_error(&worker, &HandshakeError::Unreadable(reason)))?;
+    let (incumbent, exchange, control) = starting.connect(welcome, rings, None)?;
     let driver = Driver {
         exchange,
         control,

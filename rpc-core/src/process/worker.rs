@@ -13,7 +13,7 @@ use super::post::{Post, Recipe};
 use crate::call::connection::{Caller, Exchange};
 use crate::call::module::{Module, Stub};
 use crate::dynamic::{Arguments, DynamicCall, Interface};
-use crate::wire::handshake::Dispatcher;
+use crate::wire::handshake::{ChannelKind, Dispatcher};
 use crate::wire::schema::ModuleSchema;
 
 /// How long a worker that nobody uses any more may take to finish and exit.
@@ -113,21 +113,22 @@ impl Worker {
     /// # Errors
     /// [`SpawnError::Modules`] if two modules share a name, and [`SpawnError::System`].
     pub async fn in_process(modules: &[Module]) -> Result<Self, SpawnError> {
-        Self::in_process_over(modules, Dispatcher::default()).await
+        Self::in_process_over(modules, Dispatcher::default(), ChannelKind::default()).await
     }
 
-    /// As [`in_process`](Self::in_process), with a dispatcher of choice.
+    /// As [`in_process`](Self::in_process), with a dispatcher and a channel of choice.
     ///
     /// # Errors
     /// As [`in_process`](Self::in_process), and [`SpawnError::NoRuntime`].
     pub async fn in_process_over(
         modules: &[Module],
         dispatcher: Dispatcher,
+        channel: ChannelKind,
     ) -> Result<Self, SpawnError> {
-        let modules = modules.to_vec();
         let recipe = Recipe::Thread {
-            modules,
+            modules: modules.to_vec(),
             dispatcher,
+            kind: channel,
         };
         recipe.start().await.map(Self::new)
     }

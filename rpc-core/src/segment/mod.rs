@@ -16,6 +16,7 @@ pub(crate) mod backing;
 pub(crate) mod budget;
 mod cell;
 pub(crate) mod extent;
+pub(crate) mod fork;
 pub(crate) mod kind;
 pub(crate) mod lease;
 pub(crate) mod mapping;
@@ -26,6 +27,7 @@ pub(crate) mod pool;
 mod raw;
 pub(crate) mod shared;
 mod shelf;
+pub(crate) mod words;
 
 pub use atomic::{Atomic, AtomicInteger};
 pub use backing::SegmentIdentity;

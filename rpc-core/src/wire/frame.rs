@@ -91,6 +91,8 @@ pub(crate) enum Frame {
         /// Its name: a file in `/dev/shm`.
         name: String,
     },
+    /// The sender has put a frame into the ring, while the receiver slept: look there.
+    Bell,
 }
 
 /// A call on its way.

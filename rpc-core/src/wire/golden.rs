@@ -203,6 +203,7 @@ fn first_messages(checks: &mut Checks) {
             trust: Trust::Trusted,
             dispatcher: Dispatcher::Reedbed,
             segments: 0,
+            wait: 0,
             channels: vec![ChannelKind::Socket as u32],
             worker: "adder".to_owned(),
         },
@@ -383,6 +384,7 @@ fn frames_of_calls(checks: &mut Checks) {
         },
     );
     checks.value("shutdown", Frame::Shutdown);
+    checks.value("bell", Frame::Bell);
     checks.value(
         "call-of-an-instance",
         Frame::Call(call(4, None, &7u64.to_le_bytes())),

@@ -60,10 +60,15 @@ pub enum Trust {
 }
 
 /// What carries the frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum ChannelKind {
-    /// The socket over which the handshake runs. Every peer speaks it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ChannelKind {
+    /// The socket over which the handshake runs. Every peer speaks it; each call costs the kernel two
+    /// messages and two wake-ups.
     Socket,
+    /// Rings in memory that both sides map; the socket for descriptors, and for what finds no room.
+    #[default]
+    Ring,
 }
 
 /// Who matches calls and replies.
@@ -89,6 +94,8 @@ pub(crate) struct Hello {
     pub(crate) dispatcher: Dispatcher,
     /// The number of the kind of segments that both sides make.
     pub(crate) segments: u32,
+    /// The number of the [`WaitPolicy`](crate::WaitPolicy) of both sides.
+    pub(crate) wait: u32,
     /// The numbers of the [`ChannelKind`]s that the host is ready to use, best first. `Socket` is
     /// always among them; a worker passes over those that it doesn't know.
     pub(crate) channels: Vec<u32>,
@@ -96,7 +103,7 @@ pub(crate) struct Hello {
     pub(crate) worker: String,
 }
 
-/// The worker's first message.
+/// The worker's first message. Its attachment, if it chose rings, is the segment where they lie.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Welcome {
     /// What the worker takes.
@@ -139,6 +146,9 @@ pub(crate) enum Unreadable {
          with the feature `posix-shm` of reedbed, or start it with `Segments::Memfd`"
     )]
     Segments(u32),
+    /// It chose a channel without what belongs to it.
+    #[error("its rings can't be used: {0}")]
+    Rings(String),
     /// There is nothing to carry frames.
     #[error("it offers no channel that this program can use")]
     Channel,

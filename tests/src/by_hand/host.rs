@@ -25,6 +25,7 @@ pub struct Hello {
     pub trust: u32,
     pub dispatcher: u32,
     pub segments: u32,
+    pub wait: u32,
     pub channels: Vec<u32>,
     pub worker: String,
 }
@@ -41,6 +42,7 @@ impl Default for Hello {
             trust: 0,
             dispatcher: 0,
             segments: 0,
+            wait: 0,
             channels: vec![0],
             worker: "by hand".to_owned(),
         }
@@ -61,6 +63,7 @@ impl Hello {
             .u32(self.trust)
             .u32(self.dispatcher)
             .u32(self.segments)
+            .u32(self.wait)
             .list(&self.channels, |bytes, channel| bytes.u32(*channel))
             .run(&self.worker)
             .done()

@@ -1,6 +1,6 @@
 //! One suite for every implementation: a worker in a process of its own program, in one of this
 //! very program, in one of the stock worker, and on a thread; under Reedbed's own dispatcher and
-//! tarpc's.
+//! tarpc's; over rings in shared memory, and over the socket alone.
 //!
 //! A test is an ordinary function of a [`Setting`]; what a setting can't do is a named capability
 //! that the test asks for, and checks what happens instead.
@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
-use reedbed::{Dispatcher, Stub, Worker};
+use reedbed::{ChannelKind, Dispatcher, Stub, Worker};
 use reedbed_tests::setting::{Place, Programs, Setting};
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -48,20 +48,36 @@ const PLACES: [(&str, Place); 4] = [
     ("library", Place::Library),
 ];
 
-const DISPATCHERS: [(&str, Dispatcher); 2] = [
-    ("", Dispatcher::Reedbed),
-    ("_over_tarpc", Dispatcher::Tarpc),
+/// Who matches calls and answers, what carries the frames, and in how many of the places. Over the
+/// socket, one kind of process stands for all.
+const WAYS: [(&str, Dispatcher, ChannelKind, usize); 4] = [
+    ("", Dispatcher::Reedbed, ChannelKind::Ring, PLACES.len()),
+    (
+        "_over_tarpc",
+        Dispatcher::Tarpc,
+        ChannelKind::Ring,
+        PLACES.len(),
+    ),
+    ("_over_socket", Dispatcher::Reedbed, ChannelKind::Socket, 2),
+    (
+        "_over_tarpc_over_socket",
+        Dispatcher::Tarpc,
+        ChannelKind::Socket,
+        1,
+    ),
 ];
 
 pub(crate) fn main() -> ExitCode {
     reedbed_worker::init(&reedbed_tests::modules::all());
     let mut all = Vec::new();
-    for (over, dispatcher) in DISPATCHERS {
-        for (name, place) in PLACES {
-            all.extend(trials(
-                &format!("{name}{over}"),
-                Setting { place, dispatcher },
-            ));
+    for (over, dispatcher, channel, n_places) in WAYS {
+        for (name, place) in PLACES.into_iter().take(n_places) {
+            let setting = Setting {
+                place,
+                dispatcher,
+                channel,
+            };
+            all.extend(trials(&format!("{name}{over}"), setting));
         }
     }
     libtest_mimic::run(&Arguments::from_args(), all).exit_code()

@@ -228,9 +228,8 @@ impl Burials {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channel::Terms;
     use crate::channel::socket::{self, Socket};
-    use crate::segment::kind::Segments;
-    use crate::wire::handshake::Limits;
 
     /// Says through a channel that it is dropped.
     struct Watched(std::sync::mpsc::Sender<&'static str>, &'static str);
@@ -243,8 +242,7 @@ mod tests {
 
     fn instances(runtime: &tokio::runtime::Runtime) -> Arc<Instances> {
         let (ours, _theirs) = socket::pair().unwrap();
-        let channel =
-            Channel::new(Socket::new(ours), Limits::OURS, Segments::Memfd, false).unwrap();
+        let channel = Channel::new(Socket::new(ours), Terms::of_a_test()).unwrap();
         Instances::new(runtime.handle().clone(), channel)
     }
 

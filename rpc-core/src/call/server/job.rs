@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::{Prepared, Server, Task};
 use crate::call::current::{self, CallState, Running};
@@ -122,7 +122,8 @@ impl Ending {
         self.listed.leave();
         let (channel, call) = (&self.server.channel, self.call);
         let sent = self.server.answer(returned, |outcome| {
-            channel.send(&Frame::Reply(ReplyFrame { call, outcome }))
+            let reply = Frame::Reply(ReplyFrame { call, outcome });
+            channel.send(&reply).map(drop)
         });
         match sent {
             Ok(mut at_stake) => at_stake.sent(),
@@ -149,29 +150,44 @@ impl Drop for Ending {
 /// A synchronous function on its way to a thread. Dropped unrun, it lets go of its arguments first.
 pub(super) struct SyncJob {
     pub(super) arguments: Option<ServerCall>,
+    pub(super) function: fn(&ServerCall) -> Result<Reply, Failure>,
+    pub(super) state: Arc<CallState>,
     pub(super) ending: Ending,
 }
 
 impl SyncJob {
-    pub(super) fn run(
-        mut self,
-        state: &Arc<CallState>,
-        function: fn(&ServerCall) -> Result<Reply, Failure>,
-    ) {
-        let Some(arguments) = self.arguments.take() else {
-            return;
-        };
-        if state.is_cancelled.load(Ordering::Relaxed) {
+    /// Runs the function.
+    pub(super) fn run(mut self) -> Done {
+        let (state, function) = (&self.state, self.function);
+        let returned = self.arguments.take().and_then(|arguments| {
+            if state.is_cancelled.load(Ordering::Relaxed) {
+                return None;
+            }
+            let returned = current::run(state, || function(&arguments));
             drop(arguments);
-            return;
+            // If it was told to stop and did so, this is no answer.
+            let is_answer = returned.is_err() || !state.knows_it.load(Ordering::Relaxed);
+            is_answer.then_some(returned)
+        });
+        Done {
+            returned,
+            ending: Some(self.ending),
         }
-        let returned = current::run(state, || function(&arguments));
-        drop(arguments);
-        if returned.is_ok() && state.knows_it.load(Ordering::Relaxed) {
-            // It stopped early, so this is no answer; dropping the ending says so.
-            return;
+    }
+}
+
+/// A function that has returned, or was dropped. Dropped itself, it says so.
+pub(super) struct Done {
+    returned: Option<Result<Reply, Failure>>,
+    ending: Option<Ending>,
+}
+
+impl Done {
+    /// Tells the caller.
+    pub(super) fn answer(mut self) {
+        if let (Some(returned), Some(ending)) = (self.returned.take(), self.ending.take()) {
+            ending.answer(returned);
         }
-        self.ending.answer(returned);
     }
 }
 
@@ -195,5 +211,26 @@ impl Future for AsyncJob {
             ending.answer(returned);
         }
         Poll::Ready(())
+    }
+}
+
+impl AsyncJob {
+    /// Polls the function once; `Err` if it hasn't returned yet.
+    pub(super) fn try_run(mut self) -> Result<Done, Self> {
+        let mut cx = Context::from_waker(Waker::noop());
+        let Some(running) = &mut self.running else {
+            return Err(self);
+        };
+        match Pin::new(running).poll(&mut cx) {
+            // Polled again by the task that it becomes.
+            Poll::Pending => Err(self),
+            Poll::Ready(returned) => {
+                self.running = None;
+                Ok(Done {
+                    returned: Some(returned),
+                    ending: self.ending.take(),
+                })
+            }
+        }
     }
 }

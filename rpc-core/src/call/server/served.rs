@@ -1,15 +1,75 @@
 //! The functions of a worker's modules, by number.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::call::module::{Function, Module};
 use crate::wire::handshake::ServedModule;
 use crate::wire::schema::ModuleSchema;
 
+/// A function, and how long it takes.
+#[derive(Debug)]
+struct Entry {
+    function: Function,
+    pace: Arc<Pace>,
+}
+
+/// How long a function runs, by what was measured of late.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// In nanoseconds, and 0 if nothing is known.
+    time: AtomicU32,
+    n_calls: AtomicU32,
+}
+
+/// A function that takes no longer than this is *short*: others wait for it rather than for a thread
+/// to be woken.
+const SHORT: Duration = Duration::from_micros(20);
+/// A function that is known to be short is measured in one of so many calls.
+const ONE_IN: u32 = 16;
+
+impl Pace {
+    /// Tells whether the function is known to be short.
+    pub(super) fn is_short(&self) -> bool {
+        let time = self.time.load(Ordering::Relaxed);
+        time > 0 && Duration::from_nanos(time.into()) < SHORT
+    }
+
+    /// Runs the function, or a part of it, and now and then measures how long that takes.
+    pub(super) fn measure<T>(&self, run: impl FnOnce() -> T) -> T {
+        let n_calls = self.n_calls.load(Ordering::Relaxed).wrapping_add(1);
+        self.n_calls.store(n_calls, Ordering::Relaxed);
+        if self.is_short() && !n_calls.is_multiple_of(ONE_IN) {
+            return run();
+        }
+        let began = Instant::now();
+        let value = run();
+        self.note(began.elapsed());
+        value
+    }
+
+    fn note(&self, time: Duration) {
+        let time = u32::try_from(time.as_nanos()).unwrap_or(u32::MAX).max(1);
+        let before = self.time.load(Ordering::Relaxed);
+        let time = match before {
+            0 => time,
+            before => before - before / 4 + time / 4,
+        };
+        self.time.store(time.max(1), Ordering::Relaxed);
+    }
+
+    /// Notes that the function keeps a thread for longer than was thought.
+    pub(super) fn is_stuck(&self) {
+        self.time.store(u32::MAX, Ordering::Relaxed);
+    }
+}
+
 /// What a worker serves.
 #[derive(Debug)]
 pub(crate) struct Served {
-    pub(super) functions: HashMap<u64, Function>,
+    functions: HashMap<u64, Entry>,
     pub(super) schemas: Vec<ModuleSchema>,
 }
 
@@ -37,7 +97,12 @@ impl Served {
             served.schemas.push((module.schema)());
             for function in (module.functions)() {
                 let method = function.method;
-                if let Some(other) = served.functions.insert(method.id, function) {
+                let pace = Arc::default();
+                let entry = Entry { function, pace };
+                if let Some(Entry {
+                    function: other, ..
+                }) = served.functions.insert(method.id, entry)
+                {
                     return Err(format!(
                         "functions `{}::{}` and `{}::{}` have the same number; rename one",
                         method.module, method.function, other.method.module, other.method.function
@@ -46,6 +111,17 @@ impl Served {
             }
         }
         Ok(served)
+    }
+
+    /// Finds a function by its number.
+    pub(super) fn function(&self, number: u64) -> Option<&Function> {
+        self.functions.get(&number).map(|entry| &entry.function)
+    }
+
+    /// How long a function takes; nothing is known of one that isn't served.
+    pub(super) fn pace(&self, number: u64) -> Arc<Pace> {
+        let entry = self.functions.get(&number);
+        entry.map_or_else(Arc::default, |entry| Arc::clone(&entry.pace))
     }
 
     /// The modules, for the handshake.

@@ -5,12 +5,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::call::incoming::Parcel;
 use crate::call::outgoing::Outgoing;
-use crate::channel::Channel;
 use crate::channel::socket::{self, Socket};
+use crate::channel::{Channel, Terms};
 use crate::dynamic::encode::Encoder;
 use crate::dynamic::parse::{MAX_TYPES, parse, tests::types};
-use crate::segment::kind::Segments;
-use crate::wire::handshake::Limits;
 
 fn decoded(ty: &Type, body: &[u8]) -> Result<Outcome, Failure> {
     let parcel = Parcel::new(Vec::new(), body.to_vec());
@@ -22,8 +20,7 @@ fn decoded(ty: &Type, body: &[u8]) -> Result<Outcome, Failure> {
 
 fn outgoing() -> Outgoing<'static> {
     let (socket, _theirs) = socket::pair().unwrap();
-    let (socket, limits) = (Socket::new(socket), Limits::OURS);
-    let channel = Channel::new(socket, limits, Segments::Memfd, false).unwrap();
+    let channel = Channel::new(Socket::new(socket), Terms::of_a_test()).unwrap();
     Outgoing::new("a test".into(), false, &channel)
 }
 

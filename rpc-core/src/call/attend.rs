@@ -1,0 +1,143 @@
+//! How a caller waits: it looks for the answer itself, which spares the wake-up of two threads.
+//!
+//! A caller takes the [`Lead`] before it sends, so that the worker needs to wake nobody for an answer
+//! that comes at once. If it doesn't come, a future leaves the lead, and the channel's driver wakes
+//! it; a blocking caller sleeps where the worker itself can wake it. A forgotten future stalls nobody,
+//! because the lead is held within one poll, never across.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError};
+use std::task::Wake as WakeTask;
+use std::thread::{self, Thread};
+
+use super::connection::Exchange;
+use super::pending::Slot;
+use crate::channel::bell::Wake;
+use crate::channel::{Arrival, Channel, Lead, Look, Violation};
+
+impl Exchange {
+    /// Takes the lead before a call is sent; tells whether the worker runs on another processor.
+    pub(crate) fn lead(&self) -> Option<(Lead<'_>, bool)> {
+        let lead = self.channel().try_lead()?;
+        Some((lead, self.channel().is_apart()))
+    }
+
+    /// Reads what has arrived; for a call that was just sent, looks for its answer for a while.
+    pub(crate) fn attend(&self, lead: Lead<'_>, slot: &Slot, sent: Option<(Wake, bool)>) {
+        let attended = self.read_until(lead, slot, sent);
+        if let Err(violation) = attended {
+            self.break_off(violation);
+        }
+    }
+
+    fn read_until(
+        &self,
+        mut lead: Lead<'_>,
+        slot: &Slot,
+        sent: Option<(Wake, bool)>,
+    ) -> Result<(), Violation> {
+        let waiting = self.channel().waiting();
+        let limit = sent.and_then(|(wake, is_apart)| waiting.for_answer(wake, is_apart));
+        if let Some(limit) = limit {
+            loop {
+                let found = lead.look(limit, || slot.is_done());
+                self.read_ring(&mut lead)?;
+                if slot.is_done() || !found {
+                    waiting.note(found);
+                    break;
+                }
+            }
+        }
+        self.read_and_leave(lead)
+    }
+
+    fn read_ring(&self, lead: &mut Lead<'_>) -> Result<(), Violation> {
+        while let Arrival::Frame(frame) = lead.receive(Look::Ring)? {
+            self.accept(frame)?;
+        }
+        Ok(())
+    }
+
+    fn read_and_leave(&self, mut lead: Lead<'_>) -> Result<(), Violation> {
+        loop {
+            if lead.is_ready() {
+                self.read_ring(&mut lead)?;
+            }
+            match lead.leave() {
+                Some(still) => lead = still,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Sleeps until the call of `slot` may have ended.
+    pub(crate) fn sleep(&self, slot: &Slot, sleeper: &Sleeper) {
+        let Some(lead) = self.channel().try_lead() else {
+            thread::park();
+            return;
+        };
+        sleeper.channel.get_or_init(|| Arc::clone(self.channel()));
+        sleeper.is_on_bell.store(true, Ordering::SeqCst);
+        let slept = lead.sleep(|| slot.is_done());
+        sleeper.is_on_bell.store(false, Ordering::Relaxed);
+        let (lead, has_slept) = match slept {
+            Ok(lead) => (lead, true),
+            Err(lead) => (lead, false),
+        };
+        if let Err(violation) = self.read_and_leave(lead) {
+            self.break_off(violation);
+        }
+        if !has_slept && !slot.is_done() {
+            thread::park();
+        }
+    }
+
+    /// Has the driver end a worker that broke the protocol.
+    fn break_off(&self, violation: Violation) {
+        self.violation
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(violation);
+        self.channel().close();
+    }
+
+    /// What a caller noticed that the driver has not heard of yet.
+    pub(crate) fn take_violation(&self) -> Option<Violation> {
+        let noticed = self
+            .violation
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        noticed.or_else(|| self.channel().take_violation())
+    }
+}
+
+/// A thread that waits for a call.
+pub(crate) struct Sleeper {
+    thread: Thread,
+    channel: OnceLock<Arc<Channel>>,
+    /// Whether it sleeps on the ring's bell, and not in `park`.
+    is_on_bell: AtomicBool,
+}
+
+impl Sleeper {
+    /// This thread.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            thread: thread::current(),
+            channel: OnceLock::new(),
+            is_on_bell: AtomicBool::new(false),
+        })
+    }
+}
+
+impl WakeTask for Sleeper {
+    fn wake(self: Arc<Self>) {
+        if self.is_on_bell.load(Ordering::SeqCst)
+            && let Some(channel) = self.channel.get()
+        {
+            channel.wake_sleeper();
+        }
+        self.thread.unpark();
+    }
+}

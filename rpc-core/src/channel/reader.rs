@@ -1,0 +1,287 @@
+//! Reading what has arrived, from the ring and from the socket.
+//!
+//! One thread at a time reads: it has the *lead*. A channel's driver takes it when the socket has
+//! something to say; a caller that waits for an answer, or a thread that runs functions, takes it to
+//! look at the ring by itself, which spares two wake-ups a call.
+//!
+//! # Order
+//! Each frame in the ring says how many messages had been sent over the socket before it. So a reader
+//! knows which messages to take from the socket first; and a message is dealt with when the ring has
+//! no frame left that was there before it. That is the order in which the peer sent.
+
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError, TryLockError};
+
+use super::bell::Wake;
+use super::ring::{Consumer, Corrupt, Count, Lane};
+use super::socket::{Attachment, Received};
+use super::{Arrival, Channel, Violation, wait};
+use crate::wire::codec;
+use crate::wire::frame::Frame;
+use crate::wire::handshake::MESSAGE_BYTES;
+
+/// What the reading thread knows.
+#[derive(Debug)]
+pub(super) struct Reader {
+    /// The reading end of the ring.
+    consumer: Option<Consumer>,
+    buffer: Vec<u8>,
+    /// The messages that were taken from the socket and dealt with.
+    n_received: Count,
+    /// A message that was taken from the socket, and waits for frames that were sent before it.
+    held: Option<(Vec<u8>, Attachment)>,
+    is_at_end: bool,
+    /// Whether a thread sleeps on the ring's bell, so that it is woken first.
+    has_sleeper: bool,
+}
+
+impl Reader {
+    pub(super) fn new(lane: Option<Lane>) -> Self {
+        Self {
+            consumer: lane.map(Consumer::new),
+            buffer: vec![0; MESSAGE_BYTES],
+            n_received: Count::default(),
+            held: None,
+            is_at_end: false,
+            has_sleeper: false,
+        }
+    }
+}
+
+/// Where to look for what has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// At the ring alone, and at the socket only where a frame there says so.
+    Ring,
+    /// At both.
+    Both,
+}
+
+/// The right to read. Dropped, it leaves word how the peer is to wake this side.
+#[derive(Debug)]
+pub(crate) struct Lead<'a> {
+    channel: &'a Channel,
+    /// Taken only while the thread sleeps, and by `leave`.
+    reader: Option<MutexGuard<'a, Reader>>,
+}
+
+impl Channel {
+    /// Takes the lead, unless there is no ring or another thread has it.
+    pub(crate) fn try_lead(&self) -> Option<Lead<'_>> {
+        self.incoming.as_ref()?;
+        if !self.outbox.is_owner() {
+            // A forked child has neither the pages nor anything to say.
+            return None;
+        }
+        match self.reader.try_lock() {
+            Ok(reader) => Some(self.lead_with(reader)),
+            Err(TryLockError::Poisoned(reader)) => Some(self.lead_with(reader.into_inner())),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Takes the lead when the thread that has it leaves it, which takes it a moment.
+    pub(crate) fn lead(&self) -> Lead<'_> {
+        // No panic leaves it half changed: what was read is dealt with afterwards.
+        let reader = self.reader.lock();
+        self.lead_with(reader.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn lead_with<'a>(&'a self, reader: MutexGuard<'a, Reader>) -> Lead<'a> {
+        if let Some(lane) = &self.incoming {
+            lane.bell().set(Wake::Nothing);
+        }
+        Lead {
+            channel: self,
+            reader: Some(reader),
+        }
+    }
+
+    /// Wakes the thread that sleeps on the ring's bell, if one does.
+    pub(crate) fn wake_sleeper(&self) {
+        if let Some(lane) = &self.incoming
+            && self.outbox.is_owner()
+        {
+            lane.bell().wake_own();
+        }
+    }
+}
+
+impl<'a> Lead<'a> {
+    fn reader(&mut self) -> &mut Reader {
+        match &mut self.reader {
+            Some(reader) => reader,
+            None => unreachable!("only a sleeping thread has given it away"),
+        }
+    }
+
+    /// Tells whether the ring has a frame.
+    pub(crate) fn is_ready(&self) -> bool {
+        let consumer = self
+            .reader
+            .as_ref()
+            .and_then(|reader| reader.consumer.as_ref());
+        consumer.is_some_and(|consumer| consumer.peek().is_some())
+    }
+
+    /// Reads what has arrived, dealing with all that concerns segments, up to the first frame that
+    /// concerns calls.
+    pub(crate) fn receive(&mut self, look: Look) -> Result<Arrival, Violation> {
+        let channel = self.channel;
+        let reader = self.reader();
+        loop {
+            let head = reader.consumer.as_ref().and_then(Consumer::peek);
+            let frame = match (&mut reader.consumer, head) {
+                (Some(consumer), Some(head)) if head.after == reader.n_received => {
+                    let len = consumer
+                        .pop(head, &mut reader.buffer)
+                        .map_err(|Corrupt(what)| Violation(what))?;
+                    channel.count_received(len);
+                    let frame = channel.decode(&reader.buffer[..len])?;
+                    channel.accept(frame, Attachment::None)?
+                }
+                (_, head) => {
+                    // The frame comes after messages; or there is none, and a message is next.
+                    if head.is_some() || look == Look::Both {
+                        channel.hold_message(reader)?;
+                        if head.is_none() && reader.consumer.as_ref().is_some_and(is_ready) {
+                            // It came meanwhile, and maybe before the message.
+                            continue;
+                        }
+                    }
+                    let Some((message, attachment)) = reader.held.take() else {
+                        if head.is_some() {
+                            let what = "counted a message on the socket that isn't there";
+                            return Err(Violation(what.to_owned()));
+                        }
+                        return Ok(match reader.is_at_end {
+                            true => Arrival::EndOfFile,
+                            false => Arrival::Nothing,
+                        });
+                    };
+                    reader.n_received = reader.n_received.next();
+                    let frame = channel.decode(&message)?;
+                    channel.accept(frame, attachment)?
+                }
+            };
+            match frame {
+                Some(Frame::Oversize { .. }) => {
+                    let what = "sent a long frame inside a long frame";
+                    return Err(Violation(what.to_owned()));
+                }
+                Some(frame) => return Ok(Arrival::Frame(frame)),
+                None => {}
+            }
+        }
+    }
+
+    /// Looks at the ring until a frame is there, or `until` says so; for as long as `limit`.
+    pub(crate) fn look(&self, limit: std::time::Duration, until: impl Fn() -> bool) -> bool {
+        wait::look(limit, || self.is_ready() || until())
+    }
+
+    /// Sleeps until the peer has put a frame into the ring, or [`Channel::wake_sleeper`] is called.
+    /// Others may take the lead meanwhile. `Err` if a thread sleeps here already.
+    pub(crate) fn sleep(mut self, is_done: impl Fn() -> bool) -> Result<Self, Self> {
+        let Some(lane) = &self.channel.incoming else {
+            return Err(self);
+        };
+        if std::mem::replace(&mut self.reader().has_sleeper, true) {
+            return Err(self);
+        }
+        lane.bell().set(Wake::Futex);
+        let found = self.is_ready() || is_done();
+        if !found {
+            self.reader = None;
+            lane.bell().sleep(None);
+            let reader = self.channel.reader.lock();
+            self.reader = Some(reader.unwrap_or_else(PoisonError::into_inner));
+        }
+        self.reader().has_sleeper = false;
+        lane.bell().set(Wake::Nothing);
+        Ok(self)
+    }
+
+    /// Tells whether a thread sleeps until it is woken for what this one reads.
+    pub(crate) fn has_sleeper(&self) -> bool {
+        self.reader
+            .as_ref()
+            .is_some_and(|reader| reader.has_sleeper)
+    }
+
+    /// Leaves the lead, unless something has come meanwhile.
+    pub(crate) fn leave(mut self) -> Option<Self> {
+        self.say_how_to_wake();
+        if self.is_ready() {
+            self.channel.incoming.as_ref()?.bell().set(Wake::Nothing);
+            return Some(self);
+        }
+        self.reader = None;
+        None
+    }
+
+    /// Leaves the lead, though something may be there, and though nobody will be woken for what comes:
+    /// the thread comes back, or somebody watches it.
+    pub(crate) fn step_aside(mut self) {
+        self.reader = None;
+    }
+
+    fn say_how_to_wake(&self) {
+        if let Some(lane) = &self.channel.incoming {
+            lane.bell().set(match self.has_sleeper() {
+                true => Wake::Futex,
+                false => Wake::Message,
+            });
+        }
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        if self.reader.is_none() {
+            return;
+        }
+        self.say_how_to_wake();
+        if self.is_ready() {
+            // Somebody must read it.
+            self.channel.wake_driver();
+        }
+    }
+}
+
+fn is_ready(consumer: &Consumer) -> bool {
+    consumer.peek().is_some()
+}
+
+impl Channel {
+    /// Takes a message from the socket, if there is one and none is held yet.
+    fn hold_message(&self, reader: &mut Reader) -> Result<(), Violation> {
+        if reader.held.is_some() || reader.is_at_end {
+            return Ok(());
+        }
+        match self.socket.try_receive(&mut reader.buffer) {
+            Ok(Received::Message { len, attachment }) => {
+                self.count_received(len);
+                reader.held = Some((reader.buffer[..len].to_vec(), attachment));
+            }
+            Ok(Received::Nothing) => {}
+            Ok(Received::EndOfFile) => reader.is_at_end = true,
+            Err(error) => {
+                return Err(Violation(format!("sent what can't be received: {error}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts bytes, under the reader's lock.
+    fn count_received(&self, len: usize) {
+        let before = self.received_bytes.load(Ordering::Relaxed);
+        self.received_bytes
+            .store(before + len as u64, Ordering::Relaxed);
+    }
+
+    fn decode(&self, message: &[u8]) -> Result<Frame, Violation> {
+        codec::decode(message)
+            .map_err(|error| Violation(format!("sent a malformed frame: {error}")))
+    }
+}
