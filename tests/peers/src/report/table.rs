@@ -1,0 +1,82 @@
+//! The results for people.
+
+use std::fmt::Write;
+
+use crate::Outcome;
+use crate::report::{machine, plot};
+use crate::run::Run;
+use crate::work::Group;
+
+/// The whole of `results.md`.
+pub(super) fn results(run: &Run, goals: &str) -> Outcome<String> {
+    let mut text = format!(
+        "# Reedbed beside its peers\n\n\
+         {}. {}.\n\n\
+         Measured by `cargo bench-peers{}{}` in {} rounds: two processes each, new ones in each round, all\n\
+         systems right after each other in rotated order. p50 and p99 are over all calls of all rounds.\n\
+         [What each row is, and what is not fair](../../tests/peers/README.md).\n\n\
+         ## Goals\n\n\
+         The ratio of the medians within a round: its median over the rounds, the 95% interval of that\n\
+         (order statistics by the binomial distribution), and the worst round. A goal is reached if the\n\
+         interval's lower end is at or below it.\n\n{goals}\n",
+        machine::machine()?,
+        machine::date()?,
+        if run.plan_command.is_empty() { "" } else { " " },
+        run.plan_command,
+        run.n_rounds,
+    );
+    for group in plot::groups(run) {
+        let _ = writeln!(text, "![{}]({}.svg)\n", group.title(), group.file());
+    }
+    let _ = write!(text, "## All results\n\n{}", rows(run));
+    text.push_str(&absent(run));
+    Ok(text)
+}
+
+/// Every work and system that was measured, in Markdown.
+pub(super) fn rows(run: &Run) -> String {
+    let mut text = String::new();
+    for group in Group::ALL {
+        for work in run.works.iter().filter(|work| work.group == group) {
+            let _ = write!(
+                text,
+                "| {} | p50 µs | p99 µs | calls |\n|---|---:|---:|---:|\n",
+                work.name
+            );
+            for system in &run.systems {
+                let cell = run.cell(work.name, system);
+                if let Some(summary) = cell.and_then(|cell| cell.summary()) {
+                    let (p50, p99) = (figures(summary.p50_us), figures(summary.p99_us));
+                    let _ = writeln!(text, "| {system} | {p50} | {p99} | {} |", summary.n);
+                }
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// What wasn't measured, and why.
+fn absent(run: &Run) -> String {
+    let mut text = String::from("## Not measured\n\n| work | system | why |\n|---|---|---|\n");
+    for work in &run.works {
+        for system in &run.systems {
+            let reason = run
+                .cell(work.name, system)
+                .and_then(|cell| cell.reason.as_deref());
+            if let Some(reason) = reason {
+                let _ = writeln!(text, "| {} | {system} | {reason} |", work.name);
+            }
+        }
+    }
+    text
+}
+
+/// Three figures are what such a measurement is good for.
+fn figures(microseconds: f64) -> String {
+    match microseconds {
+        us if us < 10.0 => format!("{us:.2}"),
+        us if us < 100.0 => format!("{us:.1}"),
+        us => format!("{us:.0}"),
+    }
+}

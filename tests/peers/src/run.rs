@@ -1,0 +1,166 @@
+//! A run: rounds in which every system takes a turn at every work.
+//!
+//! Within a round a work is done by all systems right after each other, so that what the machine
+//! does besides is the same for them; the order is rotated from round to round.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::Outcome;
+use crate::meter::Budget;
+use crate::stats;
+use crate::systems::System;
+use crate::turn::Turn;
+use crate::work::{Pace, Task, Work};
+
+/// What a run is to measure.
+pub(crate) struct Plan {
+    pub(crate) works: Vec<Work>,
+    pub(crate) systems: Vec<(&'static str, &'static dyn System)>,
+    pub(crate) n_rounds: usize,
+    /// The arguments, for the report.
+    pub(crate) command: String,
+}
+
+/// What was measured.
+pub(crate) struct Run {
+    pub(crate) plan_command: String,
+    pub(crate) works: Vec<Work>,
+    pub(crate) systems: Vec<&'static str>,
+    pub(crate) n_rounds: usize,
+    cells: BTreeMap<(&'static str, &'static str), Cell>,
+}
+
+/// A system at a work.
+#[derive(Default)]
+pub(crate) struct Cell {
+    /// Nanoseconds of every call of every round.
+    samples: Vec<u32>,
+    /// The median of each round, in microseconds; `None` where it failed.
+    pub(crate) medians: Vec<Option<f64>>,
+    /// Why it wasn't measured, or why it failed.
+    pub(crate) reason: Option<String>,
+}
+
+/// A cell in numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Summary {
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    pub(crate) n: usize,
+}
+
+impl Cell {
+    pub(crate) fn summary(&self) -> Option<Summary> {
+        let microseconds =
+            |share| stats::percentile(&self.samples, share).map(|sample| f64::from(sample) / 1e3);
+        Some(Summary {
+            p50_us: microseconds(0.5)?,
+            p99_us: microseconds(0.99)?,
+            n: self.samples.len(),
+        })
+    }
+
+    fn keep(&mut self, mut samples: Vec<u32>) {
+        samples.sort_unstable();
+        let median = stats::percentile(&samples, 0.5).map(|sample| f64::from(sample) / 1e3);
+        self.medians.push(median);
+        self.samples.append(&mut samples);
+    }
+}
+
+impl Run {
+    /// Takes all turns.
+    ///
+    /// A system that fails loses its turn, and the table says why.
+    pub(crate) fn measure(plan: &Plan) -> Outcome<Self> {
+        let directory = tempfile::tempdir()?;
+        let file = directory.path().join("samples");
+        let mut cells: BTreeMap<_, Cell> = BTreeMap::new();
+        for round in 0..plan.n_rounds {
+            for (n_work, &work) in plan.works.iter().enumerate() {
+                eprintln!(
+                    "round {} of {}, work {} of {}: {}",
+                    round + 1,
+                    plan.n_rounds,
+                    n_work + 1,
+                    plan.works.len(),
+                    work.name
+                );
+                let n_systems = plan.systems.len();
+                for position in 0..n_systems {
+                    let (name, system) = plan.systems[(position + round) % n_systems];
+                    let cell = cells.entry((work.name, name)).or_default();
+                    if let Some(reason) = system.lacks(&work) {
+                        cell.reason = Some(reason.to_owned());
+                        continue;
+                    }
+                    let turn = Turn {
+                        name,
+                        system,
+                        work,
+                        budget: budget(&work),
+                        samples: &file,
+                    };
+                    match turn.take() {
+                        Ok(samples) => cell.keep(samples),
+                        Err(error) => {
+                            eprintln!("{name}, {}: {error}", work.name);
+                            cell.medians.push(None);
+                            cell.reason = Some(format!("failed: {error}"));
+                        }
+                    }
+                }
+            }
+        }
+        for cell in cells.values_mut() {
+            cell.samples.sort_unstable();
+        }
+        Ok(Self {
+            plan_command: plan.command.clone(),
+            works: plan.works.clone(),
+            systems: plan.systems.iter().map(|(name, _)| *name).collect(),
+            n_rounds: plan.n_rounds,
+            cells,
+        })
+    }
+
+    pub(crate) fn cell(&self, work: &str, system: &str) -> Option<&Cell> {
+        self.cells
+            .iter()
+            .find_map(|(&(its_work, its_system), cell)| {
+                (its_work == work && its_system == system).then_some(cell)
+            })
+    }
+
+    /// The median of each round, in microseconds, if there is one.
+    pub(crate) fn medians(&self, work: &str, system: &str) -> &[Option<f64>] {
+        self.cell(work, system).map_or(&[], |cell| &cell.medians)
+    }
+}
+
+/// How long a turn is: a third of a second or so, and a few calls at least, however long they take.
+fn budget(work: &Work) -> Budget {
+    let short = Budget {
+        warm_up: Duration::from_millis(50),
+        measure: Duration::from_millis(200),
+        min_calls: 10,
+        max_calls: 20_000,
+    };
+    match (work.task, work.pace) {
+        (Task::Spawn, _) => Budget {
+            warm_up: Duration::ZERO,
+            min_calls: 4,
+            ..short
+        },
+        (_, Pace::Every(interval)) => Budget {
+            measure: (interval * 15).max(short.measure),
+            ..short
+        },
+        _ if work.task.n_bytes() > 1 << 24 => Budget {
+            min_calls: 6,
+            ..short
+        },
+        _ => short,
+    }
+}

@@ -1,0 +1,175 @@
+//! The floor: what the hardware and the kernel allow, for each work by hand.
+//!
+//! - *floor* pause-spins on the other's word, and does everything that isn't waiting.
+//! - *floor futex* and *floor epoll* are what paced calls can take at best, the former of a blocking
+//!   caller, the latter of an asynchronous one. They wait adaptively: the caller spins only if its
+//!   call had no need to wake the worker, either side spins for 20 µs at most, then it parks. Both on
+//!   one core, they never spin.
+//! - Arrays of the heap are copied into memory that both have mapped and touched before; for a cold
+//!   call, written into a new memfd, which costs half of what it costs through a fresh mapping.
+
+mod ring;
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+
+use super::System;
+use crate::meter::Meter;
+use crate::payload::{self, Heap, check};
+use crate::server::{Server, say_ready};
+use crate::work::{Placement, Task, Work};
+use crate::{Outcome, turn};
+pub(crate) use ring::Wait;
+use ring::{DEPTH, End, Map};
+
+pub(crate) struct Floor(pub(crate) Wait);
+
+/// How long either side spins.
+fn spin(work: &Work) -> Duration {
+    match work.placement {
+        Placement::OneCore => Duration::ZERO,
+        _ => Duration::from_micros(20),
+    }
+}
+
+/// The caller's end with the number of the last call.
+struct Caller {
+    end: End,
+    number: u64,
+}
+
+impl Caller {
+    fn call(&mut self, word: u64) -> Outcome<u64> {
+        self.number += 1;
+        let has_woken = self.end.send(self.number, 0, word)?;
+        Ok(self.end.receive(self.number, 0, has_woken)?)
+    }
+
+    /// Does so many calls with `window` of them in flight.
+    fn calls(&mut self, n_calls: u64, window: u64) -> Outcome {
+        let last = self.number + n_calls;
+        for number in self.number + 1..=last + window {
+            if let Some(answered) = number.checked_sub(window).filter(|&n| n > self.number) {
+                self.end.receive(answered, slot(answered), false)?;
+            }
+            if number <= last {
+                self.end.send(number, slot(number), 0)?;
+            }
+        }
+        self.number = last;
+        Ok(())
+    }
+}
+
+/// The slot of a call, where several are in flight.
+fn slot(number: u64) -> usize {
+    number as usize % DEPTH
+}
+
+impl System for Floor {
+    fn lacks(&self, work: &Work) -> Option<&'static str> {
+        match (self.0, work.task) {
+            (Wait::Spin, _) if work.placement == Placement::OneCore => {
+                Some("spinning keeps the other side from running")
+            }
+            (Wait::Spin, _) => None,
+            (_, Task::Null) if work.n_in_flight == 1 => None,
+            _ => Some("the floor is the one that spins"),
+        }
+    }
+
+    fn call(&self, name: &str, work: &Work, meter: &mut Meter) -> Outcome {
+        if work.task == Task::Spawn {
+            // An empty program: this one, which returns from `main` at once.
+            return meter.each(|| {
+                let status = Command::new("/proc/self/exe").arg(turn::NOTHING).status()?;
+                check(status.success().into(), 1)
+            });
+        }
+        // The descriptors are inherited, under the same numbers.
+        let memfd = memfd_create("floor", MemfdFlags::empty())?;
+        let length = ring::length(work.task.n_bytes());
+        ftruncate(&memfd, length as u64)?;
+        let bell = || eventfd(0, EventfdFlags::empty());
+        let bells = [bell()?, bell()?];
+        let numbers = [&memfd, &bells[0], &bells[1]].map(|fd| fd.as_raw_fd().to_string());
+        let end = End::new(Map::new(&memfd, length)?, 0, self.0, spin(work), bells)?;
+        let heap = Heap::new(work.task.n_bytes());
+        end.array(0).copy_from_slice(&heap.numbers);
+        let _server = Server::start(name, work, &numbers)?;
+        let mut caller = Caller { end, number: 0 };
+        match work.task {
+            Task::Null | Task::Spawn if work.n_in_flight > 1 => {
+                meter.each_window(|n_calls| caller.calls(n_calls as u64, work.n_in_flight as u64))
+            }
+            Task::Null | Task::Spawn => meter.each(|| caller.call(0).map(drop)),
+            Task::One(_) => meter.each(|| {
+                let index = (caller.number * 8191) % heap.numbers.len() as u64;
+                check(caller.call(index)?, payload::number(index))
+            }),
+            Task::Sum(_) => meter.each(|| {
+                caller.end.array(0).copy_from_slice(&heap.numbers);
+                check(caller.call(0)?, heap.sum)
+            }),
+            Task::Cold(_) => meter.each(|| {
+                let mut memory = File::from(memfd_create("cold", MemfdFlags::empty())?);
+                memory.write_all(bytemuck::cast_slice(&heap.numbers))?;
+                check(caller.call(memory.as_raw_fd() as u64)?, heap.sum)
+            }),
+            Task::Returned(_) => meter.each(|| {
+                caller.end.array(0).copy_from_slice(&heap.numbers);
+                caller.call(0)?;
+                check(payload::sum(caller.end.array(1)), heap.sum_incremented)
+            }),
+            Task::InPlace(_) => {
+                meter.each(|| caller.call(0).map(drop))?;
+                check(caller.end.array(0)[0], caller.number)
+            }
+        }
+    }
+
+    fn serve(&self, work: &Work, arguments: &[String]) -> Outcome {
+        let [memfd, first, second] = arguments else {
+            return Err("three descriptors are expected".into());
+        };
+        let bells = [ring::inherited(first)?, ring::inherited(second)?];
+        let map = Map::new(&ring::inherited(memfd)?, ring::length(work.task.n_bytes()))?;
+        let end = End::new(map, 1, self.0, spin(work), bells)?;
+        let caller = rustix::process::getppid().ok_or("there is no caller")?;
+        say_ready()?;
+        for number in 1.. {
+            let slot = if work.n_in_flight > 1 {
+                slot(number)
+            } else {
+                0
+            };
+            let word = end.receive(number, slot, false)?;
+            let answer = match work.task {
+                Task::Null | Task::Spawn => 0,
+                Task::One(_) => end.array(0)[word as usize],
+                Task::Sum(_) => payload::sum(end.array(0)),
+                Task::Cold(n_bytes) => {
+                    let path = format!("/proc/{}/fd/{word}", caller.as_raw_nonzero());
+                    let memory = File::options().read(true).write(true).open(path)?;
+                    payload::sum(Map::new(&memory.into(), n_bytes)?.numbers(0, n_bytes))
+                }
+                Task::Returned(_) => {
+                    payload::increment_into(end.array(0), end.array(1));
+                    0
+                }
+                Task::InPlace(_) => {
+                    payload::increment(end.array(0));
+                    0
+                }
+            };
+            end.send(number, slot, answer)?;
+        }
+        Ok(())
+    }
+}

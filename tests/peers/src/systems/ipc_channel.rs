@@ -1,0 +1,145 @@
+//! ipc-channel with `IpcSharedMemory`.
+//!
+//! - A pair of channels, made by the server and handed over through an `IpcOneShotServer`, as in the
+//!   crate's documentation. There is no option to set; a large message would be split into datagrams,
+//!   which arrays in `IpcSharedMemory` never are.
+//! - A resident array is one `IpcSharedMemory`, sent with each call: the descriptor travels and is
+//!   mapped anew.
+//! - An array of the heap becomes one by `from_bytes`, which makes a new memfd; the crate has no pool.
+//!   So a cold call and a warm one are the same.
+
+use ipc_channel::IpcError;
+use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender, IpcSharedMemory};
+use serde::{Deserialize, Serialize};
+
+use super::System;
+use crate::Outcome;
+use crate::meter::Meter;
+use crate::payload::{self, Heap, check};
+use crate::server::{Server, say_ready};
+use crate::work::{Task, Work};
+
+#[derive(Serialize, Deserialize)]
+enum Request {
+    Null,
+    One(IpcSharedMemory, u64),
+    Sum(IpcSharedMemory),
+    Incremented(IpcSharedMemory),
+}
+
+#[derive(Serialize, Deserialize)]
+enum Reply {
+    Number(u64),
+    Array(IpcSharedMemory),
+}
+
+impl Reply {
+    fn number(self) -> Outcome<u64> {
+        match self {
+            Self::Number(number) => Ok(number),
+            Self::Array(_) => Err("an array came instead of a number".into()),
+        }
+    }
+
+    fn array(self) -> Outcome<IpcSharedMemory> {
+        match self {
+            Self::Array(array) => Ok(array),
+            Self::Number(_) => Err("a number came instead of an array".into()),
+        }
+    }
+}
+
+type Channels = (IpcSender<Request>, IpcReceiver<Reply>);
+
+pub(crate) struct IpcChannel;
+
+impl System for IpcChannel {
+    fn lacks(&self, work: &Work) -> Option<&'static str> {
+        matches!(work.task, Task::InPlace(_))
+            .then_some("`IpcSharedMemory` is written by unsafe code only")
+    }
+
+    fn call(&self, name: &str, work: &Work, meter: &mut Meter) -> Outcome {
+        if work.task == Task::Spawn {
+            return meter.each(|| {
+                let (_server, (sender, receiver)) = connect(name, work)?;
+                sender.send(Request::Null)?;
+                receiver.recv()?;
+                Ok(())
+            });
+        }
+        let (_server, (sender, receiver)) = connect(name, work)?;
+        let call = |request| -> Outcome<Reply> {
+            sender.send(request)?;
+            Ok(receiver.recv()?)
+        };
+        let heap = Heap::new(work.task.n_bytes());
+        let bytes: &[u8] = bytemuck::cast_slice(&heap.numbers);
+        match work.task {
+            Task::Null if work.n_in_flight > 1 => meter.each_window(|n_calls| {
+                for number in 0..n_calls + work.n_in_flight {
+                    if number >= work.n_in_flight {
+                        receiver.recv()?;
+                    }
+                    if number < n_calls {
+                        sender.send(Request::Null)?;
+                    }
+                }
+                Ok(())
+            }),
+            Task::One(_) => {
+                let shared = IpcSharedMemory::from_bytes(bytes);
+                let mut index = 0;
+                meter.each(|| {
+                    index = (index + 8191) % heap.numbers.len() as u64;
+                    let element = call(Request::One(shared.clone(), index))?.number()?;
+                    check(element, payload::number(index))
+                })
+            }
+            Task::Sum(_) | Task::Cold(_) => meter.each(|| {
+                let shared = IpcSharedMemory::from_bytes(bytes);
+                check(call(Request::Sum(shared))?.number()?, heap.sum)
+            }),
+            Task::Returned(_) => meter.each(|| {
+                let shared = IpcSharedMemory::from_bytes(bytes);
+                let incremented = call(Request::Incremented(shared))?.array()?;
+                check(payload::sum_bytes(&incremented), heap.sum_incremented)
+            }),
+            _ => meter.each(|| call(Request::Null).map(drop)),
+        }
+    }
+
+    fn serve(&self, _: &Work, arguments: &[String]) -> Outcome {
+        let name = arguments.first().ok_or("the server's name is missing")?;
+        let (request_sender, requests) = ipc::channel()?;
+        let (replies, reply_receiver) = ipc::channel()?;
+        say_ready()?;
+        let bootstrap: IpcSender<Channels> = IpcSender::connect(name.clone())?;
+        bootstrap.send((request_sender, reply_receiver))?;
+        loop {
+            let request = match requests.recv() {
+                Err(IpcError::Disconnected) => return Ok(()),
+                request => request?,
+            };
+            let reply = match request {
+                Request::Null => Reply::Number(0),
+                Request::One(shared, index) => {
+                    let begin = usize::try_from(index)? * 8;
+                    Reply::Number(payload::sum_bytes(&shared[begin..begin + 8]))
+                }
+                Request::Sum(shared) => Reply::Number(payload::sum_bytes(&shared)),
+                Request::Incremented(shared) => Reply::Array(IpcSharedMemory::from_bytes(
+                    &payload::incremented_bytes(&shared),
+                )),
+            };
+            replies.send(reply)?;
+        }
+    }
+}
+
+fn connect(name: &str, work: &Work) -> Outcome<(Server, Channels)> {
+    let (one_shot, address) = IpcOneShotServer::<Channels>::new()?;
+    let server = Server::start(name, work, &[address])?;
+    let (_, channels) = one_shot.accept()?;
+    Ok((server, channels))
+}

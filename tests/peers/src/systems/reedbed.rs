@@ -1,0 +1,221 @@
+//! Reedbed with its defaults and the generated stub. The worker is this program, run again.
+//!
+//! The asynchronous stub is called in a current-thread runtime of tokio, which parks in `epoll`
+//! itself; tarpc and tonic are called in the same.
+
+use reedbed::ndarray::{ArrayView1, ArrayViewMut1, Ix1};
+use reedbed::{Dispatcher, Tensor, Worker, blocking, remote_module};
+
+use super::System;
+use crate::Outcome;
+use crate::meter::Meter;
+use crate::payload::{self, Heap, check};
+use crate::work::{Task, Work};
+
+/// What the worker serves.
+#[remote_module]
+pub(crate) mod served {
+    use super::*;
+
+    /// Does nothing.
+    pub fn null() {}
+
+    /// Reads one element.
+    pub fn one(#[ndarray] numbers: ArrayView1<'_, u64>, index: u64) -> u64 {
+        numbers[index as usize]
+    }
+
+    /// Reads all elements.
+    pub fn sum(#[ndarray] numbers: ArrayView1<'_, u64>) -> u64 {
+        payload::sum(numbers.as_slice().unwrap_or_default())
+    }
+
+    /// Returns each element plus one, in shared memory.
+    pub fn incremented(
+        #[ndarray] numbers: ArrayView1<'_, u64>,
+    ) -> Result<Tensor<u64, Ix1>, String> {
+        let mut incremented = Tensor::uninit(numbers.len()).map_err(|error| error.to_string())?;
+        let mut view = incremented.view_mut().map_err(|error| error.to_string())?;
+        let (from, to) = (numbers.as_slice(), view.as_slice_mut());
+        payload::increment_into(from.unwrap_or_default(), to.unwrap_or_default());
+        Ok(incremented)
+    }
+
+    /// Adds one to each element.
+    pub fn increment(#[ndarray] mut numbers: ArrayViewMut1<'_, u64>) {
+        payload::increment(numbers.as_slice_mut().unwrap_or_default());
+    }
+}
+
+/// Becomes the worker, if this process was started as one.
+pub(crate) fn serve_if_worker() {
+    reedbed_worker::init![served];
+}
+
+/// The blocking stub.
+pub(crate) struct Blocking;
+
+/// The asynchronous stub.
+pub(crate) struct Async {
+    dispatcher: Dispatcher,
+}
+
+impl Async {
+    pub(crate) const OWN: Self = Self {
+        dispatcher: Dispatcher::Reedbed,
+    };
+    pub(crate) const OVER_TARPC: Self = Self {
+        dispatcher: Dispatcher::Tarpc,
+    };
+}
+
+/// The arrays of a work, in both kinds of memory.
+struct Arrays {
+    heap: Heap,
+    array: reedbed::ndarray::Array1<u64>,
+    tensor: Tensor<u64, Ix1>,
+}
+
+impl Arrays {
+    fn new(work: &Work) -> Outcome<Self> {
+        let heap = Heap::new(work.task.n_bytes());
+        let array = reedbed::ndarray::Array1::from(heap.numbers.clone());
+        let tensor = Tensor::copy_of(&array)?;
+        Ok(Self {
+            heap,
+            array,
+            tensor,
+        })
+    }
+
+    /// An index that is another one in each call.
+    fn index(&self, call: u64) -> u64 {
+        (call * 8191) % self.array.len() as u64
+    }
+}
+
+/// Has the next call find no memory of the calls before it.
+fn forget() {
+    reedbed::trim_pool();
+}
+
+fn sum(tensor: &Tensor<u64, Ix1>) -> Outcome<u64> {
+    Ok(payload::sum(tensor.view()?.as_slice().unwrap_or_default()))
+}
+
+impl System for Blocking {
+    fn lacks(&self, work: &Work) -> Option<&'static str> {
+        (work.n_in_flight > 1).then_some("a thread that waits has one call in flight")
+    }
+
+    fn call(&self, _: &str, work: &Work, meter: &mut Meter) -> Outcome {
+        if work.task == Task::Spawn {
+            return meter.each(|| {
+                let worker = blocking::Worker::spawn_self()?;
+                worker.import::<served::BlockingClient>()?.null()?;
+                Ok(())
+            });
+        }
+        let worker = blocking::Worker::spawn_self()?;
+        let client: served::BlockingClient = worker.import()?;
+        let mut arrays = Arrays::new(work)?;
+        let mut n_calls = 0;
+        match work.task {
+            Task::Null | Task::Spawn => meter.each(|| Ok(client.null()?)),
+            Task::One(_) => meter.each(|| {
+                n_calls += 1;
+                let index = arrays.index(n_calls);
+                check(client.one(&arrays.tensor, index)?, payload::number(index))
+            }),
+            Task::Sum(_) => meter.each(|| check(client.sum(&arrays.array)?, arrays.heap.sum)),
+            Task::Cold(_) => meter.each_prepared(forget, || {
+                check(client.sum(&arrays.array)?, arrays.heap.sum)
+            }),
+            Task::Returned(_) => meter.each(|| {
+                let incremented = client.incremented(&arrays.array)?;
+                check(sum(&incremented)?, arrays.heap.sum_incremented)
+            }),
+            Task::InPlace(_) => {
+                meter.each(|| {
+                    n_calls += 1;
+                    Ok(client.increment(&mut arrays.tensor)?)
+                })?;
+                check(arrays.tensor.view()?[0], n_calls)
+            }
+        }
+    }
+
+    fn serve(&self, _: &Work, _: &[String]) -> Outcome {
+        Err("reedbed starts its worker itself".into())
+    }
+}
+
+impl System for Async {
+    fn lacks(&self, work: &Work) -> Option<&'static str> {
+        (work.task == Task::Spawn && self.dispatcher == Dispatcher::Tarpc)
+            .then_some("as `reedbed async`")
+    }
+
+    fn call(&self, _: &str, work: &Work, meter: &mut Meter) -> Outcome {
+        super::current_thread()?.block_on(self.call_async(work, meter))
+    }
+
+    fn serve(&self, _: &Work, _: &[String]) -> Outcome {
+        Err("reedbed starts its worker itself".into())
+    }
+}
+
+impl Async {
+    async fn start(&self) -> Outcome<(Worker, served::Client)> {
+        let builder = Worker::builder_of_self().dispatcher(self.dispatcher);
+        let worker = builder.spawn().await?;
+        let client = worker.import().await?;
+        Ok((worker, client))
+    }
+
+    async fn call_async(&self, work: &Work, meter: &mut Meter) -> Outcome {
+        if work.task == Task::Spawn {
+            let start = async || Ok(self.start().await?.1.null().await?);
+            return meter.each_async(start).await;
+        }
+        let (_worker, client) = self.start().await?;
+        let mut arrays = Arrays::new(work)?;
+        let n_calls = std::cell::Cell::new(0);
+        match work.task {
+            Task::Null | Task::Spawn => meter.each_async(async || Ok(client.null().await?)).await,
+            Task::One(_) => {
+                let one = async || {
+                    let index = arrays.index(n_calls.replace(n_calls.get() + 1));
+                    let element = client.one(&arrays.tensor, index).await?;
+                    check(element, payload::number(index))
+                };
+                meter.each_async(one).await
+            }
+            Task::Sum(_) => {
+                let sum = async || check(client.sum(&arrays.array).await?, arrays.heap.sum);
+                meter.each_async(sum).await
+            }
+            Task::Cold(_) => {
+                let sum = async || check(client.sum(&arrays.array).await?, arrays.heap.sum);
+                meter.each_prepared_async(forget, sum).await
+            }
+            Task::Returned(_) => {
+                let returned = async || {
+                    let incremented = client.incremented(&arrays.array).await?;
+                    check(sum(&incremented)?, arrays.heap.sum_incremented)
+                };
+                meter.each_async(returned).await
+            }
+            Task::InPlace(_) => {
+                let tensor = std::cell::RefCell::new(&mut arrays.tensor);
+                let increment = async || {
+                    n_calls.set(n_calls.get() + 1);
+                    let mut tensor = tensor.try_borrow_mut()?;
+                    Ok(client.increment(&mut **tensor).await?)
+                };
+                meter.each_async(increment).await?;
+                check(arrays.tensor.view()?[0], n_calls.get())
+            }
+        }
+    }
+}
