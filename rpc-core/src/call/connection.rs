@@ -15,6 +15,7 @@ use crate::channel::loan::Loan;
 use crate::channel::{Arrival, Channel, Look, SendError, Violation};
 use crate::dynamic::Interfaces;
 use crate::process::WorkerEnd;
+use crate::process::crew::Roster;
 use crate::process::post::Post;
 use crate::readable::shorten;
 use crate::wire::codec::Bytes;
@@ -381,6 +382,8 @@ impl fmt::Debug for Connection {
 #[derive(Clone, Debug)]
 pub struct Caller {
     post: Arc<Post>,
+    /// Who else could be called.
+    roster: Option<Arc<Roster>>,
     forbids_copies: bool,
 }
 
@@ -388,7 +391,24 @@ impl Caller {
     pub(crate) fn new(post: Arc<Post>) -> Self {
         Self {
             post,
+            roster: None,
             forbids_copies: false,
+        }
+    }
+
+    /// Calls whichever worker of a crew has the least to do.
+    pub(crate) fn of_crew(roster: Arc<Roster>) -> Self {
+        let post = Arc::clone(roster.least_busy());
+        Self {
+            roster: Some(roster),
+            ..Self::new(post)
+        }
+    }
+
+    /// Settles for one worker, if it hasn't yet.
+    pub(crate) fn choose(&mut self) {
+        if let Some(roster) = self.roster.take() {
+            self.post = Arc::clone(roster.least_busy());
         }
     }
 

@@ -227,6 +227,7 @@ impl<T, E> Call<'_, T, E> {
             let deadline = *self
                 .deadline
                 .get_or_insert_with(|| deadline_from_now(self.limit));
+            self.caller.choose();
             let connection = self.connection.clone();
             let connection = connection.unwrap_or_else(|| self.caller.connection());
             let exchange = connection.exchange();

@@ -129,3 +129,61 @@ impl Worker {
         block_on(self.worker.ended())
     }
 }
+
+/// The blocking twin of [`reedbed::Crew`](crate::Crew). Both share the workers.
+#[derive(Clone, Debug)]
+pub struct Crew {
+    crew: crate::Crew,
+}
+
+impl Crew {
+    /// Starts `n` workers that are set up alike, all at once, and waits until they are ready.
+    ///
+    /// # Errors
+    /// As [`reedbed::Crew::spawn`](crate::Crew::spawn).
+    pub fn spawn(builder: WorkerBuilder, n: usize) -> Result<Self, SpawnError> {
+        block_on(crate::Crew::spawn(builder, n)).map(Self::from_async)
+    }
+
+    /// Serves modules on `n` threads of this process.
+    ///
+    /// # Errors
+    /// As [`reedbed::Crew::in_process`](crate::Crew::in_process).
+    pub fn in_process(modules: &[Module], n: usize) -> Result<Self, SpawnError> {
+        block_on(crate::Crew::in_process(modules, n)).map(Self::from_async)
+    }
+
+    /// Wraps a crew.
+    #[must_use]
+    pub fn from_async(crew: crate::Crew) -> Self {
+        Self { crew }
+    }
+
+    /// Returns the crew, for asynchronous code.
+    #[must_use]
+    pub fn as_async(&self) -> &crate::Crew {
+        &self.crew
+    }
+
+    /// Makes the blocking client of a module that the workers serve. Threads that share it call
+    /// different workers.
+    ///
+    /// # Errors
+    /// As [`reedbed::Crew::import`](crate::Crew::import).
+    pub fn import<S: BlockingStub>(&self) -> Result<S, ImportError> {
+        block_on(self.crew.import::<S::Async>()).map(S::from_async)
+    }
+
+    /// Starts those workers again that have ended; returns how they had ended.
+    ///
+    /// # Errors
+    /// As [`reedbed::Crew::restart_ended`](crate::Crew::restart_ended).
+    pub fn restart_ended(&self) -> Result<Vec<WorkerEnd>, RestartError> {
+        block_on(self.crew.restart_ended())
+    }
+
+    /// Has all workers finish the calls in flight and exit, and waits until they are gone.
+    pub fn shutdown(&self, grace: Duration) -> Vec<WorkerEnd> {
+        block_on(self.crew.shutdown(grace))
+    }
+}

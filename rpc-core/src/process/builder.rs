@@ -164,6 +164,12 @@ impl WorkerBuilder {
         self
     }
 
+    /// One of several alike.
+    pub(crate) fn numbered(&self, number: usize) -> Self {
+        let name = format!("{} {number}", self.worker_name());
+        self.clone().name(name)
+    }
+
     pub(crate) fn chosen_dispatcher(&self) -> Dispatcher {
         self.dispatcher
     }

@@ -2,6 +2,7 @@
 //!
 //! - [`worker`] is what a host holds, [`builder`] how it is set up, [`beside`] where its
 //!   program is, [`starting`] one that isn't ready yet, [`blocking`] the blocking twin;
+//! - [`crew`] is several workers that are called as one;
 //! - [`post`] is what outlasts a worker that is restarted;
 //! - [`driver`] is the thread that reads a worker's channel and watches over the process;
 //! - [`end`] says how a worker ended, [`log`] what it printed;
@@ -11,6 +12,7 @@
 mod beside;
 pub mod blocking;
 mod builder;
+pub(crate) mod crew;
 mod driver;
 mod end;
 mod error;
@@ -23,6 +25,7 @@ mod worker;
 
 pub use beside::{library_beside, program_beside};
 pub use builder::WorkerBuilder;
+pub use crew::Crew;
 pub use end::{EndReason, WorkerEnd};
 pub use error::{ImportError, RestartError, SpawnError};
 pub use log::{LogLine, LogStream};

@@ -157,6 +157,11 @@ impl Post {
         Arc::clone(&incumbent.connection)
     }
 
+    /// Whether who filled it has ended, and nobody else fills it yet.
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.connection().calls().end().is_some()
+    }
+
     /// Checks that the worker serves the module, now and after every restart.
     pub(crate) async fn import<S: Stub>(&self) -> Result<(), ImportError> {
         let ours = S::schema();

@@ -44,6 +44,10 @@ impl Worker {
         Self { post }
     }
 
+    pub(crate) fn post(&self) -> &Arc<Post> {
+        &self.post
+    }
+
     /// Starts `program`, which serves its modules with `reedbed_worker::worker_main!`, and waits
     /// until it is ready.
     ///
