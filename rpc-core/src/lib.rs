@@ -445,6 +445,9 @@ pub use wire::trace::TraceContext;
 pub mod __private {
     pub use serde;
 
+    #[cfg(feature = "internals")]
+    pub use crate::segment::internals;
+
     pub use crate::call::argument::{HandleArg, SendArg};
     pub use crate::call::error::SendError;
     pub use crate::call::future::{call, call_of};

@@ -19,7 +19,7 @@ use crate::segment::mapping::Access;
 use crate::segment::shared::Shared;
 use crate::segment::{AccessError, Atomic, ShmExhausted};
 use crate::tensor::pointer::Located;
-use crate::tensor::{Element, Tensor, TensorViewMut};
+use crate::tensor::{Element, Tensor, TensorViewMut, copy};
 use crate::wire::codec;
 use crate::wire::trace::TraceContext;
 
@@ -331,7 +331,7 @@ impl<A: Element, D: Dimension> CopyBack for Staged<'_, A, D> {
     fn copy_back(&mut self) {
         // Poisoned or leased, its contents are nobody's result.
         if let Ok(view) = self.staged.view() {
-            self.array.assign(&view);
+            copy(&view, &mut self.array);
         }
     }
 }
@@ -345,7 +345,7 @@ impl<A: Element, D: Dimension> CopyBack for StagedTensor<'_, A, D> {
     fn copy_back(&mut self) {
         // As above; and no call holds the tensor, as none did when this one borrowed it.
         if let (Ok(from), Ok(mut to)) = (self.staged.view(), self.view.view_mut()) {
-            to.assign(&from);
+            copy(&from, &mut to);
         }
     }
 }

@@ -42,9 +42,10 @@ impl Inline {
         let start = self.0.len().next_multiple_of(BOUNDARY);
         self.0.resize(start, 0);
         match array.as_slice() {
-            Some(elements) => pointer::extend_bytes(&mut self.0, elements),
+            Some(elements) => self.0.extend_from_slice(pointer::bytes_of(elements)),
             None => array.iter().for_each(|element| {
-                pointer::extend_bytes(&mut self.0, std::slice::from_ref(element));
+                let bytes = pointer::bytes_of(std::slice::from_ref(element));
+                self.0.extend_from_slice(bytes);
             }),
         }
         let shape: Vec<_> = array.shape().iter().map(|n| *n as u64).collect();

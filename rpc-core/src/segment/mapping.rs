@@ -25,13 +25,12 @@ pub(crate) const HUGE_PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// Makes a huge page of small ones (`man 2 madvise`, since Linux 6.1). rustix has no name for it yet,
 /// and libc none for all C libraries.
 const MADV_COLLAPSE: c_int = 25;
-/// What a huge page may take to make, on average. One takes a tenth of a millisecond, and small pages
-/// in its place a whole one by the time that both sides have touched them; more than that, on a
-/// machine whose memory is in pieces, and small ones are as good
-/// (`cargo bench --package reedbed --bench segments`).
+/// What a huge page may take to make, on average, beyond [`PATIENCE`]. One takes a tenth of a
+/// millisecond, and small pages in its place a whole one by the time that both sides have touched
+/// them. Where memory is in pieces it may take much more, and then small ones are as good.
 const PATIENCE_PER_HUGE_PAGE: Duration = Duration::from_millis(1);
-/// What a single one may take beyond that.
-const PATIENCE: Duration = Duration::from_millis(4);
+/// What huge pages may take beyond that, because a busy machine keeps threads waiting.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// What a mapping (or a lease) allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,7 +89,8 @@ impl Mapping {
         Ok(mapping)
     }
 
-    /// Maps the pages of `range` for writing at once: a third of what it takes to do so one by one.
+    /// Maps the pages of `range`, which exist, at once: a third of what it takes to do so one by one
+    /// when they are written. (What is mapped for reading in shared memory may be written, too.)
     ///
     /// A kernel that can't (before Linux 5.14) leaves that to the first touch.
     pub(crate) fn populate(&self, range: Range<usize>) {
@@ -98,7 +98,7 @@ impl Mapping {
             return;
         };
         let start = start.as_ptr().cast();
-        let advice = Advice::LinuxPopulateWrite;
+        let advice = Advice::LinuxPopulateRead;
         // SAFETY: the range lies in the mapping (invariant 1); populating alters no contents.
         let _ = unsafe { rustix::mm::madvise(start, range.len(), advice) };
     }

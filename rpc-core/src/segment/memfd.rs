@@ -82,6 +82,23 @@ pub(crate) fn reserve(fd: impl AsFd, range: Range<usize>) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes the first bytes of a segment, whose pages needn't exist yet.
+///
+/// # Errors
+/// The kernel's, when it hasn't got the pages.
+pub(crate) fn write(fd: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
+    let mut offset = 0;
+    while !bytes.is_empty() {
+        let n = rustix::io::retry_on_intr(|| rustix::io::pwrite(fd.as_fd(), bytes, offset))?;
+        if n == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = &bytes[n..];
+        offset += n as u64;
+    }
+    Ok(())
+}
+
 /// The operating system's error behind the memfd crate's.
 fn flatten(error: memfd::Error) -> io::Error {
     match error {

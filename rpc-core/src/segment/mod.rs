@@ -17,6 +17,8 @@ pub(crate) mod budget;
 mod cell;
 pub(crate) mod extent;
 pub(crate) mod fork;
+#[cfg(feature = "internals")]
+pub mod internals;
 pub(crate) mod kind;
 pub(crate) mod lease;
 pub(crate) mod mapping;

@@ -90,10 +90,21 @@ pub fn trim_pool() {
     drop((idle, arenas));
 }
 
-/// An extent, and whether its bytes are known to be zero.
+/// An extent, and what is known of its bytes.
 pub(crate) struct Allocation {
     pub(crate) extent: Arc<Extent>,
-    pub(crate) is_zeroed: bool,
+    pub(crate) bytes: Bytes,
+}
+
+/// What is known of the bytes of an extent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bytes {
+    /// Nothing: an earlier tenant left them.
+    Unknown,
+    /// They are zero.
+    Zero,
+    /// They are what the tenant asked for.
+    Written,
 }
 
 /// Finds `len` bytes for a new tenant, in a segment of this process's kind.
@@ -101,35 +112,46 @@ pub(crate) struct Allocation {
 /// # Errors
 /// [`ShmExhausted`] when neither the pool nor the system has them.
 pub(crate) fn allocate(len: usize) -> Result<Allocation, ShmExhausted> {
-    allocate_in(segments(), len)
+    allocate_in(segments(), len, &[])
 }
 
-/// As [`allocate`], in a segment of this kind.
-pub(crate) fn allocate_in(segments: Segments, len: usize) -> Result<Allocation, ShmExhausted> {
+/// As [`allocate`], in a segment of this kind, for `contents` (or none), which the tenant is going to
+/// write at the start, unless that is done already.
+pub(crate) fn allocate_in(
+    segments: Segments,
+    len: usize,
+    contents: &[u8],
+) -> Result<Allocation, ShmExhausted> {
     if len <= SMALL_BYTES {
         return allocate_packed(segments, len, ARENA_BYTES);
     }
     let capacity = size_class(len).ok_or_else(|| ShmExhausted::new(len, Shortage::Budget))?;
     if let Some(backing) = take_idle(segments, capacity) {
-        return Ok(own_segment(backing, len, false));
+        return Ok(own_segment(backing, len, Bytes::Unknown));
     }
     if descriptors_are_scarce() {
         return allocate_packed(segments, len, capacity.saturating_mul(PACKED_EXTENTS))
             .or_else(|_| allocate_packed(segments, len, capacity));
     }
-    let backing = Backing::create(capacity, segments).or_else(|_| {
+    let create = || Backing::create_for(capacity, segments, contents);
+    let (backing, is_written) = create().or_else(|_| {
         // Idle memory must not be the reason why a tenant finds none.
         trim_pool();
-        Backing::create(capacity, segments)
+        create()
     })?;
-    Ok(own_segment(Arc::new(backing), len, true))
+    let bytes = if is_written {
+        Bytes::Written
+    } else {
+        Bytes::Zero
+    };
+    Ok(own_segment(Arc::new(backing), len, bytes))
 }
 
-fn own_segment(backing: Arc<Backing>, len: usize, is_zeroed: bool) -> Allocation {
+fn own_segment(backing: Arc<Backing>, len: usize, bytes: Bytes) -> Allocation {
     let extent = Extent::new(backing, 0..len, Pooled);
     Allocation {
         extent: Arc::new(extent),
-        is_zeroed,
+        bytes,
     }
 }
 
@@ -166,7 +188,7 @@ fn take_packed(segments: Segments, len: usize) -> Option<Extent> {
 fn packed(extent: Extent) -> Allocation {
     Allocation {
         extent: Arc::new(extent),
-        is_zeroed: false,
+        bytes: Bytes::Unknown,
     }
 }
 

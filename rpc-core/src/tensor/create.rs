@@ -7,10 +7,11 @@ use ndarray::{Array, ArrayBase, ArrayRef, ArrayView, Data, Dimension, IntoDimens
 use super::element::Element;
 use super::layout::{CheckedLayout, Layout};
 use super::owned::Tensor;
-use super::pointer::Located;
+use super::pointer::{self, Located};
 use crate::segment::extent::Extent;
 use crate::segment::kind::{Segments, segments};
-use crate::segment::{ShmExhausted, Shortage, pool};
+use crate::segment::pool::{self, Bytes};
+use crate::segment::{ShmExhausted, Shortage};
 
 impl<A: Element, D: Dimension> Tensor<A, D> {
     /// Makes a tensor of zeros (`false` for `bool`).
@@ -22,8 +23,8 @@ impl<A: Element, D: Dimension> Tensor<A, D> {
     /// # Errors
     /// [`ShmExhausted`] if the memory can't be had.
     pub fn zeros<S: IntoDimension<Dim = D>>(shape: S) -> Result<Self, ShmExhausted> {
-        let (mut tensor, is_zeroed) = allocate(segments(), shape)?;
-        if !is_zeroed {
+        let (mut tensor, bytes) = allocate(segments(), shape, &[])?;
+        if bytes != Bytes::Zero {
             tensor.located_mut().zero();
         }
         Ok(tensor)
@@ -49,7 +50,7 @@ impl<A: Element, D: Dimension> Tensor<A, D> {
         segments: Segments,
         shape: S,
     ) -> Result<Self, ShmExhausted> {
-        Ok(allocate(segments, shape)?.0)
+        Ok(allocate(segments, shape, &[])?.0)
     }
 
     /// Makes a tensor with `element` everywhere.
@@ -95,12 +96,17 @@ impl<A: Element, D: Dimension> Tensor<A, D> {
         segments: Segments,
         array: &ArrayRef<A, D>,
     ) -> Result<Self, ShmExhausted> {
-        let (mut tensor, _) = allocate::<A, D, D>(segments, array.raw_dim())?;
+        // A run of elements is the contents as they are; others are written one by one.
+        let contents = array.as_slice().map_or(&[][..], pointer::bytes_of);
+        let (mut tensor, bytes) = allocate::<A, D, D>(segments, array.raw_dim(), contents)?;
+        if bytes == Bytes::Written {
+            return Ok(tensor);
+        }
         if A::DTYPE == super::DType::Bool {
             // Only bytes that are valid may be written over as elements.
             tensor.located_mut().zero();
         }
-        tensor.fill_with(|mut elements| elements.assign(array));
+        tensor.fill_with(|mut elements| copy(array, &mut elements));
         Ok(tensor)
     }
 
@@ -113,20 +119,34 @@ impl<A: Element, D: Dimension> Tensor<A, D> {
     }
 }
 
-/// Takes memory for an array of `shape`; also tells whether it is zero already.
+/// Copies elements: runs of them as the C library copies memory, whatever the optimiser makes of a
+/// loop.
+///
+/// That is the best there is to have on two cores. Halves in two threads are no quicker
+/// (`cargo bench --package reedbed --features internals --bench segments`): one core saturates the
+/// memory.
+pub(crate) fn copy<A: Element, D: Dimension>(from: &ArrayRef<A, D>, to: &mut ArrayRef<A, D>) {
+    match (from.as_slice(), to.as_slice_mut()) {
+        (Some(from), Some(to)) if from.len() == to.len() => to.copy_from_slice(from),
+        _ => to.assign(from),
+    }
+}
+
+/// Takes memory for an array of `shape`, perhaps with its `contents`; also tells what is there.
 fn allocate<A: Element, D: Dimension, S: IntoDimension<Dim = D>>(
     segments: Segments,
     shape: S,
-) -> Result<(Tensor<A, D>, bool), ShmExhausted> {
+    contents: &[u8],
+) -> Result<(Tensor<A, D>, Bytes), ShmExhausted> {
     let shape = shape.into_dimension();
     let too_large = || ShmExhausted::new(usize::MAX, Shortage::Budget);
     let len = shape
         .size_checked()
         .and_then(|n_elements| n_elements.checked_mul(size_of::<A>()))
         .ok_or_else(too_large)?;
-    let allocation = pool::allocate_in(segments, len)?;
+    let allocation = pool::allocate_in(segments, len, contents)?;
     let located = locate(allocation.extent, 0, shape).ok_or_else(too_large)?;
-    Ok((Tensor::from_located(located), allocation.is_zeroed))
+    Ok((Tensor::from_located(located), allocation.bytes))
 }
 
 /// Locates a row-major array of `shape` at `offset` bytes into `extent`, if it fits.

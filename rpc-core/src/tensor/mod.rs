@@ -15,7 +15,7 @@ mod owned;
 pub(crate) mod pointer;
 mod view;
 
-pub(crate) use create::locate;
+pub(crate) use create::{copy, locate};
 pub use element::{DType, Element};
 pub use frozen::FrozenTensor;
 pub use npy::NpyError;

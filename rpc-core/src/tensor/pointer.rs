@@ -249,12 +249,12 @@ pub(crate) fn elements_of_mut<A: Element>(bytes: &mut [u8]) -> Option<&mut [A]> 
     (before.is_empty() && after.is_empty()).then_some(elements)
 }
 
-/// Appends the bytes of elements, little-endian.
-pub(crate) fn extend_bytes<A: Element>(bytes: &mut Vec<u8>, elements: &[A]) {
+/// Sees elements as bytes, little-endian.
+pub(crate) fn bytes_of<A: Element>(elements: &[A]) -> &[u8] {
     let first = elements.as_ptr().cast::<u8>();
     let len = size_of_val(elements);
     // SAFETY: the elements are plain data without padding, so all their bytes are initialised.
-    bytes.extend_from_slice(unsafe { std::slice::from_raw_parts(first, len) });
+    unsafe { std::slice::from_raw_parts(first, len) }
 }
 
 impl<A, D: Dimension> fmt::Debug for Located<A, D> {

@@ -188,7 +188,7 @@ impl<'a, A: Element, D: Dimension> TensorView<'a, A, D> {
         for lane in elements.rows() {
             row.clear();
             lane.iter().for_each(|element| {
-                super::pointer::extend_bytes(&mut row, std::slice::from_ref(element))
+                row.extend_from_slice(super::pointer::bytes_of(std::slice::from_ref(element)))
             });
             writer.write_all(&row)?;
         }
