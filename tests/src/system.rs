@@ -1,5 +1,6 @@
 //! The system as `/proc` shows it: what is mapped, open, alive.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -118,6 +119,54 @@ pub fn page_table_bytes(pid: u32) -> u64 {
         .parse()
         .expect("a number");
     kibibytes * 1024
+}
+
+/// What a thread has done so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// Its name.
+    pub name: String,
+    /// How often it gave the processor away, and had it taken away.
+    pub n_switches: [u64; 2],
+    /// For how many ticks it ran, in its own code and in the kernel's.
+    pub n_ticks: [u64; 2],
+}
+
+/// What all threads of a process have done, except this one (`man 5 proc_pid_status`,
+/// `proc_pid_stat`).
+///
+/// # Panics
+/// If the process is gone.
+#[must_use]
+pub fn activity(process: u32) -> BTreeMap<u32, Activity> {
+    let own = rustix::thread::gettid()
+        .as_raw_nonzero()
+        .get()
+        .cast_unsigned();
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("a live process");
+    let threads = threads.flatten().filter_map(|entry| {
+        let id: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let status = fs::read_to_string(entry.path().join("status")).ok()?;
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let line = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.map(str::trim)
+        };
+        let count = |name: &str| line(name)?.parse().ok();
+        // The name, in parentheses, may have spaces.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let ticks = |index| fields.split_whitespace().nth(index)?.parse().ok();
+        let activity = Activity {
+            name: line("Name:")?.to_owned(),
+            n_switches: [
+                count("voluntary_ctxt_switches:")?,
+                count("nonvoluntary_ctxt_switches:")?,
+            ],
+            n_ticks: [ticks(11)?, ticks(12)?],
+        };
+        (id != own).then_some((id, activity))
+    });
+    threads.collect()
 }
 
 /// Tells whether a process runs, or is a zombie that nobody has reaped.

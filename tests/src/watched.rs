@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::future::Future;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -33,6 +36,22 @@ pub async fn watched<T>(test: impl Future<Output = T>) -> T {
         panic!("children {children:?} are left, and {after} descriptors where {before} were");
     }
     result
+}
+
+/// Runs a test that blocks, on a thread of its own.
+///
+/// # Panics
+/// If it takes too long, and as the test does.
+pub fn in_time<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+    let (ended, end) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        let result = test();
+        let _ = ended.send(());
+        result
+    });
+    let waited = end.recv_timeout(LIMIT);
+    assert_ne!(waited, Err(RecvTimeoutError::Timeout), "the test hangs");
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// The sockets, pipes and processes that this process has open. Segments are kept for later tensors;

@@ -46,6 +46,9 @@ impl Exchange {
                     waiting.note(found);
                     break;
                 }
+                if self.channel().is_awaited() {
+                    break;
+                }
             }
         }
         self.read_and_leave(lead)
@@ -68,6 +71,11 @@ impl Exchange {
                 None => return Ok(()),
             }
         }
+    }
+
+    /// Tells whether callers go on looking, and never sleep.
+    pub(crate) fn never_sleeps(&self) -> bool {
+        self.channel().waiting().never_sleeps()
     }
 
     /// Sleeps until the call of `slot` may have ended.

@@ -21,6 +21,7 @@ use super::pending::{Answer, Begun, Deadline, FindInstance, Slot};
 use super::report::{CopyReason, Report};
 use super::returned::Return;
 use super::trace;
+use crate::channel::bell::Wake;
 use crate::wire::frame::Failure;
 use crate::wire::trace::TraceContext;
 
@@ -211,7 +212,9 @@ impl<T, E> Call<'_, T, E> {
             match &self.state {
                 State::InFlight(in_flight) => {
                     let exchange = in_flight.connection.exchange();
-                    exchange.sleep(&in_flight.slot, &sleeper);
+                    if !exchange.never_sleeps() {
+                        exchange.sleep(&in_flight.slot, &sleeper);
+                    }
                 }
                 // It waits for room.
                 State::Unsent(_) | State::Done => std::thread::park(),
@@ -258,13 +261,20 @@ impl<T, E> Call<'_, T, E> {
         } else if let State::InFlight(in_flight) = &self.state {
             let exchange = in_flight.connection.exchange();
             if let Some(lead) = exchange.channel().try_lead() {
-                exchange.attend(lead, &in_flight.slot, None);
+                // Where nobody sleeps, it goes on looking.
+                let again = exchange.never_sleeps().then_some((Wake::Nothing, true));
+                exchange.attend(lead, &in_flight.slot, again);
             }
         }
         let State::InFlight(in_flight) = &mut self.state else {
             panic!("a call was polled after it had completed");
         };
-        let answer = ready!(in_flight.slot.poll(cx));
+        let answer = in_flight.slot.poll(cx);
+        if answer.is_pending() && in_flight.connection.exchange().never_sleeps() {
+            // Others have their turn on this thread, and then it looks again.
+            cx.waker().wake_by_ref();
+        }
+        let answer = ready!(answer);
         let State::InFlight(in_flight) = std::mem::replace(&mut self.state, State::Done) else {
             unreachable!("the state was just matched");
         };

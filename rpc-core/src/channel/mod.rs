@@ -30,7 +30,7 @@ pub(crate) mod wait;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bell::Wake;
@@ -67,6 +67,8 @@ pub(crate) struct Channel {
     /// The ring that leads to the peer.
     outgoing: Option<Lane>,
     reader: Mutex<Reader>,
+    /// The threads that wait for the lead.
+    n_awaiting: AtomicU32,
     waiting: Waiting,
     exports: Mutex<Exports>,
     imports: Mutex<Imports>,
@@ -166,6 +168,7 @@ impl Channel {
             socket,
             outbox,
             reader: Mutex::new(Reader::new(incoming.clone())),
+            n_awaiting: AtomicU32::new(0),
             incoming,
             outgoing,
             waiting: Waiting::new(terms.wait),

@@ -66,11 +66,14 @@ pub(crate) struct Lead<'a> {
 }
 
 impl Channel {
-    /// Takes the lead, unless there is no ring or another thread has it.
+    /// Takes the lead, unless there is no ring or another thread has it, or waits for it.
     pub(crate) fn try_lead(&self) -> Option<Lead<'_>> {
         self.incoming.as_ref()?;
         if !self.outbox.is_owner() {
             // A forked child has neither the pages nor anything to say.
+            return None;
+        }
+        if self.is_awaited() {
             return None;
         }
         match self.reader.try_lock() {
@@ -82,9 +85,16 @@ impl Channel {
 
     /// Takes the lead when the thread that has it leaves it, which takes it a moment.
     pub(crate) fn lead(&self) -> Lead<'_> {
+        self.n_awaiting.fetch_add(1, Ordering::Relaxed);
         // No panic leaves it half changed: what was read is dealt with afterwards.
         let reader = self.reader.lock();
+        self.n_awaiting.fetch_sub(1, Ordering::Relaxed);
         self.lead_with(reader.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells whether a thread waits for the lead: a driver, which has to look after more than frames.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.n_awaiting.load(Ordering::Relaxed) > 0
     }
 
     fn lead_with<'a>(&'a self, reader: MutexGuard<'a, Reader>) -> Lead<'a> {
@@ -175,9 +185,26 @@ impl<'a> Lead<'a> {
         }
     }
 
-    /// Looks at the ring until a frame is there, or `until` says so; for as long as `limit`.
+    /// Looks at the ring until a frame is there, or `until` says so, or another thread waits for the
+    /// lead; for as long as `limit`. Tells whether one of these ended it.
     pub(crate) fn look(&self, limit: std::time::Duration, until: impl Fn() -> bool) -> bool {
-        wait::look(limit, || self.is_ready() || until())
+        wait::look(limit, || {
+            self.is_ready() || until() || self.channel.is_awaited()
+        })
+    }
+
+    /// Lets another thread have the lead, if one waits for it, and takes it back.
+    pub(crate) fn make_way(self) -> Self {
+        let channel = self.channel;
+        if !channel.is_awaited() {
+            return self;
+        }
+        self.step_aside();
+        // A lock goes to whoever asks at the right moment, and not to whoever waits.
+        while channel.is_awaited() {
+            std::thread::yield_now();
+        }
+        channel.lead()
     }
 
     /// Sleeps until the peer has put a frame into the ring, or [`Channel::wake_sleeper`] is called.

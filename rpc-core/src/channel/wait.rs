@@ -50,7 +50,8 @@ impl WaitPolicy {
 
 /// How long a worker looks for the next call when it has answered one.
 const AFTER_REPLY: Duration = Duration::from_micros(20);
-/// How long a caller looks for the answer.
+/// How long a caller looks for the answer; where it never sleeps, at a time: others may have to run
+/// on its thread for the answer to come.
 const FOR_ANSWER: Duration = Duration::from_micros(50);
 /// How long a worker looks for a call whose arguments are being copied.
 const WHILE_COPYING: Duration = Duration::from_micros(200);
@@ -88,13 +89,18 @@ impl Waiting {
     pub(crate) fn for_answer(&self, wake: Wake, is_apart: bool) -> Option<Duration> {
         match self.policy {
             WaitPolicy::Park => None,
-            WaitPolicy::Spin => Some(Duration::MAX),
+            WaitPolicy::Spin => Some(FOR_ANSWER),
             // A worker that had to be woken needs longer than it pays to look, and maybe this core.
             WaitPolicy::Adaptive => {
                 let may_pay = wake == Wake::Nothing && is_apart && has_cores();
                 (may_pay && self.is_lucky()).then_some(FOR_ANSWER)
             }
         }
+    }
+
+    /// Whether a caller that has looked for an answer goes on looking.
+    pub(crate) fn never_sleeps(&self) -> bool {
+        self.policy == WaitPolicy::Spin
     }
 
     /// How long a worker looks for the next call.

@@ -231,7 +231,7 @@ impl Runner {
         let is_ended = || channel.is_closed();
         let limit = channel.waiting().after_reply(channel.is_apart());
         if limit.is_some_and(|limit| lead.look(limit, is_ended)) {
-            return lead;
+            return lead.make_way();
         }
         // Nobody else sleeps here.
         let lead = lead.sleep(is_ended).unwrap_or_else(|lead| lead);
