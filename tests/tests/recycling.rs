@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Ix2};
 use reedbed::Worker;
 use reedbed_tests::modules::arrays;
 use reedbed_tests::system;
@@ -137,6 +137,30 @@ async fn a_returned_array_is_copied_into_the_same_segment_each_time() -> TestRes
         identities.insert(values.identity().inode);
     }
     assert_eq!(identities.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn small_tensors_come_back_to_the_segments_that_they_shared() -> TestResult {
+    let (_alone, worker, arrays) = worker().await?;
+    let mut inodes = Vec::new();
+    for _ in 0..3 {
+        let images = (0..300)
+            .map(|_| reedbed::Tensor::<u16, Ix2>::zeros((100, 100)))
+            .collect::<Result<Vec<_>, _>>()?;
+        for image in &images {
+            arrays.where_read(image).await?.expect("it is mapped");
+        }
+        let shared: BTreeSet<_> = images.iter().map(|image| image.identity().inode).collect();
+        inodes.push(shared);
+    }
+    assert!(inodes[0].len() > 1, "one segment is too small for all");
+    assert!(
+        inodes.iter().all(|shared| *shared == inodes[0]),
+        "{inodes:?}"
+    );
+    let guest = worker.id().expect("a process");
+    assert!(system::segment_mappings(guest) <= 2 * inodes[0].len());
     Ok(())
 }
 

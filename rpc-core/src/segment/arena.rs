@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::{Arc, PoisonError, Weak};
 
 use super::backing::Backing;
-use super::budget::ShmExhausted;
 use super::extent::{Extent, Tenure};
 use super::kind::Segments;
 use super::pool;
@@ -23,13 +22,13 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
-    /// Makes an arena of `len` bytes.
-    pub(crate) fn create(len: usize, segments: Segments) -> Result<Arc<Self>, ShmExhausted> {
-        let backing = Arc::new(Backing::create(len, segments)?);
-        Ok(Arc::new(Self {
+    /// Gives out a segment that has no tenant.
+    pub(crate) fn new(backing: Arc<Backing>) -> Arc<Self> {
+        let len = backing.mapping().len();
+        Arc::new(Self {
             backing,
             free: Mutex::new(BTreeMap::from([(0, len)])),
-        }))
+        })
     }
 
     /// Takes the first free range of `len` bytes (a multiple of [`ALIGNMENT`]), if there is one.
@@ -49,6 +48,11 @@ impl Arena {
             start..start + len,
             tenure,
         ))
+    }
+
+    /// The segment.
+    pub(crate) fn backing(&self) -> &Arc<Backing> {
+        &self.backing
     }
 
     /// What it is made of.
@@ -95,7 +99,7 @@ impl Tenure for InArena {
             arena.give_back(range);
             if arena.is_free() {
                 drop(arena);
-                pool::discard_free_arenas();
+                pool::shelve_free_arenas();
             }
         }
     }
@@ -107,7 +111,8 @@ mod tests {
 
     #[test]
     fn freed_neighbours_become_one_range_again() {
-        let arena = Arena::create(4096, Segments::Memfd).unwrap();
+        let backing = Backing::create(4096, Segments::Memfd).unwrap();
+        let arena = Arena::new(Arc::new(backing));
         let mut extents: Vec<_> = (0..4).map(|_| arena.take(1024)).collect();
         assert!(extents.iter().all(Option::is_some));
         assert!(arena.take(64).is_none());
@@ -133,7 +138,8 @@ mod models {
     #[test]
     fn loom_extents_of_an_arena_have_one_tenant() {
         loom::model(|| {
-            let arena = Arena::create(2 * ALIGNMENT, Segments::Memfd).unwrap();
+            let backing = Backing::create(2 * ALIGNMENT, Segments::Memfd).unwrap();
+            let arena = Arena::new(Arc::new(backing));
             let bytes = loom::sync::Arc::new([UnsafeCell::new(0), UnsafeCell::new(0)]);
             let tenant = |arena: &Arc<Arena>, bytes: &[UnsafeCell<i32>; 2]| {
                 for _ in 0..2 {

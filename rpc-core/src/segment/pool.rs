@@ -46,7 +46,7 @@ struct Pool {
 /// How much memory the pool keeps for the next tenants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolUsage {
-    /// Large segments without a tenant.
+    /// Segments without a tenant.
     pub n_idle_segments: usize,
     /// Their bytes.
     pub idle_bytes: usize,
@@ -166,12 +166,20 @@ fn allocate_packed(
     if let Some(extent) = take_packed(segments, len) {
         return Ok(packed(extent));
     }
-    // Made without the lock, which reserving pages would hold for long. Two threads may each make
+    // Found without the lock, which reserving pages would hold for long. Two threads may each make
     // one; both are used.
-    let arena = Arena::create(arena_bytes, segments).or_else(|_| {
-        trim_pool();
-        Arena::create(arena_bytes, segments)
-    })?;
+    let backing = match take_idle(segments, arena_bytes) {
+        Some(backing) => backing,
+        None => {
+            let create = || Backing::create(arena_bytes, segments);
+            let created = create().or_else(|_| {
+                trim_pool();
+                create()
+            });
+            Arc::new(created?)
+        }
+    };
+    let arena = Arena::new(backing);
     let extent = arena
         .take(len)
         .ok_or_else(|| ShmExhausted::new(len, Shortage::Budget))?;
@@ -205,20 +213,38 @@ fn take_idle(segments: Segments, capacity: usize) -> Option<Arc<Backing>> {
         .take(|backing| backing.mapping().len() == capacity && backing.segments() == segments)
 }
 
-/// Lets arenas go in which nothing is taken, but for one.
-pub(crate) fn discard_free_arenas() {
-    let mut discarded: Vec<_> = {
+/// Puts the segments of arenas in which nothing is taken on the shelf, but for one.
+pub(crate) fn shelve_free_arenas() {
+    let mut free: Vec<_> = {
         let mut pool = lock();
         if pool.arenas.len() <= 1 {
             return;
         }
+        // Extents are taken under the same lock, so from here on none is.
         pool.arenas
             .extract_if(.., |arena| arena.is_free())
             .collect()
     };
-    let kept = discarded.pop();
-    drop(discarded);
+    let kept = free.pop();
     lock().arenas.extend(kept);
+    for arena in free {
+        shelve(arena.backing());
+    }
+}
+
+/// Keeps a segment for its next tenant.
+fn shelve(backing: &Arc<Backing>) {
+    let (backing, len) = (Arc::clone(backing), backing.mapping().len());
+    let capacity = CAPACITY.load(Ordering::Relaxed);
+    let put = lock().idle.put(backing, len, capacity, Instant::now());
+    drop(put.surplus);
+    if put.needs_watcher {
+        let watcher = thread::Builder::new().name(WATCHER.to_owned());
+        if watcher.spawn(watch).is_err() {
+            // Then whoever uses the pool next does it.
+            lock().idle.abandon();
+        }
+    }
 }
 
 fn lock() -> MutexGuard<'static, Pool> {
@@ -231,17 +257,7 @@ struct Pooled;
 
 impl Tenure for Pooled {
     fn end(&self, backing: &Arc<Backing>, _: &Range<usize>) {
-        let (backing, len) = (Arc::clone(backing), backing.mapping().len());
-        let capacity = CAPACITY.load(Ordering::Relaxed);
-        let put = lock().idle.put(backing, len, capacity, Instant::now());
-        drop(put.surplus);
-        if put.needs_watcher {
-            let watcher = thread::Builder::new().name(WATCHER.to_owned());
-            if watcher.spawn(watch).is_err() {
-                // Then whoever uses the pool next does it.
-                lock().idle.abandon();
-            }
-        }
+        shelve(backing);
     }
 }
 
