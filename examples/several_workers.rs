@@ -1,13 +1,14 @@
 //! One host, several workers: each works on its own part of the same arrays.
 //!
-//! Look at: the image is frozen, so that all workers read it at once; each writes its own rows of
-//! the result, in place; and the calls run side by side because futures do.
+//! Look at: the image is frozen, so that all workers read it at once; each call writes its own rows of
+//! the result, in place; a crew sends it to the worker with the least to do; and the calls run side
+//! by side because futures do.
 //!
 //! `cargo run --bin several_workers`
 
 use futures::future::try_join_all;
 use reedbed::ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
-use reedbed::{Tensor, Tensor2, Worker, remote_module};
+use reedbed::{Crew, Tensor, Tensor2, Worker, remote_module};
 
 const N_WORKERS: usize = 3;
 const N_ROWS: usize = 300;
@@ -35,8 +36,8 @@ mod filters {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     reedbed_worker::init![filters];
-    let workers = try_join_all((0..N_WORKERS).map(|_| Worker::spawn_self())).await?;
-    let clients = try_join_all(workers.iter().map(Worker::import::<filters::Client>)).await?;
+    let crew = Crew::spawn(Worker::builder_of_self(), N_WORKERS).await?;
+    let filters = crew.import::<filters::Client>().await?;
 
     let image = Tensor::from_shape_fn((N_ROWS, 400), |(row, column)| (row * column % 17) as f32)?;
     let image = image.freeze().map_err(|(error, _)| error)?;
@@ -44,12 +45,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut rest = smoothed.tensor_view_mut();
     let mut calls = Vec::new();
-    for (index, client) in clients.iter().enumerate() {
+    for index in 0..N_WORKERS {
         let n_rows = N_ROWS / N_WORKERS;
         let (part, after) = rest.split_at(Axis(0), n_rows);
         rest = after;
         let rows = image.slice(s![index * n_rows..(index + 1) * n_rows, ..]);
-        calls.push(client.smooth(rows, part));
+        calls.push(filters.smooth(rows, part));
     }
     let mut processes = try_join_all(calls).await?;
     processes.sort_unstable();

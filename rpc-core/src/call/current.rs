@@ -24,7 +24,7 @@ pub(crate) struct CallState {
     pub(crate) deadline: Option<Instant>,
     call: u64,
     trace: Option<TraceContext>,
-    span: OnceLock<Span>,
+    span: OnceLock<Box<Span>>,
 }
 
 impl CallState {
@@ -42,8 +42,7 @@ impl CallState {
 
     /// Names the function, for whoever follows the trace.
     pub(crate) fn named(&self, method: &Method) {
-        let span = trace::running(method, self.call, self.trace);
-        if !span.is_disabled() {
+        if let Some(span) = trace::running(method, self.call, self.trace) {
             let _ = self.span.set(span);
         }
     }
@@ -98,7 +97,7 @@ pub(crate) fn run<T>(
     call: &Arc<CallState>,
     function: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let _span = call.span.get().map(Span::enter);
+    let _entered = call.span.get().map(|span| span.enter());
     let before = CURRENT.replace(Some(Arc::clone(call)));
     // Whatever the function left half done is its own: arrays lent for writing are poisoned.
     let returned = std::panic::catch_unwind(AssertUnwindSafe(function));

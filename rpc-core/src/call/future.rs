@@ -338,7 +338,7 @@ impl<'a, T, E> Call<'a, T, E> {
         let mut outgoing = Outgoing::new(holder, self.forbids_copies, channel);
         outgoing.expects = self.find;
         let span = trace::calling(connection.name(), &self.method, begun.slot().id());
-        outgoing.trace = trace::of_call(self.trace.as_deref().copied(), &span);
+        outgoing.trace = trace::of_call(self.trace.as_deref().copied(), span.as_deref());
         let sent = prepare(&mut outgoing)
             .map_err(|SendError(cause)| cause)
             .and_then(|()| {
@@ -355,7 +355,7 @@ impl<'a, T, E> Call<'a, T, E> {
                 self.state = State::InFlight(InFlight {
                     connection,
                     slot,
-                    _span: (!span.is_disabled()).then(|| Box::new(span)),
+                    _span: span,
                     report,
                     copies_back,
                 });

@@ -18,6 +18,13 @@ use tarpc::trace::SamplingDecision;
 /// let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 /// assert_eq!(trace.map(|trace| trace.to_string()).as_deref(), Some(header));
 /// ```
+///
+/// A caller [names one](crate::Call::trace), or, with the feature `opentelemetry`, calls have that of
+/// the current span; the function [asks for it](crate::trace_context()), and calls that it makes of
+/// further workers have it, too. For whoever is subscribed to `tracing` at level `DEBUG`, target
+/// `reedbed::call`, there is a span on either side: `reedbed.call` until the call is answered, with
+/// the fields `worker`, `module`, `function`, `call` (its number) and `trace_id`, and `reedbed.run`
+/// around the function, with all of these but the worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TraceContext {
     trace_id: NonZeroU128,
