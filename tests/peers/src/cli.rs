@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use rustix::process::{Signal, set_parent_process_death_signal};
+
 use crate::meter::Budget;
 use crate::run::{Plan, Run};
 use crate::turn;
@@ -37,6 +39,9 @@ pub(crate) struct Cli {
     /// Only the works on one core, or only those on two
     #[arg(long, value_enum, value_name = "HOW")]
     cores: Option<Cores>,
+    /// Measure nothing: list what would be measured, a system and a work a line
+    #[arg(long)]
+    list: bool,
     /// Where the files go, instead of `target` and `docs/benchmarks` in the repository
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -95,6 +100,12 @@ impl Cli {
     pub(crate) fn run(self) -> Outcome {
         match self.role {
             Some(role) => role.play(),
+            None if self.list => {
+                for (work, system) in self.plan()?.pairs() {
+                    println!("{system}\t{work}");
+                }
+                Ok(())
+            }
             None => self.measure(),
         }
     }
@@ -144,6 +155,7 @@ impl Cli {
             n_rounds: self
                 .rounds
                 .map_or(if self.quick { 9 } else { 15 }, usize::from),
+            is_quick: self.quick,
             command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
         })
     }
@@ -173,6 +185,8 @@ impl What {
 
 impl Role {
     fn play(self) -> Outcome {
+        // Whatever happens to the process that started this one, it leaves nothing running.
+        set_parent_process_death_signal(Some(Signal::KILL))?;
         match self {
             Self::Call {
                 what,

@@ -115,17 +115,18 @@ impl Meter {
         }
     }
 
-    /// Times `call` alone, with `prepare` done before each.
-    pub(crate) fn each_prepared(
+    /// Times `call` alone: without `prepare`, which is done before each, and without dropping what it
+    /// returns.
+    pub(crate) fn each_alone<T>(
         &mut self,
         prepare: impl Fn(),
-        mut call: impl FnMut() -> Outcome,
+        mut call: impl FnMut() -> Outcome<T>,
     ) -> Outcome {
         let mut progress = Progress::new(self.budget);
         loop {
             prepare();
             let begin = Instant::now();
-            call()?;
+            let _dropped_later = call()?;
             let now = Instant::now();
             if progress.counts(now) {
                 self.keep(now - begin);
@@ -136,11 +137,8 @@ impl Meter {
         }
     }
 
-    /// Times `call` in the task that runs this; several at once where the work says so.
-    pub(crate) async fn each_async(&mut self, call: impl AsyncFn() -> Outcome) -> Outcome {
-        if self.n_in_flight > 1 {
-            return self.batches(call).await;
-        }
+    /// Times `call` in the task that runs this.
+    pub(crate) async fn each_async(&mut self, mut call: impl AsyncFnMut() -> Outcome) -> Outcome {
         let mut progress = Progress::new(self.budget);
         let mut begin = Instant::now();
         loop {
@@ -162,17 +160,17 @@ impl Meter {
         }
     }
 
-    /// Times `call` alone, with `prepare` done before each.
-    pub(crate) async fn each_prepared_async(
+    /// The same for asynchronous calls.
+    pub(crate) async fn each_alone_async<T>(
         &mut self,
         prepare: impl Fn(),
-        call: impl AsyncFn() -> Outcome,
+        mut call: impl AsyncFnMut() -> Outcome<T>,
     ) -> Outcome {
         let mut progress = Progress::new(self.budget);
         loop {
             prepare();
             let begin = Instant::now();
-            call().await?;
+            let _dropped_later = call().await?;
             let now = Instant::now();
             if progress.counts(now) {
                 self.keep(now - begin);
@@ -183,8 +181,9 @@ impl Meter {
         }
     }
 
-    /// Keeps so many calls in flight; a sample is a batch's time by the number of its calls.
-    async fn batches(&mut self, call: impl AsyncFn() -> Outcome) -> Outcome {
+    /// Keeps as many calls in flight as the work says; a sample is a batch's time by the number of
+    /// its calls.
+    pub(crate) async fn batches_async(&mut self, call: impl AsyncFn() -> Outcome) -> Outcome {
         let n_each = N_CALLS_A_BATCH / self.n_in_flight;
         let call = &call;
         let mut progress = Progress::new(self.in_batches());
@@ -211,9 +210,9 @@ impl Meter {
         }
     }
 
-    /// The same for systems that send and receive by themselves: `call` keeps a window of the calls
-    /// in flight, and does as many in all as it is given.
-    pub(crate) fn each_window(&mut self, mut calls: impl FnMut(usize) -> Outcome) -> Outcome {
+    /// The same for systems that send and receive by themselves: `calls` does as many calls as it is
+    /// given, with as many of them in flight as the work says.
+    pub(crate) fn batches(&mut self, mut calls: impl FnMut(usize) -> Outcome) -> Outcome {
         let mut progress = Progress::new(self.in_batches());
         loop {
             let begin = Instant::now();

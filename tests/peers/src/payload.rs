@@ -31,15 +31,22 @@ pub(crate) fn increment_into(numbers: &[u64], incremented: &mut [u64]) {
     }
 }
 
-/// The same of bytes, into a new vector.
-pub(crate) fn incremented_bytes(bytes: &[u8]) -> Vec<u8> {
+/// The same of bytes that may lie at any address, into a vector that is emptied first.
+pub(crate) fn increment_bytes_into(bytes: &[u8], incremented: &mut Vec<[u8; 8]>) {
     let (numbers, _) = bytes.as_chunks();
-    let mut incremented = Vec::with_capacity(bytes.len());
-    for &number in numbers {
-        let number = u64::from_le_bytes(number).wrapping_add(1);
-        incremented.extend_from_slice(&number.to_le_bytes());
-    }
-    incremented
+    incremented.clear();
+    incremented.extend(
+        numbers
+            .iter()
+            .map(|&number| u64::from_le_bytes(number).wrapping_add(1).to_le_bytes()),
+    );
+}
+
+/// The same, into a new vector.
+pub(crate) fn incremented_bytes(bytes: &[u8]) -> Vec<u8> {
+    let mut incremented = Vec::new();
+    increment_bytes_into(bytes, &mut incremented);
+    incremented.into_flattened()
 }
 
 /// Adds one to each number.
@@ -81,5 +88,46 @@ pub(crate) fn check(answer: u64, expected: u64) -> crate::Outcome {
         Ok(())
     } else {
         Err(format!("the answer is {answer}, not {expected}").into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_at_any_address_have_the_sum_of_their_numbers() {
+        let numbers = numbers(8 * 1000);
+        let expected = (0..1000).fold(0u64, |sum, index| sum.wrapping_add(number(index)));
+        assert_eq!(sum(&numbers), expected);
+
+        let mut bytes = vec![0];
+        bytes.extend_from_slice(bytemuck::cast_slice(&numbers));
+        assert_eq!(sum_bytes(&bytes[1..]), expected);
+    }
+
+    #[test]
+    fn numbers_are_incremented_the_same_in_every_way() {
+        let heap = Heap::new(8 * 100);
+        let mut into = vec![0; 100];
+        increment_into(&heap.numbers, &mut into);
+        assert_eq!(sum(&into), heap.sum_incremented);
+        assert_eq!(
+            bytemuck::cast_slice::<_, u8>(&into),
+            incremented_bytes(&heap.bytes())
+        );
+
+        let mut in_place = heap.numbers.clone();
+        increment(&mut in_place);
+        assert_eq!(in_place, into);
+    }
+
+    #[test]
+    fn a_wrong_answer_ends_the_turn() {
+        assert!(check(1, 1).is_ok());
+        assert_eq!(
+            check(1, 2).unwrap_err().to_string(),
+            "the answer is 1, not 2"
+        );
     }
 }

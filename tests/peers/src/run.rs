@@ -18,13 +18,27 @@ pub(crate) struct Plan {
     pub(crate) works: Vec<Work>,
     pub(crate) systems: Vec<(&'static str, &'static dyn System)>,
     pub(crate) n_rounds: usize,
+    /// Shorter turns.
+    pub(crate) is_quick: bool,
     /// The arguments, for the report.
     pub(crate) command: String,
 }
 
+impl Plan {
+    /// Each work with each system that can do it.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let systems = move |work: &Work| {
+            let (work, systems) = (*work, self.systems.iter());
+            let able = systems.filter(move |(_, system)| system.lacks(&work).is_none());
+            able.map(move |(name, _)| (work.name, *name))
+        };
+        self.works.iter().flat_map(systems)
+    }
+}
+
 /// What was measured.
 pub(crate) struct Run {
-    pub(crate) plan_command: String,
+    pub(crate) command: String,
     pub(crate) works: Vec<Work>,
     pub(crate) systems: Vec<&'static str>,
     pub(crate) n_rounds: usize,
@@ -99,7 +113,7 @@ impl Run {
                         name,
                         system,
                         work,
-                        budget: budget(&work),
+                        budget: budget(&work, plan.is_quick),
                         samples: &file,
                     };
                     match turn.take() {
@@ -117,7 +131,7 @@ impl Run {
             cell.samples.sort_unstable();
         }
         Ok(Self {
-            plan_command: plan.command.clone(),
+            command: plan.command.clone(),
             works: plan.works.clone(),
             systems: plan.systems.iter().map(|(name, _)| *name).collect(),
             n_rounds: plan.n_rounds,
@@ -139,11 +153,11 @@ impl Run {
     }
 }
 
-/// How long a turn is: a third of a second or so, and a few calls at least, however long they take.
-fn budget(work: &Work) -> Budget {
+/// How long a turn is: a quarter of a second or so, and a few calls at least, however long they take.
+fn budget(work: &Work, is_quick: bool) -> Budget {
     let short = Budget {
-        warm_up: Duration::from_millis(50),
-        measure: Duration::from_millis(200),
+        warm_up: Duration::from_millis(if is_quick { 30 } else { 50 }),
+        measure: Duration::from_millis(if is_quick { 120 } else { 200 }),
         min_calls: 10,
         max_calls: 20_000,
     };
@@ -158,7 +172,7 @@ fn budget(work: &Work) -> Budget {
             ..short
         },
         _ if work.task.n_bytes() > 1 << 24 => Budget {
-            min_calls: 6,
+            min_calls: if is_quick { 4 } else { 6 },
             ..short
         },
         _ => short,

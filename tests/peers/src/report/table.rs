@@ -21,8 +21,8 @@ pub(super) fn results(run: &Run, goals: &str) -> Outcome<String> {
          interval's lower end is at or below it.\n\n{goals}\n",
         machine::machine()?,
         machine::date()?,
-        if run.plan_command.is_empty() { "" } else { " " },
-        run.plan_command,
+        if run.command.is_empty() { "" } else { " " },
+        run.command,
         run.n_rounds,
     );
     for group in plot::groups(run) {
@@ -38,35 +38,44 @@ pub(super) fn rows(run: &Run) -> String {
     let mut text = String::new();
     for group in Group::ALL {
         for work in run.works.iter().filter(|work| work.group == group) {
-            let _ = write!(
-                text,
-                "| {} | p50 µs | p99 µs | calls |\n|---|---:|---:|---:|\n",
-                work.name
-            );
+            let mut rows = String::new();
             for system in &run.systems {
                 let cell = run.cell(work.name, system);
                 if let Some(summary) = cell.and_then(|cell| cell.summary()) {
                     let (p50, p99) = (figures(summary.p50_us), figures(summary.p99_us));
-                    let _ = writeln!(text, "| {system} | {p50} | {p99} | {} |", summary.n);
+                    let _ = writeln!(rows, "| {system} | {p50} | {p99} | {} |", summary.n);
                 }
             }
-            text.push('\n');
+            if rows.is_empty() {
+                continue;
+            }
+            let _ = writeln!(
+                text,
+                "| {} | p50 µs | p99 µs | samples |\n|---|---:|---:|---:|\n{rows}",
+                work.name
+            );
         }
     }
     text
 }
 
-/// What wasn't measured, and why.
+/// What wasn't measured, and why: the works of each system and reason in a line.
 fn absent(run: &Run) -> String {
-    let mut text = String::from("## Not measured\n\n| work | system | why |\n|---|---|---|\n");
-    for work in &run.works {
-        for system in &run.systems {
-            let reason = run
-                .cell(work.name, system)
-                .and_then(|cell| cell.reason.as_deref());
-            if let Some(reason) = reason {
-                let _ = writeln!(text, "| {} | {system} | {reason} |", work.name);
+    let mut text = String::from("## Not measured\n\n| system | why | works |\n|---|---|---|\n");
+    for system in &run.systems {
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for work in &run.works {
+            let cell = run.cell(work.name, system);
+            let Some(reason) = cell.and_then(|cell| cell.reason.as_deref()) else {
+                continue;
+            };
+            match reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, works)) => works.push(work.name),
+                None => reasons.push((reason, vec![work.name])),
             }
+        }
+        for (reason, works) in reasons {
+            let _ = writeln!(text, "| {system} | {reason} | {} |", works.join(", "));
         }
     }
     text

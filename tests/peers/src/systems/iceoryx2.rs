@@ -3,13 +3,18 @@
 //! - Slices are loaned uninitialised, written in place and sent without a copy, as in its example
 //!   `request_response_dynamic_data`; `initial_max_slice_len` is the array's length, so that nothing
 //!   is allocated again.
+//! - An array that is returned is written in place by a loop that the compiler can vectorise, which
+//!   `write_from_fn` is not.
 //! - As few loans and buffers as the work needs (`max_active_requests_per_client` and the rest),
 //!   so that all of them are touched while warming up.
 //! - *spin*: both sides call `receive` in a loop. *event*: each side has a listener of the event
 //!   service and blocks in `blocking_wait`, which is a little faster than a `WaitSet` for one source.
 //! - A resident array is a loan whose content is left as it was. The request gives the memory away,
 //!   so a standing array would have to be written anew; without that this is the least it can take.
-#![expect(unsafe_code, reason = "a loan is sent with what it already contains")]
+#![expect(
+    unsafe_code,
+    reason = "loans that are not written through its own copying functions"
+)]
 
 use std::collections::VecDeque;
 use std::hint;
@@ -23,7 +28,7 @@ use ::iceoryx2::response::Response;
 use ::iceoryx2::service::port_factory::event;
 use ::iceoryx2::service::port_factory::request_response::PortFactory as RequestResponse;
 
-use super::System;
+use super::{System, nothing};
 use crate::Outcome;
 use crate::meter::Meter;
 use crate::payload::{self, Heap, check};
@@ -173,12 +178,20 @@ impl Caller {
     }
 
     /// Tells the server to stop, so that it takes its files with it.
-    fn stop(mut self) -> Outcome {
+    fn stop(&mut self) -> Outcome {
         let mut request = self.client.loan_slice_uninit(1)?;
         *request.user_header_mut() = STOP;
         let _pending = request.write_from_slice(&[0]).send()?;
         Bell::ring(&self.bell)?;
         self.server.take().map_or(Ok(()), Server::wait)
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            eprintln!("the server wasn't stopped: {error}");
+        }
     }
 }
 
@@ -193,17 +206,17 @@ impl System for Iceoryx2 {
 
     fn call(&self, name: &str, work: &Work, meter: &mut Meter) -> Outcome {
         if work.task == Task::Spawn {
-            return meter.each(|| {
+            return meter.each_alone(nothing, || {
                 let caller = Caller::start(*self, name, work)?;
                 caller.reply(&caller.send(&[0])?)?;
-                caller.stop()
+                Ok(caller)
             });
         }
         let mut caller = Caller::start(*self, name, work)?;
         let heap = Heap::new(work.task.n_bytes());
         let first = |caller: &Caller, pending| Outcome::Ok(caller.reply(&pending)?.payload()[0]);
         match work.task {
-            Task::Null if work.n_in_flight > 1 => meter.each_window(|n_calls| {
+            Task::Null if work.n_in_flight > 1 => meter.batches(|n_calls| {
                 let mut pending = VecDeque::with_capacity(work.n_in_flight);
                 for number in 0..n_calls + work.n_in_flight {
                     if number >= work.n_in_flight {
@@ -215,26 +228,25 @@ impl System for Iceoryx2 {
                     }
                 }
                 Ok(())
-            })?,
+            }),
             Task::One(_) => {
                 let mut index = 0;
                 meter.each(|| {
                     index = (index + 8191) % heap.numbers.len() as u64;
                     let pending = caller.send_resident(&heap.numbers, index)?;
                     check(first(&caller, pending)?, payload::number(index))
-                })?;
+                })
             }
             Task::Sum(_) => meter.each(|| {
                 let pending = caller.send(&heap.numbers)?;
                 check(first(&caller, pending)?, heap.sum)
-            })?,
+            }),
             Task::Returned(_) => meter.each(|| {
                 let reply = caller.reply(&caller.send(&heap.numbers)?)?;
                 check(payload::sum(reply.payload()), heap.sum_incremented)
-            })?,
-            _ => meter.each(|| caller.reply(&caller.send(&[0])?).map(drop))?,
+            }),
+            _ => meter.each(|| caller.reply(&caller.send(&[0])?).map(drop)),
         }
-        caller.stop()
     }
 
     fn serve(&self, work: &Work, arguments: &[String]) -> Outcome {
@@ -255,9 +267,13 @@ impl System for Iceoryx2 {
             let answer = match work.task {
                 _ if *request.user_header() == STOP => return Ok(()),
                 Task::Returned(_) => {
-                    let reply = request.loan_slice_uninit(numbers.len())?;
-                    let increment = |index: usize| numbers[index].wrapping_add(1);
-                    reply.write_from_fn(increment).send()?;
+                    let mut reply = request.loan_slice_uninit(numbers.len())?;
+                    for (incremented, number) in reply.payload_mut().iter_mut().zip(numbers) {
+                        incremented.write(number.wrapping_add(1));
+                    }
+                    // SAFETY: both have the same length, so that each element was written.
+                    let reply = unsafe { reply.assume_init() };
+                    reply.send()?;
                     Bell::ring(&bell)?;
                     continue;
                 }

@@ -7,12 +7,14 @@
 //!   mapped anew.
 //! - An array of the heap becomes one by `from_bytes`, which makes a new memfd; the crate has no pool.
 //!   So a cold call and a warm one are the same.
+//! - An array that is returned is made in a vector that is kept, and copied once: to write into an
+//!   `IpcSharedMemory` directly takes unsafe code.
 
 use ipc_channel::IpcError;
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender, IpcSharedMemory};
 use serde::{Deserialize, Serialize};
 
-use super::System;
+use super::{System, nothing};
 use crate::Outcome;
 use crate::meter::Meter;
 use crate::payload::{self, Heap, check};
@@ -61,11 +63,11 @@ impl System for IpcChannel {
 
     fn call(&self, name: &str, work: &Work, meter: &mut Meter) -> Outcome {
         if work.task == Task::Spawn {
-            return meter.each(|| {
-                let (_server, (sender, receiver)) = connect(name, work)?;
+            return meter.each_alone(nothing, || {
+                let (server, (sender, receiver)) = connect(name, work)?;
                 sender.send(Request::Null)?;
                 receiver.recv()?;
-                Ok(())
+                Ok(server)
             });
         }
         let (_server, (sender, receiver)) = connect(name, work)?;
@@ -76,7 +78,7 @@ impl System for IpcChannel {
         let heap = Heap::new(work.task.n_bytes());
         let bytes: &[u8] = bytemuck::cast_slice(&heap.numbers);
         match work.task {
-            Task::Null if work.n_in_flight > 1 => meter.each_window(|n_calls| {
+            Task::Null if work.n_in_flight > 1 => meter.batches(|n_calls| {
                 for number in 0..n_calls + work.n_in_flight {
                     if number >= work.n_in_flight {
                         receiver.recv()?;
@@ -116,6 +118,7 @@ impl System for IpcChannel {
         say_ready()?;
         let bootstrap: IpcSender<Channels> = IpcSender::connect(name.clone())?;
         bootstrap.send((request_sender, reply_receiver))?;
+        let mut scratch = Vec::new();
         loop {
             let request = match requests.recv() {
                 Err(IpcError::Disconnected) => return Ok(()),
@@ -128,9 +131,10 @@ impl System for IpcChannel {
                     Reply::Number(payload::sum_bytes(&shared[begin..begin + 8]))
                 }
                 Request::Sum(shared) => Reply::Number(payload::sum_bytes(&shared)),
-                Request::Incremented(shared) => Reply::Array(IpcSharedMemory::from_bytes(
-                    &payload::incremented_bytes(&shared),
-                )),
+                Request::Incremented(shared) => {
+                    payload::increment_bytes_into(&shared, &mut scratch);
+                    Reply::Array(IpcSharedMemory::from_bytes(scratch.as_flattened()))
+                }
             };
             replies.send(reply)?;
         }

@@ -55,9 +55,9 @@ const KEPT_PAGES: &[(&str, &str)] = &[
 
 /// All systems with the names they have in the results.
 pub(crate) const ALL: &[(&str, &dyn System)] = &[
-    ("floor", &floor::Floor(floor::Wait::Spin)),
-    ("floor futex", &floor::Floor(floor::Wait::Futex)),
-    ("floor epoll", &floor::Floor(floor::Wait::Epoll)),
+    ("floor", &floor::Floor::Spin),
+    ("floor futex", &floor::Floor::Futex),
+    ("floor epoll", &floor::Floor::Epoll),
     ("reedbed blocking", &reedbed::Blocking),
     ("reedbed async", &reedbed::Async::OWN),
     ("reedbed over tarpc", &reedbed::Async::OVER_TARPC),
@@ -100,6 +100,9 @@ fn lacks_of_messages(work: &Work) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// What is done before a worker's start.
+fn nothing() {}
 
 /// The runtime that all asynchronous systems run in, on both sides: where a thread waits for
 /// nothing but its own sockets, one that parks in `epoll` itself wakes up soonest.

@@ -6,7 +6,7 @@
 use reedbed::ndarray::{ArrayView1, ArrayViewMut1, Ix1};
 use reedbed::{Dispatcher, Tensor, Worker, blocking, remote_module};
 
-use super::System;
+use super::{System, nothing};
 use crate::Outcome;
 use crate::meter::Meter;
 use crate::payload::{self, Heap, check};
@@ -110,10 +110,10 @@ impl System for Blocking {
 
     fn call(&self, _: &str, work: &Work, meter: &mut Meter) -> Outcome {
         if work.task == Task::Spawn {
-            return meter.each(|| {
+            return meter.each_alone(nothing, || {
                 let worker = blocking::Worker::spawn_self()?;
                 worker.import::<served::BlockingClient>()?.null()?;
-                Ok(())
+                Ok(worker)
             });
         }
         let worker = blocking::Worker::spawn_self()?;
@@ -128,7 +128,7 @@ impl System for Blocking {
                 check(client.one(&arrays.tensor, index)?, payload::number(index))
             }),
             Task::Sum(_) => meter.each(|| check(client.sum(&arrays.array)?, arrays.heap.sum)),
-            Task::Cold(_) => meter.each_prepared(forget, || {
+            Task::Cold(_) => meter.each_alone(forget, || {
                 check(client.sum(&arrays.array)?, arrays.heap.sum)
             }),
             Task::Returned(_) => meter.each(|| {
@@ -175,17 +175,25 @@ impl Async {
 
     async fn call_async(&self, work: &Work, meter: &mut Meter) -> Outcome {
         if work.task == Task::Spawn {
-            let start = async || Ok(self.start().await?.1.null().await?);
-            return meter.each_async(start).await;
+            let start = async || {
+                let (worker, client) = self.start().await?;
+                client.null().await?;
+                Ok(worker)
+            };
+            return meter.each_alone_async(nothing, start).await;
         }
         let (_worker, client) = self.start().await?;
         let mut arrays = Arrays::new(work)?;
-        let n_calls = std::cell::Cell::new(0);
+        let mut n_calls = 0;
         match work.task {
+            Task::Null | Task::Spawn if work.n_in_flight > 1 => {
+                meter.batches_async(async || Ok(client.null().await?)).await
+            }
             Task::Null | Task::Spawn => meter.each_async(async || Ok(client.null().await?)).await,
             Task::One(_) => {
                 let one = async || {
-                    let index = arrays.index(n_calls.replace(n_calls.get() + 1));
+                    n_calls += 1;
+                    let index = arrays.index(n_calls);
                     let element = client.one(&arrays.tensor, index).await?;
                     check(element, payload::number(index))
                 };
@@ -197,7 +205,7 @@ impl Async {
             }
             Task::Cold(_) => {
                 let sum = async || check(client.sum(&arrays.array).await?, arrays.heap.sum);
-                meter.each_prepared_async(forget, sum).await
+                meter.each_alone_async(forget, sum).await
             }
             Task::Returned(_) => {
                 let returned = async || {
@@ -207,14 +215,12 @@ impl Async {
                 meter.each_async(returned).await
             }
             Task::InPlace(_) => {
-                let tensor = std::cell::RefCell::new(&mut arrays.tensor);
                 let increment = async || {
-                    n_calls.set(n_calls.get() + 1);
-                    let mut tensor = tensor.try_borrow_mut()?;
-                    Ok(client.increment(&mut **tensor).await?)
+                    n_calls += 1;
+                    Ok(client.increment(&mut arrays.tensor).await?)
                 };
                 meter.each_async(increment).await?;
-                check(arrays.tensor.view()?[0], n_calls.get())
+                check(arrays.tensor.view()?[0], n_calls)
             }
         }
     }

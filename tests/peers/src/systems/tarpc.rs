@@ -21,7 +21,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::net::UnixStream;
 
-use super::System;
+use super::{System, nothing};
 use crate::Outcome;
 use crate::meter::Meter;
 use crate::payload::{self, Heap, check};
@@ -88,10 +88,11 @@ impl System for Tarpc {
         super::current_thread()?.block_on(async {
             if work.task == Task::Spawn {
                 let start = async || {
-                    let (_server, client) = connect(name, work)?;
-                    Ok(client.null(context()).await?)
+                    let (server, client) = connect(name, work)?;
+                    client.null(context()).await?;
+                    Ok(server)
                 };
-                return meter.each_async(start).await;
+                return meter.each_alone_async(nothing, start).await;
             }
             let (_server, client) = connect(name, work)?;
             let heap = Heap::new(work.task.n_bytes());
@@ -110,9 +111,11 @@ impl System for Tarpc {
                     meter.each_async(returned).await
                 }
                 _ => {
-                    meter
-                        .each_async(async || Ok(client.null(context()).await?))
-                        .await
+                    let null = async || Ok(client.null(context()).await?);
+                    match work.n_in_flight {
+                        1 => meter.each_async(null).await,
+                        _ => meter.batches_async(null).await,
+                    }
                 }
             }
         })

@@ -19,14 +19,18 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tower::service_fn;
 
-use super::System;
+use super::{System, nothing};
 use crate::Outcome;
 use crate::meter::Meter;
 use crate::payload::{self, Heap, check};
 use crate::server::{Server, inherited_socket, say_ready};
 use crate::work::{Task, Work};
 
-#[expect(unreachable_pub, clippy::all, reason = "generated")]
+#[expect(
+    unreachable_pub,
+    clippy::allow_attributes_without_reason,
+    reason = "generated"
+)]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/peers.Peer.rs"));
 }
@@ -91,11 +95,11 @@ impl System for Tonic {
         super::current_thread()?.block_on(async {
             if work.task == Task::Spawn {
                 let start = async || {
-                    let (_server, mut client) = connect(name, work).await?;
+                    let (server, mut client) = connect(name, work).await?;
                     client.null(Message::default()).await?;
-                    Ok(())
+                    Ok(server)
                 };
-                return meter.each_async(start).await;
+                return meter.each_alone_async(nothing, start).await;
             }
             let (_server, client) = connect(name, work).await?;
             let heap = Heap::new(work.task.n_bytes());
@@ -123,7 +127,10 @@ impl System for Tonic {
                         client.clone().null(Message::default()).await?;
                         Ok(())
                     };
-                    meter.each_async(null).await
+                    match work.n_in_flight {
+                        1 => meter.each_async(null).await,
+                        _ => meter.batches_async(null).await,
+                    }
                 }
             }
         })

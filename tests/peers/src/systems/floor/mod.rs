@@ -1,18 +1,20 @@
 //! The floor: what the hardware and the kernel allow, for each work by hand.
 //!
-//! - *floor* pause-spins on the other's word, and does everything that isn't waiting.
+//! - *floor* pause-spins on the other's word. Where an array is gone through, it sleeps (on a futex)
+//!   after 200 µs, so that a machine with other things to do gives the core to the other side.
 //! - *floor futex* and *floor epoll* are what paced calls can take at best, the former of a blocking
 //!   caller, the latter of an asynchronous one. They wait adaptively: the caller spins only if its
-//!   call had no need to wake the worker, either side spins for 20 µs at most, then it parks. Both on
+//!   call had no need to wake the worker, either side spins for 20 µs at most, then it sleeps. Both on
 //!   one core, they never spin.
 //! - Arrays of the heap are copied into memory that both have mapped and touched before; for a cold
 //!   call, written into a new memfd, which costs half of what it costs through a fresh mapping.
 
+mod bell;
 mod ring;
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Command;
 use std::time::Duration;
 
@@ -25,16 +27,44 @@ use crate::payload::{self, Heap, check};
 use crate::server::{Server, say_ready};
 use crate::work::{Placement, Task, Work};
 use crate::{Outcome, turn};
-pub(crate) use ring::Wait;
+use bell::Bell;
 use ring::{DEPTH, End, Map};
 
-pub(crate) struct Floor(pub(crate) Wait);
+/// The three of them.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Floor {
+    Spin,
+    Futex,
+    Epoll,
+}
 
-/// How long either side spins.
-fn spin(work: &Work) -> Duration {
-    match work.placement {
-        Placement::OneCore => Duration::ZERO,
-        _ => Duration::from_micros(20),
+impl Floor {
+    /// One end of the ring; `ring` and `hear` are eventfds.
+    fn end(
+        self,
+        map: Map,
+        side: usize,
+        work: &Work,
+        ring: &OwnedFd,
+        hear: &OwnedFd,
+    ) -> Outcome<End> {
+        let is_short = matches!(work.task, Task::Null | Task::One(_) | Task::Spawn);
+        let bell = match self {
+            Self::Spin if is_short => None,
+            Self::Spin | Self::Futex => Some(Bell::Futex),
+            Self::Epoll => Some(Bell::epoll(ring, hear)?),
+        };
+        let spin = match self {
+            _ if work.placement == Placement::OneCore => Duration::ZERO,
+            Self::Spin => Duration::from_micros(200),
+            Self::Futex | Self::Epoll => Duration::from_micros(20),
+        };
+        Ok(End {
+            map,
+            side,
+            spin,
+            bell,
+        })
     }
 }
 
@@ -74,11 +104,11 @@ fn slot(number: u64) -> usize {
 
 impl System for Floor {
     fn lacks(&self, work: &Work) -> Option<&'static str> {
-        match (self.0, work.task) {
-            (Wait::Spin, _) if work.placement == Placement::OneCore => {
+        match (self, work.task) {
+            (Self::Spin, _) if work.placement == Placement::OneCore => {
                 Some("spinning keeps the other side from running")
             }
-            (Wait::Spin, _) => None,
+            (Self::Spin, _) => None,
             (_, Task::Null) if work.n_in_flight == 1 => None,
             _ => Some("the floor is the one that spins"),
         }
@@ -97,16 +127,16 @@ impl System for Floor {
         let length = ring::length(work.task.n_bytes());
         ftruncate(&memfd, length as u64)?;
         let bell = || eventfd(0, EventfdFlags::empty());
-        let bells = [bell()?, bell()?];
-        let numbers = [&memfd, &bells[0], &bells[1]].map(|fd| fd.as_raw_fd().to_string());
-        let end = End::new(Map::new(&memfd, length)?, 0, self.0, spin(work), bells)?;
+        let (there, back) = (bell()?, bell()?);
+        let numbers = [&memfd, &there, &back].map(|fd| fd.as_raw_fd().to_string());
+        let end = self.end(Map::new(&memfd, length)?, 0, work, &there, &back)?;
         let heap = Heap::new(work.task.n_bytes());
         end.array(0).copy_from_slice(&heap.numbers);
         let _server = Server::start(name, work, &numbers)?;
         let mut caller = Caller { end, number: 0 };
         match work.task {
             Task::Null | Task::Spawn if work.n_in_flight > 1 => {
-                meter.each_window(|n_calls| caller.calls(n_calls as u64, work.n_in_flight as u64))
+                meter.batches(|n_calls| caller.calls(n_calls as u64, work.n_in_flight as u64))
             }
             Task::Null | Task::Spawn => meter.each(|| caller.call(0).map(drop)),
             Task::One(_) => meter.each(|| {
@@ -135,12 +165,12 @@ impl System for Floor {
     }
 
     fn serve(&self, work: &Work, arguments: &[String]) -> Outcome {
-        let [memfd, first, second] = arguments else {
+        let [memfd, there, back] = arguments else {
             return Err("three descriptors are expected".into());
         };
-        let bells = [ring::inherited(first)?, ring::inherited(second)?];
+        let (there, back) = (ring::inherited(there)?, ring::inherited(back)?);
         let map = Map::new(&ring::inherited(memfd)?, ring::length(work.task.n_bytes()))?;
-        let end = End::new(map, 1, self.0, spin(work), bells)?;
+        let end = self.end(map, 1, work, &back, &there)?;
         let caller = rustix::process::getppid().ok_or("there is no caller")?;
         say_ready()?;
         for number in 1.. {

@@ -1,4 +1,4 @@
-//! The floor itself: a ring and the ways to wait on it, by hand.
+//! The floor itself, by hand: words through shared memory, and the arrays beside them.
 //!
 //! One memfd, mapped by both processes: a lane of words each way, then two arrays. Sending is
 //! storing a word and then its number; receiving is waiting for the number.
@@ -7,31 +7,22 @@
 //! 2. The lanes are read and written through atomics alone; zeroes are empty lanes.
 //! 3. The arrays belong to the worker from the caller's `send` to its own, and to the caller the
 //!    rest of the time: release and acquire of the numbers order the two.
+#![expect(unsafe_code, reason = "memory that is shared by hand")]
 
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 use std::time::{Duration, Instant};
-use std::{hint, io, mem::MaybeUninit, ptr, slice};
+use std::{hint, io, ptr, slice};
 
-use rustix::event::epoll;
-use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-use rustix::thread::futex;
+
+use super::bell::Bell;
 
 /// The lanes come before the arrays.
 const HEADER: usize = 64 << 10;
 pub(super) const DEPTH: usize = 256;
 
-/// What a receiver does once it has spun enough.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Wait {
-    Spin,
-    Futex,
-    Epoll,
-}
-
-#[derive(Default)]
 #[repr(C, align(64))]
 struct Slot {
     number: AtomicU64,
@@ -50,19 +41,17 @@ pub(super) struct Map(*mut u8, usize);
 
 impl Map {
     pub(super) fn new(memfd: &OwnedFd, length: usize) -> io::Result<Self> {
-        let (access, flags) = (
-            ProtFlags::READ | ProtFlags::WRITE,
-            MapFlags::SHARED | MapFlags::POPULATE,
-        );
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::SHARED | MapFlags::POPULATE;
         // SAFETY: a new mapping, at no address in particular.
         let address = unsafe { mmap(ptr::null_mut(), length, access, flags, memfd, 0) }?;
         Ok(Self(address.cast(), length))
     }
 
-    /// The numbers from `offset` bytes on, which whoever calls has to itself for now (3).
+    /// Numbers from `offset` bytes on, which whoever calls has to itself for now (3).
     #[expect(clippy::mut_from_ref, reason = "whose turn it is, the ring says")]
     pub(super) fn numbers(&self, offset: usize, n_bytes: usize) -> &mut [u64] {
-        assert!(offset % 8 == 0 && offset + n_bytes <= self.1);
+        assert!(offset.is_multiple_of(8) && offset + n_bytes <= self.1);
         // SAFETY: inside the mapping and aligned, as just checked.
         let first = unsafe { self.0.add(offset) }.cast();
         // SAFETY: any bytes are numbers; 3.
@@ -72,19 +61,9 @@ impl Map {
 
 impl Drop for Map {
     fn drop(&mut self) {
-        // SAFETY: what `numbers` lent ends with `self`.
+        // SAFETY: what `numbers` lent ended before `self`.
         let _ = unsafe { munmap(self.0.cast(), self.1) };
     }
-}
-
-/// One process's end. The caller's side is 0, the worker's 1.
-pub(super) struct End {
-    map: Map,
-    side: usize,
-    wait: Wait,
-    spin: Duration,
-    bells: [OwnedFd; 2],
-    epoll: OwnedFd,
 }
 
 /// How long the memfd is.
@@ -92,31 +71,16 @@ pub(super) fn length(n_bytes: usize) -> usize {
     HEADER + 2 * n_bytes
 }
 
-impl End {
-    pub(super) fn new(
-        map: Map,
-        side: usize,
-        wait: Wait,
-        spin: Duration,
-        bells: [OwnedFd; 2],
-    ) -> io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(
-            &epoll,
-            &bells[1 - side],
-            epoll::EventData::new_u64(0),
-            epoll::EventFlags::IN,
-        )?;
-        Ok(Self {
-            map,
-            side,
-            wait,
-            spin,
-            bells,
-            epoll,
-        })
-    }
+/// One process's end. The caller's side is 0, the worker's 1.
+pub(super) struct End {
+    pub(super) map: Map,
+    pub(super) side: usize,
+    /// How long to spin before sleeping; without a bell, for ever.
+    pub(super) spin: Duration,
+    pub(super) bell: Option<Bell>,
+}
 
+impl End {
     fn lane(&self, side: usize) -> &Lane {
         // SAFETY: 1 and 2; the two lanes fit in the header, at the beginning of a page.
         let lanes: &[Lane; 2] = unsafe { &*self.map.0.cast() };
@@ -124,7 +88,6 @@ impl End {
     }
 
     /// One of the two arrays.
-    #[expect(clippy::mut_from_ref, reason = "as of a map's numbers")]
     pub(super) fn array(&self, index: usize) -> &mut [u64] {
         let n_bytes = (self.map.1 - HEADER) / 2;
         self.map.numbers(HEADER + index * n_bytes, n_bytes)
@@ -135,18 +98,14 @@ impl End {
         let lane = self.lane(self.side);
         lane.slots[slot].word.store(word, Relaxed);
         lane.slots[slot].number.store(number, Release);
-        if self.wait == Wait::Spin {
+        let Some(bell) = &self.bell else {
             return Ok(false);
-        }
+        };
         fence(SeqCst);
         if lane.parked.load(Relaxed) == 0 || lane.parked.swap(0, AcqRel) == 0 {
             return Ok(false);
         }
-        if self.wait == Wait::Epoll {
-            rustix::io::write(&self.bells[self.side], &1u64.to_ne_bytes())?;
-        } else {
-            futex::wake(&lane.parked, futex::Flags::empty(), 1)?;
-        }
+        bell.wake(&lane.parked)?;
         Ok(true)
     }
 
@@ -160,21 +119,17 @@ impl End {
         let mut began = None;
         while !is_there() {
             let mut elapsed = || began.get_or_insert_with(Instant::now).elapsed();
-            if self.wait == Wait::Spin || !spin.is_zero() && elapsed() < spin {
-                hint::spin_loop();
-                continue;
-            }
-            lane.parked.store(1, Relaxed);
-            fence(SeqCst);
-            if is_there() {
-                lane.parked.store(0, Relaxed);
-            } else if self.wait == Wait::Epoll {
-                epoll::wait(&self.epoll, &mut [MaybeUninit::uninit(); 1], None)?;
-                rustix::io::read(&self.bells[1 - self.side], &mut [0; 8])?;
-            } else if let Err(error) = futex::wait(&lane.parked, futex::Flags::empty(), 1, None)
-                && error != Errno::AGAIN
-            {
-                return Err(error.into());
+            match &self.bell {
+                Some(bell) if spin.is_zero() || elapsed() >= spin => {
+                    lane.parked.store(1, Relaxed);
+                    fence(SeqCst);
+                    if is_there() {
+                        lane.parked.store(0, Relaxed);
+                    } else {
+                        bell.sleep(&lane.parked)?;
+                    }
+                }
+                _ => hint::spin_loop(),
             }
         }
         Ok(slot.word.load(Relaxed))
