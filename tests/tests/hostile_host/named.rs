@@ -119,7 +119,7 @@ fn a_worker_that_ends_leaves_all_names_to_its_host() {
     let host = Host::greeted_with(WORKER, &hello());
     let mut names = Vec::new();
     // More small results than one segment has room for.
-    for call in 1..=20 {
+    for call in 1..=40 {
         host.call(call, "arrays.range", &[], &8000u64.to_le_bytes());
         while let Frame::NamedSegment { name, .. } = host.receive() {
             names.push(name);
