@@ -20,8 +20,8 @@ use super::shelf::Shelf;
 
 /// Extents up to this length share an arena; longer ones have a segment of their own.
 const SMALL_BYTES: usize = 64 * 1024;
-/// The length of an arena of small extents: one huge page, which is had in a tenth of the time that
-/// half of it takes in small ones.
+/// The length of an arena of small extents: one huge page, which is had in less time than half of it
+/// takes in small ones.
 const ARENA_BYTES: usize = HUGE_PAGE_BYTES;
 /// How many extents of a kind an arena has room for where descriptors are scarce.
 const PACKED_EXTENTS: usize = 16;

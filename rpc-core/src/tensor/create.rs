@@ -236,6 +236,21 @@ mod tests {
     }
 
     #[test]
+    fn runs_are_copied_into_fresh_and_recycled_memory() {
+        // In an arena, in small pages, in huge pages with small ones behind them.
+        for n in [100, 100_000, 3 << 20] {
+            let bytes: Array<u8, Ix1> = (0..=250).cycle().take(n).collect();
+            let flags = bytes.mapv(|byte| byte > 100);
+            for _ in 0..2 {
+                let copy = Tensor::<u8, Ix1>::from(&bytes);
+                let fresh = Tensor::<bool, Ix1>::from(&flags);
+                assert_eq!(copy.view().unwrap(), bytes);
+                assert_eq!(fresh.view().unwrap(), flags);
+            }
+        }
+    }
+
+    #[test]
     fn absurd_shapes_are_errors() {
         for shape in [
             (usize::MAX, 1),
