@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
 /// What one entry of the second level of page tables spans, with pages of 4 KiB: a *huge page*.
-pub(crate) const HUGE_PAGE_BYTES: usize = 2 * 1024 * 1024;
+const HUGE_PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// Makes a huge page of small ones (`man 2 madvise`, since Linux 6.1). rustix has no name for it yet,
 /// and libc none for all C libraries.
 const MADV_COLLAPSE: c_int = 25;

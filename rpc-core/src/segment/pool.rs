@@ -15,14 +15,13 @@ use super::backing::{Backing, descriptors_are_scarce};
 use super::budget::{ShmExhausted, Shortage};
 use super::extent::{Extent, Tenure};
 use super::kind::{Segments, segments};
-use super::mapping::HUGE_PAGE_BYTES;
 use super::shelf::Shelf;
 
 /// Extents up to this length share an arena; longer ones have a segment of their own.
 const SMALL_BYTES: usize = 64 * 1024;
-/// The length of an arena of small extents: one huge page, which is had in less time than half of it
-/// takes in small ones.
-const ARENA_BYTES: usize = HUGE_PAGE_BYTES;
+/// The length of an arena of small extents. In small pages: a huge one is quicker as a rule, but on a
+/// busy machine the first small tensor of a process would wait 10 ms for it.
+const ARENA_BYTES: usize = 1024 * 1024;
 /// How many extents of a kind an arena has room for where descriptors are scarce.
 const PACKED_EXTENTS: usize = 16;
 /// Bytes of idle segments that are kept at most, unless [`set_pool_capacity`] says otherwise.
