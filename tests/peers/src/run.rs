@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::Outcome;
 use crate::meter::Budget;
+use crate::report::load::Load;
 use crate::stats;
 use crate::systems::System;
 use crate::turn::Turn;
@@ -42,6 +43,8 @@ pub(crate) struct Run {
     pub(crate) works: Vec<Work>,
     pub(crate) systems: Vec<&'static str>,
     pub(crate) n_rounds: usize,
+    /// The share of the machine's time that other programs used.
+    pub(crate) of_others: f64,
     cells: BTreeMap<(&'static str, &'static str), Cell>,
 }
 
@@ -91,6 +94,7 @@ impl Run {
         let directory = tempfile::tempdir()?;
         let file = directory.path().join("samples");
         let mut cells: BTreeMap<_, Cell> = BTreeMap::new();
+        let before = Load::now()?;
         for round in 0..plan.n_rounds {
             for (n_work, &work) in plan.works.iter().enumerate() {
                 eprintln!(
@@ -135,8 +139,14 @@ impl Run {
             works: plan.works.clone(),
             systems: plan.systems.iter().map(|(name, _)| *name).collect(),
             n_rounds: plan.n_rounds,
+            of_others: Load::now()?.of_others_since(&before),
             cells,
         })
+    }
+
+    /// Whether other programs had too much to do for a verdict.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.of_others > 0.05
     }
 
     pub(crate) fn cell(&self, work: &str, system: &str) -> Option<&Cell> {

@@ -105,7 +105,9 @@ pub(super) fn table(run: &Run) -> String {
             continue;
         };
         let worst = ratios.iter().copied().fold(0.0, f64::max);
-        let verdict = if interval.confidence < 0.95 {
+        let verdict = if run.is_disturbed() {
+            "not a quiet machine"
+        } else if interval.confidence < 0.95 {
             "too few rounds"
         } else if interval.lower <= goal.ratio {
             "reached"

@@ -2,6 +2,7 @@
 
 mod goals;
 mod json;
+pub(crate) mod load;
 mod machine;
 mod plot;
 mod table;
@@ -24,6 +25,9 @@ pub(crate) fn write(run: &Run, json: &Path, docs: &Path) -> Outcome {
     let goals = goals::table(run);
     fs::write(docs.join("results.md"), table::results(run, &goals)?)?;
     println!("{}\n{goals}", table::rows(run));
+    if run.is_disturbed() {
+        println!("{}\n", table::disturbance(run));
+    }
     println!("written to {} and {}", json.display(), docs.display());
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::work::Group;
 
 const WIDTH: f64 = 900.0;
 /// Where the axis begins, right of the names.
-const LEFT: f64 = 200.0;
+const LEFT: f64 = 230.0;
 const RIGHT: f64 = 30.0;
 const ROW: f64 = 18.0;
 const HEADING: f64 = 30.0;

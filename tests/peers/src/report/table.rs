@@ -25,12 +25,24 @@ pub(super) fn results(run: &Run, goals: &str) -> Outcome<String> {
         run.command,
         run.n_rounds,
     );
+    if run.is_disturbed() {
+        let _ = writeln!(text, "{}\n", disturbance(run));
+    }
     for group in plot::groups(run) {
         let _ = writeln!(text, "![{}]({}.svg)\n", group.title(), group.file());
     }
     let _ = write!(text, "## All results\n\n{}", rows(run));
     text.push_str(&absent(run));
     Ok(text)
+}
+
+/// Says that the figures are not to be relied on.
+pub(super) fn disturbance(run: &Run) -> String {
+    format!(
+        "**The machine was not quiet**: other programs used {:.0}% of its time during the run, so that these\n\
+         figures are no results. Rows that spin suffer most.",
+        run.of_others * 100.0
+    )
 }
 
 /// Every work and system that was measured, in Markdown.

@@ -58,8 +58,9 @@ pub(crate) const ALL: &[(&str, &dyn System)] = &[
     ("floor", &floor::Floor::Spin),
     ("floor futex", &floor::Floor::Futex),
     ("floor epoll", &floor::Floor::Epoll),
-    ("reedbed blocking", &reedbed::Blocking),
+    ("reedbed blocking", &reedbed::Blocking::ADAPTIVE),
     ("reedbed async", &reedbed::Async::OWN),
+    ("reedbed blocking (always spin)", &reedbed::Blocking::SPIN),
     ("reedbed over tarpc", &reedbed::Async::OVER_TARPC),
     ("tarpc", &tarpc::Tarpc { environment: &[] }),
     (

@@ -1,16 +1,17 @@
-//! Reedbed with its defaults and the generated stub. The worker is this program, run again.
+//! Reedbed with its defaults and the generated stub. The worker is this program, run again. Rows with
+//! another `WaitPolicy` than the default one say so in their name.
 //!
 //! The asynchronous stub is called in a current-thread runtime of tokio, which parks in `epoll`
 //! itself; tarpc and tonic are called in the same.
 
 use reedbed::ndarray::{ArrayView1, ArrayViewMut1, Ix1};
-use reedbed::{Dispatcher, Tensor, Worker, blocking, remote_module};
+use reedbed::{Dispatcher, Tensor, WaitPolicy, Worker, blocking, remote_module};
 
 use super::{System, nothing};
 use crate::Outcome;
 use crate::meter::Meter;
 use crate::payload::{self, Heap, check};
-use crate::work::{Task, Work};
+use crate::work::{Placement, Task, Work};
 
 /// What the worker serves.
 #[remote_module]
@@ -53,7 +54,26 @@ pub(crate) fn serve_if_worker() {
 }
 
 /// The blocking stub.
-pub(crate) struct Blocking;
+pub(crate) struct Blocking {
+    wait: WaitPolicy,
+}
+
+impl Blocking {
+    /// The default.
+    pub(crate) const ADAPTIVE: Self = Self {
+        wait: WaitPolicy::Adaptive,
+    };
+    pub(crate) const SPIN: Self = Self {
+        wait: WaitPolicy::Spin,
+    };
+
+    fn start(&self) -> Outcome<(blocking::Worker, served::BlockingClient)> {
+        let builder = Worker::builder_of_self().wait(self.wait);
+        let worker = blocking::Worker::start(builder)?;
+        let client = worker.import()?;
+        Ok((worker, client))
+    }
+}
 
 /// The asynchronous stub.
 pub(crate) struct Async {
@@ -105,19 +125,26 @@ fn sum(tensor: &Tensor<u64, Ix1>) -> Outcome<u64> {
 
 impl System for Blocking {
     fn lacks(&self, work: &Work) -> Option<&'static str> {
-        (work.n_in_flight > 1).then_some("a thread that waits has one call in flight")
+        match work.task {
+            _ if work.n_in_flight > 1 => Some("a thread that waits has one call in flight"),
+            _ if self.wait == WaitPolicy::Spin && work.placement == Placement::OneCore => {
+                Some("spinning keeps the other side from running")
+            }
+            Task::Null | Task::One(_) => None,
+            _ if self.wait != WaitPolicy::default() => Some("waiting is a small part of it"),
+            _ => None,
+        }
     }
 
     fn call(&self, _: &str, work: &Work, meter: &mut Meter) -> Outcome {
         if work.task == Task::Spawn {
             return meter.each_alone(nothing, || {
-                let worker = blocking::Worker::spawn_self()?;
-                worker.import::<served::BlockingClient>()?.null()?;
+                let (worker, client) = self.start()?;
+                client.null()?;
                 Ok(worker)
             });
         }
-        let worker = blocking::Worker::spawn_self()?;
-        let client: served::BlockingClient = worker.import()?;
+        let (_worker, client) = self.start()?;
         let mut arrays = Arrays::new(work)?;
         let mut n_calls = 0;
         match work.task {

@@ -2,13 +2,14 @@
 //!
 //! - Protocol buffers with `bytes` fields as `bytes::Bytes` (prost's `bytes = "bytes"`), which are
 //!   decoded without a copy.
-//! - The connector hands out the one socket, as in tonic's example `uds` (`examples/src/uds`);
-//!   `TCP_NODELAY` doesn't concern Unix sockets.
+//! - The connector hands out the one socket, as in tonic's example `uds`
+//!   (`examples/src/uds/client_with_connector.rs`); `TCP_NODELAY` doesn't concern Unix sockets.
 //! - No limit on messages (4 MiB otherwise: `max_decoding_message_size`).
 //! - HTTP/2 windows of 2 GiB and frames of 16 MiB, the most the protocol allows
 //!   (`initial_stream_window_size`, `initial_connection_window_size`, `max_frame_size`): with the
 //!   defaults (64 KiB, 16 KiB) a large message waits for window updates.
-//! - Both sides run in a current-thread runtime, which was faster than a multi-thread one.
+//! - Both sides run in a current-thread runtime. Measured beside a multi-thread one, a null call took
+//!   0.3 to 0.6 of its time, 64 MiB the same.
 
 use std::sync::Mutex;
 
