@@ -5,7 +5,7 @@
 //! it; a blocking caller sleeps where the worker itself can wake it. A forgotten future stalls nobody,
 //! because the lead is held within one poll, never across.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::Wake as WakeTask;
 use std::thread::{self, Thread};
@@ -44,11 +44,18 @@ impl Exchange {
                 self.read_ring(&mut lead)?;
                 if slot.is_done() || !found {
                     waiting.note(found);
+                    lead.note_quick(found);
                     break;
                 }
                 if self.channel().is_awaited() {
                     break;
                 }
+            }
+        }
+        if self.calls().is_empty() {
+            match lead.linger() {
+                Some(still) => lead = still,
+                None => return Ok(()),
             }
         }
         self.read_and_leave(lead)
@@ -85,7 +92,9 @@ impl Exchange {
             return;
         };
         sleeper.channel.get_or_init(|| Arc::clone(self.channel()));
-        sleeper.is_on_bell.store(true, Ordering::SeqCst);
+        sleeper.is_on_bell.store(true, Ordering::Relaxed);
+        // Whoever ends the call sees this, or this thread sees that it has ended.
+        fence(Ordering::SeqCst);
         let slept = lead.sleep(|| slot.is_done());
         sleeper.is_on_bell.store(false, Ordering::Relaxed);
         let (lead, has_slept) = match slept {
@@ -141,7 +150,8 @@ impl Sleeper {
 
 impl WakeTask for Sleeper {
     fn wake(self: Arc<Self>) {
-        if self.is_on_bell.load(Ordering::SeqCst)
+        fence(Ordering::SeqCst);
+        if self.is_on_bell.load(Ordering::Relaxed)
             && let Some(channel) = self.channel.get()
         {
             channel.wake_sleeper();

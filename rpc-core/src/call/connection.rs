@@ -18,6 +18,7 @@ use crate::process::WorkerEnd;
 use crate::process::crew::Roster;
 use crate::process::post::Post;
 use crate::readable::shorten;
+use crate::segment::lease::Holder;
 use crate::wire::codec::Bytes;
 use crate::wire::frame::{CallFrame, Frame, Outcome, ReplyFrame};
 use crate::wire::handshake::{MESSAGE_BYTES, ServedModule};
@@ -135,12 +136,12 @@ impl Connection {
     }
 
     /// Whom the leases of a call are held by.
-    pub(crate) fn holder(&self, method: &Method) -> Arc<str> {
-        format!(
-            "call of `{}::{}` in worker `{}`",
-            method.module, method.function, self.name
-        )
-        .into()
+    pub(crate) fn holder(&self, method: &Method) -> Holder {
+        Holder::Call {
+            worker: Arc::clone(&self.name),
+            module: method.module.clone(),
+            function: method.function.clone(),
+        }
     }
 }
 
@@ -213,17 +214,15 @@ impl Exchange {
             .iter_mut()
             .filter_map(|loan| loan.take_lease())
             .collect();
-        self.calls
-            .hold(
-                slot,
-                Held {
-                    leases,
-                    _shared: shared,
-                    bools,
-                    expects,
-                },
-            )
-            .map_err(|(end, _)| gone(end))?;
+        let held = Held {
+            leases,
+            _shared: shared,
+            bools,
+            expects,
+        };
+        if !held.is_empty() {
+            self.calls.hold(slot, held).map_err(|(end, _)| gone(end))?;
+        }
         let time_left = deadline.map(|(at, _)| at.saturating_duration_since(Instant::now()));
         // Taken before it is sent, so that the worker needs to wake nobody for the answer.
         let lead = self.lead();

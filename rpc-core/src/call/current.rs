@@ -21,6 +21,8 @@ pub(crate) struct CallState {
     pub(crate) is_cancelled: AtomicBool,
     /// Whether the function was told so. What it returns then is not what it was asked for.
     pub(crate) knows_it: AtomicBool,
+    /// Whether the function had its arguments.
+    pub(crate) has_begun: AtomicBool,
     pub(crate) deadline: Option<Instant>,
     call: u64,
     trace: Option<TraceContext>,

@@ -15,6 +15,7 @@ use crate::channel::Channel;
 use crate::channel::inline::Inline;
 use crate::channel::loan::{self, Loan};
 use crate::channel::wait::COPIED_SOON_BYTES;
+use crate::segment::lease::Holder;
 use crate::segment::mapping::Access;
 use crate::segment::shared::Shared;
 use crate::segment::{AccessError, Atomic, ShmExhausted};
@@ -26,7 +27,7 @@ use crate::wire::trace::TraceContext;
 /// Collects the arguments of a call.
 pub struct Outgoing<'a> {
     /// Whom leases are held by: worker, module and function.
-    holder: Arc<str>,
+    holder: Holder,
     forbids_copies: bool,
     channel: Arc<Channel>,
     pub(crate) body: Vec<u8>,
@@ -45,7 +46,7 @@ pub struct Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
-    pub(crate) fn new(holder: Arc<str>, forbids_copies: bool, channel: &Arc<Channel>) -> Self {
+    pub(crate) fn new(holder: Holder, forbids_copies: bool, channel: &Arc<Channel>) -> Self {
         Self {
             holder,
             forbids_copies,

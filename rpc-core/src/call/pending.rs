@@ -7,13 +7,14 @@
 //!    (`Reply`, `Released`) or is known dead ([`Calls::fail_all`]).
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::error::{FailureCause, Refusal};
 use super::incoming::{Incoming, Parcel};
+use super::slots::Slots;
 use crate::channel::Channel;
 use crate::process::WorkerEnd;
 use crate::segment::extent::Extent;
@@ -49,6 +50,14 @@ pub(crate) struct Held {
     pub(crate) expects: Option<Expected>,
 }
 
+impl Held {
+    /// Tells whether there is nothing to hold.
+    pub(crate) fn is_empty(&self) -> bool {
+        // Bools are leased, too.
+        self.leases.is_empty() && self._shared.is_empty() && self.expects.is_none()
+    }
+}
+
 /// Finds the number of the instance in what a constructor returned, which may be an error.
 pub(crate) type FindInstance = fn(&mut Incoming<'_>) -> Result<Option<u64>, Failure>;
 
@@ -69,7 +78,6 @@ pub(crate) struct Slot {
 }
 
 struct SlotState {
-    held: Held,
     waker: Option<Waker>,
     result: Option<Result<Answer, FailureCause>>,
 }
@@ -82,7 +90,7 @@ impl Slot {
 
     /// Tells whether there is a result, or was one.
     pub(crate) fn is_done(&self) -> bool {
-        self.is_done.load(Ordering::SeqCst)
+        self.is_done.load(Ordering::Acquire)
     }
 
     /// Completes with the answer, once.
@@ -111,14 +119,11 @@ impl Slot {
             let waker = state.waker.take();
             drop(state);
             drop(late);
-            self.is_done.store(true, Ordering::SeqCst);
+            // Whoever sleeps without a waker to be woken by looks here (see `Sleeper`).
+            self.is_done.store(true, Ordering::Release);
             waker
         };
         waker.into_iter().for_each(Waker::wake);
-    }
-
-    fn take_held(&self) -> Held {
-        std::mem::take(&mut self.lock().held)
     }
 
     fn lock(&self) -> MutexGuard<'_, SlotState> {
@@ -164,42 +169,63 @@ impl Drop for Begun {
 /// The calls in flight on one channel.
 pub(crate) struct Calls {
     table: Mutex<Table>,
+    /// The calls and questions in the table. Written under its lock.
+    n_in_flight: AtomicUsize,
     n_at_most: usize,
 }
 
 #[derive(Default)]
 struct Table {
-    slots: HashMap<u64, Arc<Slot>>,
+    slots: Slots<Entry>,
     /// Calls that were set aside.
-    aside: HashMap<u64, Arc<Slot>>,
+    aside: HashMap<u64, Entry>,
     deadlines: BTreeSet<(Instant, u64)>,
     deadline_of: HashMap<u64, (Instant, Duration)>,
-    n_calls: u64,
     end: Option<WorkerEnd>,
     waiting_for_room: Vec<Waker>,
 }
 
+/// A call in the table.
+struct Entry {
+    slot: Arc<Slot>,
+    held: Held,
+}
+
 impl Table {
     fn begin(&mut self, is_question: bool, deadline: Deadline) -> Arc<Slot> {
-        self.n_calls += 1;
-        let id = self.n_calls;
-        let state = SlotState {
-            held: Held::default(),
-            waker: None,
-            result: None,
-        };
-        let slot = Arc::new(Slot {
-            id,
-            is_question,
-            is_done: AtomicBool::new(false),
-            state: Mutex::new(state),
+        let mut slot = None;
+        let id = self.slots.insert(|id| {
+            let state = SlotState {
+                waker: None,
+                result: None,
+            };
+            let made = Arc::new(Slot {
+                id,
+                is_question,
+                is_done: AtomicBool::new(false),
+                state: Mutex::new(state),
+            });
+            let held = Held::default();
+            Entry {
+                slot: Arc::clone(slot.insert(made)),
+                held,
+            }
         });
-        self.slots.insert(id, Arc::clone(&slot));
         if let Some((at, limit)) = deadline {
             self.deadlines.insert((at, id));
             self.deadline_of.insert(id, (at, limit));
         }
-        slot
+        match slot {
+            Some(slot) => slot,
+            None => unreachable!("it was made a moment ago"),
+        }
+    }
+
+    fn entry(&mut self, id: u64) -> Option<&mut Entry> {
+        match self.slots.get_mut(id) {
+            Some(entry) => Some(entry),
+            None => self.aside.get_mut(&id),
+        }
     }
 }
 
@@ -208,6 +234,7 @@ impl Calls {
     pub(crate) fn new(n_at_most: usize) -> Self {
         Self {
             table: Mutex::default(),
+            n_in_flight: AtomicUsize::new(0),
             n_at_most,
         }
     }
@@ -224,6 +251,7 @@ impl Calls {
         }
         if table.slots.len() < self.n_at_most {
             let slot = table.begin(false, deadline);
+            self.note_len(&table);
             return Poll::Ready(Ok(Begun {
                 calls: Arc::clone(self),
                 slot,
@@ -250,7 +278,11 @@ impl Calls {
         let mut table = self.lock();
         match &table.end {
             Some(end) => Err(end.clone()),
-            None => Ok(table.begin(true, deadline)),
+            None => {
+                let slot = table.begin(true, deadline);
+                self.note_len(&table);
+                Ok(slot)
+            }
         }
     }
 
@@ -258,18 +290,20 @@ impl Calls {
     /// worker has ended meanwhile.
     pub(crate) fn hold(&self, slot: &Slot, held: Held) -> Result<(), (WorkerEnd, Box<Held>)> {
         // Under the table's lock, so that it can't come between `fail_all` and the call's end.
-        let table = self.lock();
+        let mut table = self.lock();
         if let Some(end) = &table.end {
             return Err((end.clone(), Box::new(held)));
         }
-        slot.lock().held = held;
+        if let Some(entry) = table.entry(slot.id) {
+            entry.held = held;
+        }
         Ok(())
     }
 
     /// Takes a call back that was not sent. Its leases end; nothing was written.
     fn withdraw(&self, slot: &Slot) {
-        self.remove(slot.id, false);
-        drop(slot.take_held());
+        let removed = self.remove(slot.id, false);
+        drop(removed);
     }
 
     /// Ends a call with the worker's answer; `false` if no such call is in flight.
@@ -277,10 +311,9 @@ impl Calls {
     /// `Err` means a lent `bool` came back as something else.
     pub(crate) fn answer(&self, id: u64, mut answer: Answer) -> Result<bool, &'static str> {
         let is_description = matches!(answer, Answer::Described(_));
-        let Some(slot) = self.remove(id, is_description) else {
+        let Some(Entry { slot, mut held }) = self.remove(id, is_description) else {
             return Ok(false);
         };
-        let mut held = slot.take_held();
         if let (Answer::Returned { parcel, .. }, Some(expected)) =
             (&mut answer, held.expects.take())
         {
@@ -297,10 +330,9 @@ impl Calls {
 
     /// Ends a call that the worker did not complete; `false` if no such call is in flight.
     pub(crate) fn refuse(&self, id: u64, failure: Failure) -> bool {
-        let Some(slot) = self.remove(id, false) else {
+        let Some(Entry { slot, held }) = self.remove(id, false) else {
             return false;
         };
-        let held = slot.take_held();
         match &failure {
             Failure::Panicked { .. } => poison(held, "which panicked"),
             // Either it never began, or it ran to its end.
@@ -315,10 +347,9 @@ impl Calls {
     /// Ends a cancelled call; `false` if no such call is in flight.
     pub(crate) fn release(&self, id: u64, has_begun: bool) -> bool {
         let limit = self.lock().deadline_of.get(&id).map(|(_, limit)| *limit);
-        let Some(slot) = self.remove(id, false) else {
+        let Some(Entry { slot, held }) = self.remove(id, false) else {
             return false;
         };
-        let held = slot.take_held();
         if has_begun {
             poison(held, "which was cancelled");
         } else {
@@ -339,8 +370,8 @@ impl Calls {
     pub(crate) fn set_aside(&self, id: u64) {
         let waiting = {
             let mut table = self.lock();
-            if let Some(slot) = table.slots.remove(&id) {
-                table.aside.insert(id, slot);
+            if let Some(entry) = table.slots.remove(id) {
+                table.aside.insert(id, entry);
             }
             std::mem::take(&mut table.waiting_for_room)
         };
@@ -349,7 +380,11 @@ impl Calls {
 
     /// Gives the caller of a call this failure; the call goes on, with its leases.
     pub(crate) fn give_up(&self, id: u64, cause: FailureCause) {
-        let slot = self.lock().slots.get(&id).cloned();
+        let slot = self
+            .lock()
+            .slots
+            .get_mut(id)
+            .map(|entry| Arc::clone(&entry.slot));
         if let Some(slot) = slot {
             slot.finish(Err(cause));
         }
@@ -358,18 +393,19 @@ impl Calls {
     /// Ends all calls: the worker is known dead, or has let go of everything. No further call can
     /// begin.
     pub(crate) fn fail_all(&self, end: &WorkerEnd) {
-        let (slots, waiting) = {
+        let (entries, waiting) = {
             let mut table = self.lock();
             table.end = Some(end.clone());
             table.deadlines.clear();
             table.deadline_of.clear();
             let aside = std::mem::take(&mut table.aside);
-            let mut slots = std::mem::take(&mut table.slots);
-            slots.extend(aside);
-            (slots, std::mem::take(&mut table.waiting_for_room))
+            let mut entries = table.slots.take_all();
+            entries.extend(aside.into_values());
+            self.note_len(&table);
+            (entries, std::mem::take(&mut table.waiting_for_room))
         };
-        for slot in slots.into_values() {
-            poison(slot.take_held(), "whose worker ended");
+        for Entry { slot, held } in entries {
+            poison(held, "whose worker ended");
             slot.finish(Err(FailureCause::WorkerDied { end: end.clone() }));
         }
         waiting.into_iter().for_each(Waker::wake);
@@ -403,8 +439,9 @@ impl Calls {
             self.give_up(*id, FailureCause::DeadlineExceeded { limit: *limit });
         }
         let is_question = |id: &u64| {
-            let table = self.lock();
-            table.slots.get(id).is_some_and(|slot| slot.is_question)
+            let mut table = self.lock();
+            let entry = table.slots.get_mut(*id);
+            entry.is_some_and(|entry| entry.slot.is_question)
         };
         let ids = expired.into_iter().map(|(id, _)| id);
         let (questions, calls): (Vec<_>, Vec<_>) = ids.partition(is_question);
@@ -415,7 +452,17 @@ impl Calls {
 
     /// Tells whether a call is in flight.
     pub(crate) fn contains(&self, id: u64) -> bool {
-        self.lock().slots.contains_key(&id)
+        self.lock().slots.get_mut(id).is_some()
+    }
+
+    /// Tells whether no call is in flight, without waiting for anybody.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.n_in_flight.load(Ordering::Relaxed) == 0
+    }
+
+    fn note_len(&self, table: &Table) {
+        let n = table.slots.len() + table.aside.len();
+        self.n_in_flight.store(n, Ordering::Relaxed);
     }
 
     /// The number of calls in flight.
@@ -430,22 +477,26 @@ impl Calls {
     }
 
     /// Takes a call, or a question, off the table; `None` if there is none of that number.
-    fn remove(&self, id: u64, is_question: bool) -> Option<Arc<Slot>> {
-        let (slot, waiting) = {
+    fn remove(&self, id: u64, is_question: bool) -> Option<Entry> {
+        let (entry, waiting) = {
             let mut table = self.lock();
-            let slot = table.slots.get(&id).or_else(|| table.aside.get(&id))?;
-            if slot.is_question != is_question {
+            if table.entry(id)?.slot.is_question != is_question {
                 return None;
             }
-            if let Some((at, _)) = table.deadline_of.remove(&id) {
+            if !table.deadline_of.is_empty()
+                && let Some((at, _)) = table.deadline_of.remove(&id)
+            {
                 table.deadlines.remove(&(at, id));
             }
-            let slot = table.slots.remove(&id);
-            let slot = slot.or_else(|| table.aside.remove(&id));
-            (slot, std::mem::take(&mut table.waiting_for_room))
+            let entry = match table.slots.remove(id) {
+                Some(entry) => Some(entry),
+                None => table.aside.remove(&id),
+            };
+            self.note_len(&table);
+            (entry, std::mem::take(&mut table.waiting_for_room))
         };
         waiting.into_iter().for_each(Waker::wake);
-        slot
+        entry
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

@@ -9,9 +9,9 @@ mod job;
 mod runner;
 mod served;
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle as Runtime;
@@ -21,13 +21,13 @@ use instances::{Instances, Unsent};
 use job::{AsyncJob, Ending, Listed, SyncJob};
 pub(crate) use runner::Runner;
 use runner::Watch;
-use served::Pace;
 pub(crate) use served::Served;
 
 use super::connection::{is_too_long, too_many_arrays};
 use super::current::{self, CallState, Running};
 use super::incoming::Parcel;
 use super::module::Handler;
+use super::numbered::Numbered;
 use super::reply::Reply;
 use super::server_call::{Callee, ServerCall};
 use super::tarpc::TarpcServer;
@@ -45,6 +45,10 @@ pub(crate) struct Server {
     runtime: Runtime,
     instances: Arc<Instances>,
     running: Mutex<InFlight>,
+    /// Calls off the list whose last frame is being sent.
+    n_ending: AtomicUsize,
+    /// Whether no more calls are taken. Set under the list's lock.
+    is_draining: AtomicBool,
     /// Signalled when a call has ended.
     ended: Condvar,
     tarpc: Option<TarpcServer>,
@@ -56,16 +60,7 @@ pub(crate) struct Server {
 
 #[derive(Default)]
 struct InFlight {
-    calls: HashMap<u64, InFlightCall>,
-    /// Calls off the list whose last frame is being sent.
-    n_ending: usize,
-    is_draining: bool,
-}
-
-impl InFlight {
-    fn is_empty(&self) -> bool {
-        self.calls.is_empty() && self.n_ending == 0
-    }
+    calls: Numbered<InFlightCall>,
 }
 
 /// How to drop an asynchronous function's future.
@@ -85,8 +80,9 @@ struct InFlightCall {
 /// A call that is on the list, and what to run for it.
 struct Begun {
     call: u64,
+    /// The function's number.
+    function: u64,
     job: Job,
-    pace: Arc<Pace>,
     /// Whether it was said that the function blocks for long.
     may_block: bool,
 }
@@ -101,7 +97,6 @@ pub(crate) struct Prepared {
     call: ServerCall,
     handler: Handler,
     state: Arc<CallState>,
-    has_begun: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -129,6 +124,8 @@ impl Server {
                 runtime,
                 instances,
                 running,
+                n_ending: AtomicUsize::new(0),
+                is_draining: AtomicBool::new(false),
                 ended,
                 tarpc,
                 watch: Watch::default(),
@@ -172,7 +169,9 @@ impl Server {
                 )))
             }
             (Frame::Shutdown, _) => {
-                self.lock().is_draining = true;
+                let running = self.lock();
+                self.is_draining.store(true, Ordering::SeqCst);
+                drop(running);
                 self.channel.wake_driver();
                 Ok(())
             }
@@ -188,7 +187,7 @@ impl Server {
         let is_idle = {
             let running = self.lock();
             let is_answered = self.tarpc.as_ref().is_none_or(TarpcServer::is_idle);
-            running.is_draining && running.is_empty() && is_answered
+            self.is_draining.load(Ordering::SeqCst) && self.is_empty(&running) && is_answered
         };
         is_idle && self.instances.end()
     }
@@ -197,9 +196,9 @@ impl Server {
     /// last instance is gone.
     pub(crate) fn stop(&self) {
         let mut running = self.lock();
-        running.is_draining = true;
+        self.is_draining.store(true, Ordering::SeqCst);
         running.calls.values().for_each(InFlightCall::cancel);
-        while !running.is_empty() {
+        while !self.is_empty(&running) {
             running = self
                 .ended
                 .wait(running)
@@ -207,6 +206,10 @@ impl Server {
         }
         drop(running);
         self.instances.wait_for_end();
+    }
+
+    fn is_empty(&self, running: &InFlight) -> bool {
+        running.calls.is_empty() && self.n_ending.load(Ordering::SeqCst) == 0
     }
 
     fn lock(&self) -> MutexGuard<'_, InFlight> {
@@ -230,7 +233,6 @@ impl Server {
             return Ok(Err(Failure::UnknownFunction));
         };
         state.named(function.method);
-        let has_begun = Arc::new(AtomicBool::new(false));
         let parcel = Parcel::new(bound, frame.body.0);
         let instances = &self.instances;
         let callee = function
@@ -242,10 +244,9 @@ impl Server {
         };
         let instances = Arc::clone(instances);
         Ok(Ok(Prepared {
-            call: ServerCall::new(parcel, callee, instances, Arc::clone(&has_begun)),
+            call: ServerCall::new(parcel, callee, instances, Arc::clone(state)),
             handler: function.handler,
             state: Arc::clone(state),
-            has_begun,
         }))
     }
 
@@ -259,23 +260,11 @@ impl Server {
 
     /// Finds what to run for a call; `None` if it was answered already.
     fn begin(self: &Arc<Self>, frame: CallFrame) -> Result<Option<Begun>, Violation> {
-        let call = frame.call;
-        let pace = self.served.pace(frame.function);
-        let n_calls = self.channel.limits().n_calls as usize;
-        {
-            let running = self.lock();
-            if running.calls.contains_key(&call) {
-                return Err(Violation(format!(
-                    "called number {call} while it was in flight"
-                )));
-            }
-            if running.calls.len() >= n_calls {
-                return Err(Violation(format!("sent more than {n_calls} calls at once")));
-            }
-        }
+        let (call, function) = (frame.call, frame.function);
         let state = Arc::new(CallState::of(&frame));
         // On the list before its arguments are found, so that `stop` waits for it or refuses it.
-        let listed = self.list(call, &state);
+        let n_calls = self.channel.limits().n_calls as usize;
+        let listed = self.list_one_of(call, &state, n_calls)?;
         let prepared = self.prepare(frame, &state)?;
         let (listed, prepared) = match (listed, prepared) {
             (Some(listed), Ok(prepared)) => (listed, prepared),
@@ -292,13 +281,10 @@ impl Server {
             call: arguments,
             handler,
             state,
-            has_begun,
         } = prepared;
         let ending = Ending {
             listed,
-            server: Arc::clone(self),
-            call,
-            has_begun,
+            state: Arc::clone(&state),
             is_answered: false,
         };
         let may_block = matches!(handler, Handler::Blocking(_));
@@ -306,7 +292,6 @@ impl Server {
             Handler::Sync(function) | Handler::Blocking(function) => Job::Sync(SyncJob {
                 arguments: Some(arguments),
                 function,
-                state,
                 ending,
             }),
             Handler::Async(function) => Job::Async(AsyncJob {
@@ -316,21 +301,25 @@ impl Server {
         };
         Ok(Some(Begun {
             call,
+            function,
             job,
-            pace,
             may_block,
         }))
     }
 
     /// Runs a call on a thread that is for that.
-    fn spawn(&self, begun: Begun) {
+    fn spawn(self: &Arc<Self>, begun: Begun) {
         let Begun {
-            call, job, pace, ..
+            call,
+            function,
+            job,
+            ..
         } = begun;
         match job {
             Job::Sync(job) => {
+                let server = Arc::clone(self);
                 self.runtime.spawn_blocking(move || {
-                    let done = pace.measure(|| job.run());
+                    let done = server.served.measure(function, || job.run());
                     done.answer();
                 });
             }
@@ -350,20 +339,37 @@ impl Server {
 
     /// Puts a call on the list of running functions; `None` if the worker takes no more.
     pub(crate) fn list(self: &Arc<Self>, call: u64, state: &Arc<CallState>) -> Option<Listed> {
+        self.list_one_of(call, state, usize::MAX).ok().flatten()
+    }
+
+    /// As [`list`](Self::list), if the number is new and there are no more than `n_calls`.
+    fn list_one_of(
+        self: &Arc<Self>,
+        call: u64,
+        state: &Arc<CallState>,
+        n_calls: usize,
+    ) -> Result<Option<Listed>, Violation> {
         let mut running = self.lock();
-        if running.is_draining {
-            return None;
+        if running.calls.len() >= n_calls {
+            return Err(Violation(format!("sent more than {n_calls} calls at once")));
         }
-        let in_flight = InFlightCall {
+        if self.is_draining.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        let Entry::Vacant(place) = running.calls.entry(call) else {
+            return Err(Violation(format!(
+                "called number {call} while it was in flight"
+            )));
+        };
+        place.insert(InFlightCall {
             state: Arc::clone(state),
             task: None,
-        };
-        running.calls.insert(call, in_flight);
-        Some(Listed {
+        });
+        Ok(Some(Listed {
             server: Arc::clone(self),
             call,
             is_ending: false,
-        })
+        }))
     }
 
     fn cancel(&self, call: u64) {

@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
+use super::current::CallState;
 use super::incoming::{Incoming, Parcel, SELF, bad};
 use super::reply::Reply;
 use super::returned::Return;
@@ -16,7 +16,7 @@ pub struct ServerCall {
     parcel: Parcel,
     callee: Option<Callee>,
     instances: Arc<Instances>,
-    has_begun: Arc<AtomicBool>,
+    state: Arc<CallState>,
 }
 
 /// The instance whose method is called.
@@ -46,13 +46,13 @@ impl ServerCall {
         parcel: Parcel,
         callee: Option<Callee>,
         instances: Arc<Instances>,
-        has_begun: Arc<AtomicBool>,
+        state: Arc<CallState>,
     ) -> Self {
         Self {
             parcel,
             callee,
             instances,
-            has_begun,
+            state,
         }
     }
 
@@ -75,7 +75,7 @@ impl ServerCall {
     #[must_use]
     pub fn arguments(&self) -> Incoming<'_> {
         let offset = self.callee.as_ref().map_or(0, |callee| callee.offset);
-        self.parcel.open_at(offset, &self.has_begun)
+        self.parcel.open_at(offset, &self.state.has_begun)
     }
 
     /// Turns what the function returned into a reply.
@@ -92,7 +92,7 @@ impl ServerCall {
 impl fmt::Debug for ServerCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerCall")
-            .field("has_begun", &self.has_begun)
+            .field("state", &self.state)
             .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ use super::inline::Placed;
 use super::{Channel, Violation};
 use crate::segment::backing::Backing;
 use crate::segment::extent::{Extent, Tenure};
-use crate::segment::lease::Leases;
+use crate::segment::lease::{Holder, Leases};
 use crate::segment::mapping::Access;
 use crate::segment::shared;
 use crate::tensor::DType;
@@ -189,7 +189,7 @@ impl Channel {
         let (backing, leases) = self.find_theirs(handle, access)?;
         let place = place(handle, backing.mapping().len(), access)?;
         let key = leases
-            .begin(&place.bytes, access, &borrower())
+            .begin(&place.bytes, access, &BORROWER)
             .map_err(overlap(handle))?;
         lent(
             handle,
@@ -211,7 +211,7 @@ impl Channel {
         let range = place.bytes.start - start..place.bytes.end - start;
         let key = extent
             .leases()
-            .begin(&range, access, &borrower())
+            .begin(&range, access, &BORROWER)
             .map_err(overlap(handle))?;
         lent(
             handle,
@@ -237,7 +237,7 @@ impl Channel {
         let (backing, leases) = found?;
         let place = place(handle, backing.mapping().len(), Access::ReadWrite)?;
         let key = leases
-            .begin(&place.bytes, access, &borrower())
+            .begin(&place.bytes, access, &BORROWER)
             .map_err(overlap(handle))?;
         let tenure = FromPeer {
             channel: Weak::clone(&self.this),
@@ -329,9 +329,7 @@ impl Channel {
 }
 
 /// Whom the marks on bytes of a peer's segment are held by.
-fn borrower() -> Arc<str> {
-    "the peer".into()
-}
+const BORROWER: Holder = Holder::Other("the peer");
 
 /// The tenure of a tensor that a peer moved here.
 struct FromPeer {
@@ -379,7 +377,7 @@ impl Tenure for FromPeer {
             // Nobody else can have been given them meanwhile.
             *key = self
                 .leases
-                .begin(&self.bytes, Access::ReadWrite, &borrower())
+                .begin(&self.bytes, Access::ReadWrite, &BORROWER)
                 .ok();
         }
     }

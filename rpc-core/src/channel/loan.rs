@@ -8,7 +8,7 @@ use super::inline::Inline;
 use super::{Channel, SendError};
 use crate::segment::extent::Extent;
 use crate::segment::kind::Segments;
-use crate::segment::lease::Lease;
+use crate::segment::lease::{Holder, Lease};
 use crate::segment::mapping::Access;
 use crate::segment::pool;
 use crate::segment::shared::Shared;
@@ -49,7 +49,7 @@ impl Loan {
     pub(crate) fn lend<A: Element, D: Dimension>(
         located: &Located<A, D>,
         access: Access,
-        holder: &Arc<str>,
+        holder: &Holder,
     ) -> Result<Self, AccessError> {
         let lease = Lease::begin(located.extent(), &located.bytes(), access, holder)?;
         Ok(Self::in_segment(located, Some((lease, access))))
@@ -217,7 +217,8 @@ impl Loan {
 /// Handles whose transfers are under way; they are taken back unless the frame is sent.
 #[derive(Debug)]
 pub(crate) struct Named {
-    channel: Arc<Channel>,
+    /// None if there is nothing to take back.
+    channel: Option<Arc<Channel>>,
     handles: Vec<Handle>,
     transfers: Vec<u64>,
     returned: Vec<Arc<Extent>>,
@@ -257,7 +258,8 @@ impl Named {
 impl Drop for Named {
     fn drop(&mut self) {
         for transfer in self.transfers.drain(..) {
-            let extent = self.channel.transfers().remove(transfer);
+            let channel = self.channel.as_ref();
+            let extent = channel.and_then(|channel| channel.transfers().remove(transfer));
             drop(extent);
         }
         for extent in self.returned.drain(..) {
@@ -283,11 +285,14 @@ impl Channel {
     pub(crate) fn name_all(&self, loans: &[Loan]) -> Result<Named, SendError> {
         let (handles, transfers, returned) = (Vec::new(), Vec::new(), Vec::new());
         let mut named = Named {
-            channel: self.this.upgrade().ok_or(SendError::Closed)?,
+            channel: None,
             handles,
             transfers,
             returned,
         };
+        if !loans.is_empty() {
+            named.channel = Some(self.this.upgrade().ok_or(SendError::Closed)?);
+        }
         for loan in loans {
             let handle = match &loan.place {
                 Place::Segment {

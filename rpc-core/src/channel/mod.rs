@@ -37,8 +37,8 @@ use bell::Wake;
 use exports::{Exports, Transfers};
 use imports::Imports;
 use outbox::{Closed, Outbox};
-use reader::Reader;
-pub(crate) use reader::{Lead, Look};
+pub(crate) use reader::{Lead, Lingering, Look};
+use reader::{Linger, Reader};
 use ring::Lane;
 pub(crate) use rings::Rings;
 use socket::{Attachment, Socket};
@@ -69,6 +69,7 @@ pub(crate) struct Channel {
     reader: Mutex<Reader>,
     /// The threads that wait for the lead.
     n_awaiting: AtomicU32,
+    linger: Linger,
     waiting: Waiting,
     exports: Mutex<Exports>,
     imports: Mutex<Imports>,
@@ -169,6 +170,7 @@ impl Channel {
             outbox,
             reader: Mutex::new(Reader::new(incoming.clone())),
             n_awaiting: AtomicU32::new(0),
+            linger: Linger::default(),
             incoming,
             outgoing,
             waiting: Waiting::new(terms.wait),
@@ -261,9 +263,12 @@ impl Channel {
 
     /// Sends a frame, in a segment if it is long; tells how the peer was woken for it.
     pub(crate) fn send(&self, frame: &Frame) -> Result<Wake, SendError> {
-        let bytes = codec::encode(frame)?;
+        codec::with_encoded(frame, |bytes| self.send_encoded(bytes))?
+    }
+
+    fn send_encoded(&self, bytes: &[u8]) -> Result<Wake, SendError> {
         if bytes.len() <= MESSAGE_BYTES {
-            return Ok(self.outbox.push(&bytes, None)?);
+            return Ok(self.outbox.push(bytes, None)?);
         }
         let limit_bytes = self.limits.frame_bytes;
         if bytes.len() as u64 > limit_bytes {
@@ -272,7 +277,7 @@ impl Channel {
                 limit_bytes,
             });
         }
-        let frame = self.place_long_frame(&bytes)?;
+        let frame = self.place_long_frame(bytes)?;
         let transfer = frame.transfer();
         let sent = self
             .outbox

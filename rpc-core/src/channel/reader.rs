@@ -9,7 +9,7 @@
 //! knows which messages to take from the socket first; and a message is dealt with when the ring has
 //! no frame left that was there before it. That is the order in which the peer sent.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{MutexGuard, PoisonError, TryLockError};
 
 use super::bell::Wake;
@@ -33,6 +33,26 @@ pub(super) struct Reader {
     is_at_end: bool,
     /// Whether a thread sleeps on the ring's bell, so that it is woken first.
     has_sleeper: bool,
+    /// How many calls in a row were answered at once.
+    n_quick: u32,
+}
+
+/// After so many calls in a row that were answered at once, callers *linger*.
+const QUICK: u32 = 32;
+
+/// Spares callers of many short calls the bell.
+///
+/// To say how it is to be woken, a side writes a cache line that the other one reads, and to take that
+/// back it does so again, which takes as long as the rest of a short call. So where one call follows
+/// another, callers leave the bell as it is, and the driver looks from time to time whether they still
+/// come; when they don't, it sets the bell.
+#[derive(Debug, Default)]
+pub(super) struct Linger {
+    is_on: AtomicBool,
+    /// Counts how often the lead was left. Written under the reader's lock.
+    n_left: AtomicU64,
+    /// What the driver saw when it last looked.
+    n_seen: AtomicU64,
 }
 
 impl Reader {
@@ -44,6 +64,7 @@ impl Reader {
             held: None,
             is_at_end: false,
             has_sleeper: false,
+            n_quick: 0,
         }
     }
 }
@@ -55,6 +76,17 @@ pub(crate) enum Look {
     Ring,
     /// At both.
     Both,
+}
+
+/// Whether callers come so fast that they leave the bell alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lingering {
+    /// They don't.
+    No,
+    /// They do.
+    Yes,
+    /// They did until now.
+    NoMore,
 }
 
 /// The right to read. Dropped, it leaves word how the peer is to wake this side.
@@ -105,6 +137,22 @@ impl Channel {
             channel: self,
             reader: Some(reader),
         }
+    }
+
+    /// Tells the driver whether callers linger, and whether they still come. If they don't, it takes
+    /// the lead once.
+    pub(crate) fn lingering(&self) -> Lingering {
+        let linger = &self.linger;
+        if !linger.is_on.load(Ordering::Relaxed) {
+            return Lingering::No;
+        }
+        let n_left = linger.n_left.load(Ordering::Relaxed);
+        if linger.n_seen.swap(n_left, Ordering::Relaxed) != n_left {
+            return Lingering::Yes;
+        }
+        // Whoever has the lead when this is written sets the bell, or the driver does.
+        linger.is_on.store(false, Ordering::Relaxed);
+        Lingering::NoMore
     }
 
     /// Wakes the thread that sleeps on the ring's bell, if one does.
@@ -234,6 +282,34 @@ impl<'a> Lead<'a> {
         self.reader
             .as_ref()
             .is_some_and(|reader| reader.has_sleeper)
+    }
+
+    /// Notes whether a call was answered at once.
+    pub(crate) fn note_quick(&mut self, is_quick: bool) {
+        let channel = self.channel;
+        let reader = self.reader();
+        reader.n_quick = if is_quick { reader.n_quick + 1 } else { 0 };
+        if reader.n_quick == QUICK {
+            reader.n_quick = 0;
+            // The driver's first look finds that they came.
+            channel.linger.n_seen.store(u64::MAX, Ordering::Relaxed);
+            if !channel.linger.is_on.swap(true, Ordering::Relaxed) {
+                channel.wake_driver();
+            }
+        }
+    }
+
+    /// Leaves the lead when nothing is awaited any more. What comes unasked for is read later, if
+    /// callers linger.
+    pub(crate) fn linger(mut self) -> Option<Self> {
+        let linger = &self.channel.linger;
+        if self.has_sleeper() || !linger.is_on.load(Ordering::Relaxed) {
+            return self.leave();
+        }
+        let n_left = linger.n_left.load(Ordering::Relaxed);
+        linger.n_left.store(n_left + 1, Ordering::Relaxed);
+        self.reader = None;
+        None
     }
 
     /// Leaves the lead, unless something has come meanwhile.

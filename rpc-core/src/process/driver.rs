@@ -18,13 +18,15 @@ use rustix::process::Signal;
 use super::end::{EndReason, WorkerEnd};
 use super::log::{Log, LogStream, Stream};
 use crate::call::connection::Exchange;
-use crate::channel::{Arrival, Look, Violation, handshake};
+use crate::channel::{Arrival, Lingering, Look, Violation, handshake};
 use crate::wire::frame::Frame;
 
 /// How long a worker that closed its end of the channel may take to exit, before it is killed.
 const EXIT_GRACE: Duration = Duration::from_millis(200);
 /// How long a worker that was sent SIGTERM may take to exit, before it is killed.
 const TERM_GRACE: Duration = Duration::from_millis(500);
+/// How often the driver looks whether callers still linger.
+const LINGER: Duration = Duration::from_millis(2);
 /// Frames that are read before the driver looks at everything else again.
 const FRAMES_AT_A_TIME: usize = 256;
 
@@ -364,11 +366,28 @@ impl Driver {
                     .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
             );
         }
-        if handshake::poll(&mut fds, limit).is_err() {
-            // Out of memory in the kernel; nothing better is left than to look around again.
-            std::thread::yield_now();
+        loop {
+            let lingering = channel.lingering();
+            let limit = match lingering {
+                Lingering::No => limit,
+                Lingering::Yes => Some(limit.map_or(LINGER, |limit| limit.min(LINGER))),
+                // What came unasked for is read, and the bell set.
+                Lingering::NoMore => return,
+            };
+            if handshake::poll(&mut fds, limit).is_err() {
+                // Out of memory in the kernel; nothing better is left than to look around again.
+                std::thread::yield_now();
+            }
+            let is_over = limit.is_some_and(|limit| limit < LINGER);
+            if lingering == Lingering::No || is_over || fds.iter().any(has_news) {
+                return;
+            }
         }
     }
+}
+
+fn has_news(fd: &PollFd<'_>) -> bool {
+    !fd.revents().is_empty()
 }
 
 fn earliest<const N: usize>(moments: [Option<Instant>; N]) -> Option<Instant> {

@@ -5,6 +5,7 @@
 //! dropped or forgotten. So leases are kept here, as bounding byte ranges, until the peer has
 //! acknowledged that it is done or is known dead.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError};
@@ -69,7 +70,36 @@ struct Entry {
     key: u64,
     range: Range<usize>,
     access: Access,
-    holder: Arc<str>,
+    holder: Holder,
+}
+
+/// Whom a lease is held by. Its text is made when somebody asks for it.
+#[derive(Clone, Debug)]
+pub(crate) enum Holder {
+    /// A call.
+    Call {
+        /// The worker's name.
+        worker: Arc<str>,
+        /// The module's name.
+        module: Cow<'static, str>,
+        /// The function's name.
+        function: Cow<'static, str>,
+    },
+    /// Somebody else.
+    Other(&'static str),
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call {
+                worker,
+                module,
+                function,
+            } => write!(f, "call of `{module}::{function}` in worker `{worker}`"),
+            Self::Other(holder) => f.write_str(holder),
+        }
+    }
 }
 
 impl Leases {
@@ -96,13 +126,13 @@ impl Leases {
         &self,
         range: &Range<usize>,
         access: Access,
-        holder: &Arc<str>,
+        holder: &Holder,
     ) -> Result<u64, AccessError> {
         let mut state = self.lock();
         state.check(range, access)?;
         let key = state.next_key;
         state.next_key += 1;
-        let (range, holder) = (range.clone(), Arc::clone(holder));
+        let (range, holder) = (range.clone(), holder.clone());
         state.entries.push(Entry {
             key,
             range,
@@ -202,7 +232,7 @@ impl State {
                     Access::ReadWrite => "writing",
                     Access::Shared => "sharing",
                 },
-                holder: Arc::clone(&entry.holder),
+                holder: entry.holder.to_string().into(),
             }),
             None => Ok(()),
         }
@@ -217,7 +247,7 @@ pub(crate) struct Lease {
     extent: Arc<Extent>,
     key: u64,
     access: Access,
-    holder: Arc<str>,
+    holder: Holder,
 }
 
 impl Lease {
@@ -226,14 +256,14 @@ impl Lease {
         extent: &Arc<Extent>,
         range: &Range<usize>,
         access: Access,
-        holder: &Arc<str>,
+        holder: &Holder,
     ) -> Result<Self, AccessError> {
         let key = extent.leases().begin(range, access, holder)?;
         Ok(Self {
             extent: Arc::clone(extent),
             key,
             access,
-            holder: Arc::clone(holder),
+            holder: holder.clone(),
         })
     }
 
@@ -275,7 +305,9 @@ mod models {
     fn loom_what_was_written_under_a_lease_is_seen_after_it() {
         loom::model(|| {
             let bytes = Arc::new((Leases::default(), UnsafeCell::new(0)));
-            let key = bytes.0.begin(&(0..8), Access::ReadWrite, &"a call".into());
+            let key = bytes
+                .0
+                .begin(&(0..8), Access::ReadWrite, &Holder::Other("a call"));
             let key = key.unwrap();
             let peer = thread::spawn({
                 let bytes = Arc::clone(&bytes);
@@ -298,7 +330,9 @@ mod models {
         loom::model(|| {
             let bytes = Arc::new((Leases::default(), UnsafeCell::new(0)));
             let write = |bytes: &(Leases, UnsafeCell<i32>)| {
-                let key = bytes.0.begin(&(0..8), Access::ReadWrite, &"a call".into());
+                let key = bytes
+                    .0
+                    .begin(&(0..8), Access::ReadWrite, &Holder::Other("a call"));
                 if let Ok(key) = key {
                     bytes.1.with_mut(|_| {});
                     bytes.0.end(key);
@@ -319,7 +353,7 @@ mod models {
     fn loom_poison_is_seen_by_whoever_finds_the_lease_gone() {
         loom::model(|| {
             let leases = Arc::new(Leases::default());
-            let key = leases.begin(&(0..8), Access::ReadWrite, &"a call".into());
+            let key = leases.begin(&(0..8), Access::ReadWrite, &Holder::Other("a call"));
             let key = key.unwrap();
             let ending = thread::spawn({
                 let leases = Arc::clone(&leases);

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use super::atomic::Atomic;
 use super::budget::ShmExhausted;
 use super::extent::Extent;
+use super::lease::Holder;
 use super::mapping::Access;
 use super::pool;
 use crate::tensor::layout::{CheckedLayout, Layout};
@@ -128,7 +129,7 @@ pub(crate) fn mark(extent: &Extent) -> bool {
     let all = 0..extent.len();
     extent
         .leases()
-        .begin(&all, Access::Shared, &"a shared cell".into())
+        .begin(&all, Access::Shared, &Holder::Other("a shared cell"))
         .is_ok()
 }
 

@@ -4,6 +4,7 @@
 //! so this file is the only one that names it, and `docs/wire.md` specifies the bytes on its own.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
@@ -61,6 +62,27 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecE
     let mut bytes = Vec::new();
     encode_into(value, &mut bytes)?;
     Ok(bytes)
+}
+
+/// A thread keeps a buffer of this length at most.
+const KEPT_BYTES: usize = 64 * 1024;
+
+/// Calls `with` with the bytes of `value`, which are written into a buffer that the thread keeps.
+pub(crate) fn with_encoded<T: Serialize + ?Sized, U>(
+    value: &T,
+    with: impl FnOnce(&[u8]) -> U,
+) -> Result<U, CodecError> {
+    thread_local! {
+        static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
+    // Taken out, so that whoever encodes meanwhile (a farewell, say) has another one.
+    let mut bytes = BUFFER.try_with(Cell::take).unwrap_or_default();
+    bytes.clear();
+    let result = encode_into(value, &mut bytes).map(|()| with(&bytes));
+    if bytes.capacity() <= KEPT_BYTES {
+        let _ = BUFFER.try_with(|buffer| buffer.set(bytes));
+    }
+    result
 }
 
 /// Reads a value off the front of `bytes`; also returns how many bytes it took.

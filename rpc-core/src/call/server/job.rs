@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::{Prepared, Server, Task};
@@ -64,9 +64,7 @@ impl Drop for CancelOnDrop {
 /// the function has let go of its arguments.
 pub(super) struct Ending {
     pub(super) listed: Listed,
-    pub(super) server: Arc<Server>,
-    pub(super) call: u64,
-    pub(super) has_begun: Arc<AtomicBool>,
+    pub(super) state: Arc<CallState>,
     pub(super) is_answered: bool,
 }
 
@@ -94,24 +92,26 @@ impl Listed {
         if !std::mem::replace(&mut self.is_ending, true) {
             let mut running = self.server.lock();
             running.calls.remove(&self.call);
-            running.n_ending += 1;
+            self.server.n_ending.fetch_add(1, Ordering::SeqCst);
         }
     }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        let mut running = self.server.lock();
+        let server = &self.server;
         if self.is_ending {
-            running.n_ending -= 1;
+            server.n_ending.fetch_sub(1, Ordering::SeqCst);
         } else {
-            running.calls.remove(&self.call);
+            server.lock().calls.remove(&self.call);
         }
-        let is_drained = running.is_draining && running.is_empty();
-        drop(running);
-        self.server.ended.notify_all();
-        if is_drained {
-            self.server.channel.wake_driver();
+        // Whoever drains it looks at the list after saying so.
+        if server.is_draining.load(Ordering::SeqCst) {
+            let is_empty = server.is_empty(&server.lock());
+            server.ended.notify_all();
+            if is_empty {
+                server.channel.wake_driver();
+            }
         }
     }
 }
@@ -120,8 +120,9 @@ impl Ending {
     fn answer(mut self, returned: Result<Reply, Failure>) {
         self.is_answered = true;
         self.listed.leave();
-        let (channel, call) = (&self.server.channel, self.call);
-        let sent = self.server.answer(returned, |outcome| {
+        let (server, call) = (&self.listed.server, self.listed.call);
+        let channel = &server.channel;
+        let sent = server.answer(returned, |outcome| {
             let reply = Frame::Reply(ReplyFrame { call, outcome });
             channel.send(&reply).map(drop)
         });
@@ -137,13 +138,13 @@ impl Drop for Ending {
         if self.is_answered {
             return;
         }
-        let has_begun = self.has_begun.load(Ordering::Acquire);
+        let has_begun = self.state.has_begun.load(Ordering::Acquire);
         self.listed.leave();
         let released = Frame::Released {
-            call: self.call,
+            call: self.listed.call,
             has_begun,
         };
-        self.server.channel.send_or_close(&released);
+        self.listed.server.channel.send_or_close(&released);
     }
 }
 
@@ -151,14 +152,13 @@ impl Drop for Ending {
 pub(super) struct SyncJob {
     pub(super) arguments: Option<ServerCall>,
     pub(super) function: fn(&ServerCall) -> Result<Reply, Failure>,
-    pub(super) state: Arc<CallState>,
     pub(super) ending: Ending,
 }
 
 impl SyncJob {
     /// Runs the function.
     pub(super) fn run(mut self) -> Done {
-        let (state, function) = (&self.state, self.function);
+        let (state, function) = (&self.ending.state, self.function);
         let returned = self.arguments.take().and_then(|arguments| {
             if state.is_cancelled.load(Ordering::Relaxed) {
                 return None;

@@ -20,8 +20,10 @@ use crate::wire::frame::Frame;
 
 /// How long a short function may keep the runner from reading before the driver does it.
 const PATIENCE: Duration = Duration::from_millis(1);
-/// After so many looks at a runner that was not crowded, the driver stops watching.
-const CALM: u32 = 10;
+/// After so many calls in a row for which the runner did not have to sleep, it is watched.
+const QUICK: u32 = 32;
+/// Where fewer calls come between two looks, the driver stops watching.
+const FEW: u64 = 16;
 
 /// What the runner and the driver tell each other.
 #[derive(Debug, Default)]
@@ -30,8 +32,6 @@ pub(super) struct Watch {
     turn: AtomicU64,
     /// The number of the function that runs there.
     function: AtomicU64,
-    /// How often more calls were waiting.
-    n_crowds: AtomicU64,
     /// Whether the driver looks from time to time.
     is_on: AtomicBool,
     /// What the driver saw when it last looked. Nobody else uses it.
@@ -41,8 +41,8 @@ pub(super) struct Watch {
 #[derive(Debug, Default)]
 struct Seen {
     turn: u64,
-    n_crowds: u64,
-    n_calm: u32,
+    /// Whether it was to look again.
+    is_on: bool,
 }
 
 impl Watch {
@@ -56,15 +56,13 @@ impl Watch {
         !self.is_on.swap(true, Ordering::Relaxed)
     }
 
-    fn crowd(&self) {
-        // The runner alone writes it, and `turn`, and `function`.
-        let n = self.n_crowds.load(Ordering::Relaxed);
-        self.n_crowds.store(n + 1, Ordering::Relaxed);
-    }
-
     fn begin(&self, function: u64) {
+        // The runner alone writes it, and `turn`.
         self.function.store(function, Ordering::Relaxed);
         self.next_turn();
+        // Either the driver, which is about to stop watching, sees that a function runs, or the runner
+        // sees that nobody watches it.
+        fence(Ordering::SeqCst);
     }
 
     fn next_turn(&self) {
@@ -87,34 +85,35 @@ impl Server {
         let watch = &self.watch;
         let mut seen = watch.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = watch.turn.load(Ordering::Acquire);
+        let before = std::mem::replace(&mut seen.turn, turn);
         let is_running = turn % 2 == 1;
-        let is_same = turn == std::mem::replace(&mut seen.turn, turn);
-        let pace = self.served.pace(watch.function.load(Ordering::Relaxed));
-        if is_running && is_same && pace.is_short() && watch.is_on() {
-            pace.is_stuck();
-        }
-        let shall_read = !is_running || !pace.is_short();
-        if shall_read && !watch.is_on() {
+        let function = watch.function.load(Ordering::Relaxed);
+        let is_first = !std::mem::replace(&mut seen.is_on, watch.is_on());
+        if !watch.is_on() {
+            // It was woken for what a function that runs may wait for. A short one it leaves alone.
+            let shall_read = !is_running || !self.served.is_short(function);
+            if !shall_read {
+                seen.is_on = true;
+                watch.is_on.store(true, Ordering::Relaxed);
+            }
             return Attention {
                 shall_read,
-                look_again: None,
+                look_again: (!shall_read).then_some(PATIENCE),
             };
         }
-        let n_crowds = watch.n_crowds.load(Ordering::Relaxed);
-        let is_crowded = n_crowds != std::mem::replace(&mut seen.n_crowds, n_crowds);
-        seen.n_calm = if is_crowded || !shall_read {
-            0
-        } else {
-            seen.n_calm + 1
-        };
-        watch.is_on.store(seen.n_calm < CALM, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        // A crowd that came at this very moment relies on being watched.
-        if watch.n_crowds.load(Ordering::Relaxed) != n_crowds {
-            watch.is_on.store(true, Ordering::Relaxed);
+        let is_stuck = is_running && turn == before && !is_first;
+        if is_stuck && let Some(pace) = self.served.pace(function) {
+            pace.is_stuck();
+        }
+        if is_stuck || turn - before < 2 * FEW && !is_first {
+            watch.is_on.store(false, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            if watch.turn.load(Ordering::Relaxed) % 2 == 1 && !is_stuck {
+                watch.is_on.store(true, Ordering::Relaxed);
+            }
         }
         Attention {
-            shall_read,
+            shall_read: is_stuck || !watch.is_on(),
             look_again: watch.is_on().then_some(PATIENCE),
         }
     }
@@ -162,53 +161,54 @@ impl Runner {
     fn serve(&self) -> Result<(), Violation> {
         let (server, channel) = (&self.server, &self.server.channel);
         let mut lead = channel.lead();
+        let mut n_quick = 0;
         while !channel.is_closed() {
             match lead.receive(Look::Ring)? {
                 Arrival::Frame(Frame::Call(frame)) => {
-                    let function = frame.function;
                     if let Some(begun) = server.begin(frame)? {
-                        lead = self.run_here(lead, function, begun);
+                        n_quick += 1;
+                        lead = self.run_here(lead, begun, n_quick);
                     }
                 }
                 Arrival::Frame(frame) => server.accept(frame)?,
-                Arrival::Nothing | Arrival::EndOfFile => lead = self.wait(lead),
+                Arrival::Nothing | Arrival::EndOfFile => lead = self.wait(lead, &mut n_quick),
             }
         }
         Ok(())
     }
 
     /// Runs a call on this thread, or has another one do it if it might keep others waiting.
-    fn run_here<'a>(&'a self, lead: Lead<'a>, function: u64, begun: Begun) -> Lead<'a> {
+    fn run_here<'a>(&'a self, lead: Lead<'a>, begun: Begun, n_quick: u32) -> Lead<'a> {
         let (server, channel, watch) = (&self.server, &self.server.channel, &self.server.watch);
         if begun.may_block {
             server.spawn(begun);
             return lead;
         }
-        let is_short = begun.pace.is_short();
+        let function = begun.function;
+        let is_short = server.served.is_short(function);
         watch.begin(function);
         if is_short && watch.is_on() {
-            if lead.is_ready() {
-                watch.crowd();
-            }
             lead.step_aside();
+        } else if is_short && n_quick >= QUICK {
+            lead.step_aside();
+            if watch.turn_on() {
+                channel.wake_driver();
+            }
         } else if let Some(still) = lead.leave() {
             if !is_short {
                 watch.next_turn();
                 server.spawn(begun);
                 return still;
             }
-            watch.crowd();
             still.step_aside();
             if watch.turn_on() {
                 channel.wake_driver();
             }
         }
-        let Begun {
-            call, job, pace, ..
-        } = begun;
+        let Begun { call, job, .. } = begun;
         let done = match job {
-            Job::Sync(job) => Some(pace.measure(|| job.run())),
-            Job::Async(job) => match pace.measure(|| job.try_run()) {
+            Job::Sync(job) => Some(server.served.measure(function, || job.run())),
+            Job::Async(job) => match server.served.measure(function, || job.try_run()) {
                 Ok(done) => Some(done),
                 Err(job) => {
                     server.spawn_task(call, job);
@@ -226,13 +226,14 @@ impl Runner {
     }
 
     /// Waits for the next frame: looks for a while, then sleeps.
-    fn wait<'a>(&'a self, lead: Lead<'a>) -> Lead<'a> {
+    fn wait<'a>(&'a self, lead: Lead<'a>, n_quick: &mut u32) -> Lead<'a> {
         let channel = &self.server.channel;
         let is_ended = || channel.is_closed();
         let limit = channel.waiting().after_reply(channel.is_apart());
         if limit.is_some_and(|limit| lead.look(limit, is_ended)) {
             return lead.make_way();
         }
+        *n_quick = 0;
         // Nobody else sleeps here.
         let lead = lead.sleep(is_ended).unwrap_or_else(|lead| lead);
         if let Some(limit) = channel.waiting().woken_early() {

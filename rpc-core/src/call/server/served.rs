@@ -1,11 +1,10 @@
 //! The functions of a worker's modules, by number.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::call::module::{Function, Module};
+use crate::call::numbered::Numbered;
 use crate::wire::handshake::ServedModule;
 use crate::wire::schema::ModuleSchema;
 
@@ -13,7 +12,7 @@ use crate::wire::schema::ModuleSchema;
 #[derive(Debug)]
 struct Entry {
     function: Function,
-    pace: Arc<Pace>,
+    pace: Pace,
 }
 
 /// How long a function runs, by what was measured of late.
@@ -69,7 +68,7 @@ impl Pace {
 /// What a worker serves.
 #[derive(Debug)]
 pub(crate) struct Served {
-    functions: HashMap<u64, Entry>,
+    functions: Numbered<Entry>,
     pub(super) schemas: Vec<ModuleSchema>,
 }
 
@@ -80,7 +79,7 @@ impl Served {
     /// Two modules of one name, or two functions of one number.
     pub(crate) fn new(modules: &[Module]) -> Result<Self, String> {
         let mut served = Self {
-            functions: HashMap::new(),
+            functions: Numbered::default(),
             schemas: Vec::new(),
         };
         for module in modules {
@@ -97,7 +96,7 @@ impl Served {
             served.schemas.push((module.schema)());
             for function in (module.functions)() {
                 let method = function.method;
-                let pace = Arc::default();
+                let pace = Pace::default();
                 let entry = Entry { function, pace };
                 if let Some(Entry {
                     function: other, ..
@@ -118,10 +117,22 @@ impl Served {
         self.functions.get(&number).map(|entry| &entry.function)
     }
 
-    /// How long a function takes; nothing is known of one that isn't served.
-    pub(super) fn pace(&self, number: u64) -> Arc<Pace> {
-        let entry = self.functions.get(&number);
-        entry.map_or_else(Arc::default, |entry| Arc::clone(&entry.pace))
+    /// How long a function takes.
+    pub(super) fn pace(&self, number: u64) -> Option<&Pace> {
+        self.functions.get(&number).map(|entry| &entry.pace)
+    }
+
+    /// Tells whether a function is known to be short.
+    pub(super) fn is_short(&self, number: u64) -> bool {
+        self.pace(number).is_some_and(Pace::is_short)
+    }
+
+    /// Runs a function, or a part of it, and now and then measures how long that takes.
+    pub(super) fn measure<T>(&self, number: u64, run: impl FnOnce() -> T) -> T {
+        match self.pace(number) {
+            Some(pace) => pace.measure(run),
+            None => run(),
+        }
     }
 
     /// The modules, for the handshake.

@@ -9,6 +9,7 @@ use crate::channel::socket::{self, Socket};
 use crate::channel::{Channel, Terms};
 use crate::dynamic::encode::Encoder;
 use crate::dynamic::parse::{MAX_TYPES, parse, tests::types};
+use crate::segment::lease::Holder;
 
 fn decoded(ty: &Type, body: &[u8]) -> Result<Outcome, Failure> {
     let parcel = Parcel::new(Vec::new(), body.to_vec());
@@ -21,7 +22,7 @@ fn decoded(ty: &Type, body: &[u8]) -> Result<Outcome, Failure> {
 fn outgoing() -> Outgoing<'static> {
     let (socket, _theirs) = socket::pair().unwrap();
     let channel = Channel::new(Socket::new(socket), Terms::of_a_test()).unwrap();
-    Outgoing::new("a test".into(), false, &channel)
+    Outgoing::new(Holder::Other("a test"), false, &channel)
 }
 
 #[test]
