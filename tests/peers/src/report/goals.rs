@@ -127,3 +127,26 @@ pub(super) fn table(run: &Run) -> String {
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{systems, work};
+
+    /// A goal of a misspelt row would silently be left out.
+    #[test]
+    fn goals_are_of_rows_that_there_are() {
+        for goal in GOALS.iter().chain([&SPAWN]) {
+            let rows = goal
+                .yardstick
+                .terms
+                .iter()
+                .map(|&(_, work, system)| (work, system));
+            for (work, system) in rows.chain([(goal.work, goal.system)]) {
+                let found = work::named(work).expect(work);
+                let system_of_row = systems::named(system).expect(system);
+                assert_eq!(system_of_row.lacks(&found), None, "{work}, {system}");
+            }
+        }
+    }
+}

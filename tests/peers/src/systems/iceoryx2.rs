@@ -3,14 +3,13 @@
 //! - Slices are loaned uninitialised, written in place and sent without a copy, as in its example
 //!   `request_response_dynamic_data`; `initial_max_slice_len` is the array's length, so that nothing
 //!   is allocated again.
-//! - An array that is returned is written in place by a loop that the compiler can vectorise, which
-//!   `write_from_fn` is not.
+//! - An array that is returned is written in place, in one pass.
 //! - A null call sends a slice of one number; measured beside a service of a plain `u64`, with each
 //!   process on a core of its own, it took the same.
 //! - As few loans and buffers as the work needs (`max_active_requests_per_client` and the rest),
 //!   so that all of them are touched while warming up.
 //! - *spin*: both sides call `receive` in a loop. *event*: each side has a listener of the event
-//!   service and blocks in `blocking_wait`, which is a little faster than a `WaitSet` for one source.
+//!   service and blocks in `blocking_wait`, without a `WaitSet`, which is for several sources.
 //! - A resident array is a loan whose content is left as it was. The request gives the memory away,
 //!   so a standing array would have to be written anew; without that this is the least it can take.
 #![expect(
