@@ -16,9 +16,10 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};
+use rustix::time::{ClockId, clock_gettime};
 
 /// What one entry of the second level of page tables spans, with pages of 4 KiB: a *huge page*.
 const HUGE_PAGE_BYTES: usize = 2 * 1024 * 1024;
@@ -31,12 +32,12 @@ const MADV_COLLAPSE: c_int = 25;
 const FIRST_HUGE_PAGES: usize = 8;
 /// As many as are made at once after that.
 const HUGE_PAGES_AT_ONCE: usize = 32;
-/// What a huge page may take to make, on average, beyond [`PATIENCE`]. One takes a tenth of a
-/// millisecond, and small pages in its place a whole one by the time that both sides have touched
-/// them. Where memory is in pieces it may take much more, and then small ones are as good.
+/// What a huge page may take to make, on average, beyond [`PATIENCE`], of the processor's time. One
+/// takes a tenth of a millisecond, and small pages in its place a whole one by the time that both sides
+/// have touched them. Where memory is in pieces it may take much more, and then small ones are as good.
 const PATIENCE_PER_HUGE_PAGE: Duration = Duration::from_millis(1);
-/// What huge pages may take beyond that, because a busy machine keeps threads waiting.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// What huge pages may take beyond that.
+const PATIENCE: Duration = Duration::from_millis(4);
 
 /// What a mapping (or a lease) allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,10 +118,10 @@ impl Mapping {
     /// Huge pages are made, not asked for: the kernel's settings for shared memory are `never` by
     /// default, and concern its own initiative alone.
     pub(crate) fn reserve_huge_pages(&self) -> usize {
-        let began = Instant::now();
+        let began = processor_time();
         let (mut patience, mut at_once) = (PATIENCE, FIRST_HUGE_PAGES);
         let (mut reserved, wanted) = (0, self.len / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES);
-        while reserved < wanted && began.elapsed() < patience {
+        while reserved < wanted && processor_time().saturating_sub(began) < patience {
             let end = wanted.min(reserved + at_once * HUGE_PAGE_BYTES);
             if !self.make_huge_pages(reserved..end) {
                 break;
@@ -130,8 +131,8 @@ impl Mapping {
             at_once = HUGE_PAGES_AT_ONCE;
         }
         if reserved < wanted {
-            let elapsed = began.elapsed();
-            tracing::debug!(reserved, wanted, ?elapsed, "a segment has small pages");
+            let spent = processor_time().saturating_sub(began);
+            tracing::debug!(reserved, wanted, ?spent, "a segment has small pages");
         }
         reserved
     }
@@ -183,6 +184,12 @@ impl Mapping {
         // SAFETY: `offset <= len`, so the result is inside the mapping or one past it (invariant 1).
         Some(unsafe { self.base.add(offset) })
     }
+}
+
+/// What this thread has had of the processor. On a busy machine it waits for its turn, which says
+/// nothing about the memory.
+fn processor_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 /// Finds an address at a boundary of huge pages with room for `len` bytes, free for the moment.
