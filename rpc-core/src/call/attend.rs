@@ -9,11 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::Wake as WakeTask;
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 use super::connection::Exchange;
 use super::pending::Slot;
 use crate::channel::bell::Wake;
 use crate::channel::{Arrival, Channel, Lead, Look, Violation};
+
+/// After how long a caller that sleeps looks whether its call has ended, should a worker that breaks
+/// the protocol keep it from being woken.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Exchange {
     /// Takes the lead before a call is sent; tells whether the worker runs on another processor.
@@ -95,7 +100,7 @@ impl Exchange {
         sleeper.is_on_bell.store(true, Ordering::Relaxed);
         // Whoever ends the call sees this, or this thread sees that it has ended.
         fence(Ordering::SeqCst);
-        let slept = lead.sleep(|| slot.is_done());
+        let slept = lead.sleep(Some(LOOK_AGAIN), || slot.is_done());
         sleeper.is_on_bell.store(false, Ordering::Relaxed);
         let (lead, has_slept) = match slept {
             Ok(lead) => (lead, true),

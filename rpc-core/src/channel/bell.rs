@@ -5,10 +5,10 @@
 //! at what the consumer has said. Each writes before it reads, with a fence in between, so at least
 //! one of them sees what the other has written: no frame is left lying.
 
-use std::sync::atomic::{AtomicU32, Ordering, fence};
 use std::time::Duration;
 
-use rustix::thread::futex;
+use crate::sync::atomic::{AtomicU32, Ordering, fence};
+use crate::sync::{self, futex};
 
 /// By what a consumer is to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl<'a> Bell<'a> {
         };
         if self.word.load(Ordering::Relaxed) != number {
             // The peer has a copy of this cache line: writing it costs a call a tenth of its time.
-            self.word.store(number, Ordering::Relaxed);
+            sync::store(self.word, number);
         }
         if wake != Wake::Nothing {
             fence(Ordering::SeqCst);
@@ -57,15 +57,13 @@ impl<'a> Bell<'a> {
     /// Sleeps until somebody wakes this side, the consumer; at most for `limit`. Returns at once if
     /// that has happened already.
     pub(crate) fn sleep(self, limit: Option<Duration>) {
-        let limit = limit.and_then(|limit| limit.try_into().ok());
-        // Whatever ends it (a wake-up, a signal, the limit), the caller looks again.
-        let _ = futex::wait(self.word, futex::Flags::empty(), FUTEX, limit.as_ref());
+        futex::wait(self.word, FUTEX, limit);
     }
 
     /// Wakes this side, the consumer, should it sleep.
     pub(crate) fn wake_own(self) {
         self.word.store(NOTHING, Ordering::Release);
-        wake_all(self.word);
+        futex::wake_all(self.word);
     }
 
     /// Tells whether the other side, the consumer, sleeps.
@@ -82,7 +80,7 @@ impl<'a> Bell<'a> {
             _ => match self.word.swap(NOTHING, Ordering::AcqRel) {
                 NOTHING => Wake::Nothing,
                 FUTEX => {
-                    wake_all(self.word);
+                    futex::wake_all(self.word);
                     Wake::Futex
                 }
                 // Whatever else a peer writes: a message is understood in any state.
@@ -90,9 +88,4 @@ impl<'a> Bell<'a> {
             },
         }
     }
-}
-
-fn wake_all(word: &AtomicU32) {
-    // It fails for no address that is mapped.
-    let _ = futex::wake(word, futex::Flags::empty(), i32::MAX as u32);
 }

@@ -21,6 +21,8 @@ pub(crate) mod handshake;
 mod imports;
 pub(crate) mod inline;
 pub(crate) mod loan;
+#[cfg(all(test, reedbed_loom))]
+mod models;
 mod outbox;
 mod reader;
 mod ring;
@@ -30,8 +32,7 @@ pub(crate) mod wait;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use bell::Wake;
 use exports::{Exports, Transfers};
@@ -47,12 +48,14 @@ use wait::{WaitPolicy, Waiting};
 use crate::segment::ShmExhausted;
 use crate::segment::backing::Backing;
 use crate::segment::kind::Segments;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::Frame;
 use crate::wire::handshake::{Limits, MESSAGE_BYTES, ServedModule};
 
 /// The source of [`Channel::uid`].
-static NEXT_UID: AtomicU64 = AtomicU64::new(1);
+static NEXT_UID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
 
 /// One end of the connection of a host and a worker.
 #[derive(Debug)]
@@ -70,6 +73,8 @@ pub(crate) struct Channel {
     /// The threads that wait for the lead.
     n_awaiting: AtomicU32,
     linger: Linger,
+    /// Whether the thread that sleeps on the ring's bell was told to wake up.
+    is_sleeper_called: AtomicBool,
     waiting: Waiting,
     exports: Mutex<Exports>,
     imports: Mutex<Imports>,
@@ -171,6 +176,7 @@ impl Channel {
             reader: Mutex::new(Reader::new(incoming.clone())),
             n_awaiting: AtomicU32::new(0),
             linger: Linger::default(),
+            is_sleeper_called: AtomicBool::new(false),
             incoming,
             outgoing,
             waiting: Waiting::new(terms.wait),

@@ -12,8 +12,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use rustix::event::EventfdFlags;
 
@@ -22,6 +21,8 @@ use super::ring::{Count, Lane, Producer, PushError};
 use super::socket::Socket;
 use crate::segment::backing::Backing;
 use crate::segment::fork;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// The descriptor that a message brings.
 #[derive(Debug)]

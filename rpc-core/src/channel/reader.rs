@@ -9,13 +9,15 @@
 //! knows which messages to take from the socket first; and a message is dealt with when the ring has
 //! no frame left that was there before it. That is the order in which the peer sent.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{MutexGuard, PoisonError, TryLockError};
+use std::sync::{PoisonError, TryLockError};
+use std::time::Duration;
 
 use super::bell::Wake;
 use super::ring::{Consumer, Corrupt, Count, Lane};
 use super::socket::{Attachment, Received};
 use super::{Arrival, Channel, Violation, wait};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::sync::{self, MutexGuard};
 use crate::wire::codec;
 use crate::wire::frame::Frame;
 use crate::wire::handshake::MESSAGE_BYTES;
@@ -160,6 +162,10 @@ impl Channel {
         if let Some(lane) = &self.incoming
             && self.outbox.is_owner()
         {
+            // Said before: whoever leaves the lead, and sets the bell for that thread once more, looks
+            // afterwards whether it was called.
+            self.is_sleeper_called.swap(true, Ordering::AcqRel);
+            fence(Ordering::SeqCst);
             lane.bell().wake_own();
         }
     }
@@ -235,7 +241,7 @@ impl<'a> Lead<'a> {
 
     /// Looks at the ring until a frame is there, or `until` says so, or another thread waits for the
     /// lead; for as long as `limit`. Tells whether one of these ended it.
-    pub(crate) fn look(&self, limit: std::time::Duration, until: impl Fn() -> bool) -> bool {
+    pub(crate) fn look(&self, limit: Duration, until: impl Fn() -> bool) -> bool {
         wait::look(limit, || {
             self.is_ready() || until() || self.channel.is_awaited()
         })
@@ -250,25 +256,33 @@ impl<'a> Lead<'a> {
         self.step_aside();
         // A lock goes to whoever asks at the right moment, and not to whoever waits.
         while channel.is_awaited() {
-            std::thread::yield_now();
+            sync::yield_now();
         }
         channel.lead()
     }
 
     /// Sleeps until the peer has put a frame into the ring, or [`Channel::wake_sleeper`] is called.
     /// Others may take the lead meanwhile. `Err` if a thread sleeps here already.
-    pub(crate) fn sleep(mut self, is_done: impl Fn() -> bool) -> Result<Self, Self> {
+    ///
+    /// With a `limit`, it doesn't rely on the bell alone, which the peer can write at any time.
+    pub(crate) fn sleep(
+        mut self,
+        limit: Option<Duration>,
+        is_done: impl Fn() -> bool,
+    ) -> Result<Self, Self> {
         let Some(lane) = &self.channel.incoming else {
             return Err(self);
         };
         if std::mem::replace(&mut self.reader().has_sleeper, true) {
             return Err(self);
         }
+        // Whoever calls has done before what `is_done` asks for.
+        self.channel.is_sleeper_called.swap(false, Ordering::AcqRel);
         lane.bell().set(Wake::Futex);
         let found = self.is_ready() || is_done();
         if !found {
             self.reader = None;
-            lane.bell().sleep(None);
+            lane.bell().sleep(limit);
             let reader = self.channel.reader.lock();
             self.reader = Some(reader.unwrap_or_else(PoisonError::into_inner));
         }
@@ -331,10 +345,14 @@ impl<'a> Lead<'a> {
 
     fn say_how_to_wake(&self) {
         if let Some(lane) = &self.channel.incoming {
-            lane.bell().set(match self.has_sleeper() {
-                true => Wake::Futex,
-                false => Wake::Message,
-            });
+            if !self.has_sleeper() {
+                lane.bell().set(Wake::Message);
+                return;
+            }
+            lane.bell().set(Wake::Futex);
+            if self.channel.is_sleeper_called.load(Ordering::Relaxed) {
+                lane.bell().wake_own();
+            }
         }
     }
 }

@@ -13,6 +13,8 @@ use rustix::net::{
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
+use crate::sync::order_by_messages;
+
 /// One end of the pair.
 #[derive(Debug)]
 pub(crate) struct Socket {
@@ -79,6 +81,7 @@ impl Socket {
             debug_assert!(pushed, "the buffer is made for one descriptor");
         }
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        order_by_messages();
         loop {
             match rustix::net::sendmsg(&self.fd, &[IoSlice::new(message)], &mut ancillary, flags) {
                 Ok(_) => return Ok(()),
@@ -111,6 +114,7 @@ impl Socket {
                 Err(error) => return Err(error.into()),
             }
         };
+        order_by_messages();
         let mut descriptors = Vec::new();
         for message in ancillary.drain() {
             if let RecvAncillaryMessage::ScmRights(rights) = message {

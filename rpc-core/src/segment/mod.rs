@@ -29,6 +29,10 @@ pub(crate) mod pool;
 mod raw;
 pub(crate) mod shared;
 mod shelf;
+#[cfg(not(reedbed_loom))]
+pub(crate) mod words;
+#[cfg(reedbed_loom)]
+#[path = "words_model.rs"]
 pub(crate) mod words;
 
 pub use atomic::{Atomic, AtomicInteger};
