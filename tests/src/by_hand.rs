@@ -4,7 +4,7 @@
 //! whatever it receives and doesn't understand: it is the peer that tests need, not one to use.
 //!
 //! - [`bytes`] writes and reads values, [`frame`] and [`handle`] what is made of them;
-//! - [`end`] is one end of a connection, [`memory`] what is lent over it;
+//! - [`end`] is one end of a connection, [`memory`] what is lent over it, [`rings`] the other way;
 //! - [`host`] starts a worker and talks to it, [`worker`] is one.
 
 pub mod bytes;
@@ -13,6 +13,7 @@ pub mod frame;
 pub mod handle;
 pub mod host;
 pub mod memory;
+pub mod rings;
 pub mod worker;
 
 /// Continues an FNV-1a hash, or begins one with `0xcbf29ce484222325`.

@@ -312,7 +312,8 @@ fn empty(slot: &[AtomicU64], part: &mut [u8]) {
     }
 }
 
-#[cfg(all(test, not(reedbed_loom)))]
+#[cfg(test)]
+#[cfg(not(reedbed_loom))]
 mod tests {
     use std::os::fd::AsFd;
 

@@ -104,12 +104,16 @@ impl Socket {
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+        let mut is_reset = false;
         let received = loop {
             let mut buffers = [IoSliceMut::new(buffer)];
             match rustix::net::recvmsg(&self.fd, &mut buffers, &mut ancillary, flags) {
                 Ok(received) => break received,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return Ok(Received::Nothing),
+                // The peer closed its end before it had read everything. The kernel says so once,
+                // and before it hands out what the peer had sent.
+                Err(Errno::CONNRESET) if !is_reset => is_reset = true,
                 Err(Errno::CONNRESET) => return Ok(Received::EndOfFile),
                 Err(error) => return Err(error.into()),
             }
@@ -159,6 +163,23 @@ impl AsFd for Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_peer_sent_is_received_though_it_had_not_read_everything() {
+        let (ours, theirs) = pair().unwrap();
+        let (ours, theirs) = (Socket::new(ours), Socket::new(theirs));
+        ours.try_send(b"unread", None).unwrap();
+        theirs.try_send(b"last words", None).unwrap();
+        drop(theirs);
+        let mut buffer = [0; 64];
+        let received = ours.try_receive(&mut buffer).unwrap();
+        assert!(
+            matches!(received, Received::Message { len: 10, .. }),
+            "{received:?}"
+        );
+        let received = ours.try_receive(&mut buffer).unwrap();
+        assert!(matches!(received, Received::EndOfFile), "{received:?}");
+    }
 
     fn sockets() -> (Socket, Socket) {
         let (one, other) = pair().unwrap();

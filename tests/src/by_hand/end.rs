@@ -133,6 +133,17 @@ impl End {
         }
     }
 
+    /// Tells whether a message, or the end, has come.
+    ///
+    /// # Panics
+    /// If the system can't tell.
+    #[must_use]
+    pub fn has_come(&self) -> bool {
+        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
+        let at_once = Timespec::default();
+        rustix::event::poll(&mut fds, Some(&at_once)).expect("an answer") > 0
+    }
+
     /// Waits a moment; tells whether another message has come.
     ///
     /// # Panics

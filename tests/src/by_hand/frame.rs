@@ -171,6 +171,12 @@ pub fn tarpc(message: &[u8]) -> Vec<u8> {
     Bytes::new().u32(12).run(message).done()
 }
 
+/// Wakes a side that waits for its ring.
+#[must_use]
+pub fn bell() -> Vec<u8> {
+    Bytes::new().u32(15).done()
+}
+
 /// Says that an instance is no longer needed.
 #[must_use]
 pub fn dropped(instance: u64) -> Vec<u8> {

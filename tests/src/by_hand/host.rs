@@ -11,6 +11,7 @@ use super::frame::{self, Failure, Frame};
 use super::function;
 use super::handle::Handle;
 use super::memory::Memory;
+use super::rings::{self, Rings};
 
 /// What a host says first. The defaults are those of a host that means well.
 #[derive(Clone, Debug)]
@@ -80,6 +81,8 @@ pub struct Host {
     child: Child,
     /// The modules of the worker's `Welcome`, with their hashes.
     pub modules: Vec<(String, u64)>,
+    /// The segment of the rings, if the worker made one.
+    rings: Option<Memory>,
 }
 
 /// How a worker ended.
@@ -109,6 +112,7 @@ impl Host {
             end,
             child,
             modules: Vec::new(),
+            rings: None,
         }
     }
 
@@ -136,18 +140,26 @@ impl Host {
 
     fn welcomed(self) -> Self {
         let mut host = self;
-        let Received::Message(welcome, None) = host.end.receive() else {
-            panic!("a welcome without a descriptor is expected");
+        let Received::Message(welcome, rings) = host.end.receive() else {
+            panic!("a welcome is expected");
         };
+        host.rings = rings.map(|fd| Memory::received(fd, rings::LEN_BYTES));
         let mut reader = Reader::new(&welcome);
         assert_eq!(reader.raw(), *b"REEDBED\0");
         assert_eq!(reader.u32(), 1);
         let _frame_bytes = reader.u64();
         let [_n_calls, _n_handles, _n_segments] = [reader.u32(), reader.u32(), reader.u32()];
-        assert_eq!(reader.u32(), 0, "the channel is the socket");
+        let channel = u32::from(host.rings.is_some());
+        assert_eq!(reader.u32(), channel, "0: the socket; 1: rings");
         host.modules = reader.list(|reader| (reader.string(), reader.u64()));
         reader.end();
         host
+    }
+
+    /// Takes the rings that the worker has made.
+    #[must_use]
+    pub fn take_rings(&mut self) -> Rings {
+        Rings::of_host(self.rings.take().expect("the segment of rings"))
     }
 
     /// The connection.

@@ -95,6 +95,13 @@ impl Memory {
         rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).expect("a file")
     }
 
+    /// Another descriptor of it.
+    #[must_use]
+    pub fn try_clone(&self) -> Self {
+        let fd = self.fd.try_clone().expect("a descriptor");
+        Self { fd, len: self.len }
+    }
+
     /// Writes bytes.
     pub fn write(&self, offset: u64, bytes: &[u8]) {
         assert_eq!(rustix::io::pwrite(&self.fd, bytes, offset), Ok(bytes.len()));

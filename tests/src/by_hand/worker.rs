@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::os::fd::AsFd;
+use std::time::Instant;
 
 use super::bytes::Bytes;
-use super::end::{End, Received};
+use super::end::{End, LIMIT, Received};
 use super::frame::Frame;
 use super::memory::Memory;
+use super::rings::Rings;
 
 /// What a worker says first. The defaults are those of a worker that means well.
 #[derive(Clone, Debug)]
@@ -133,6 +135,20 @@ impl Worker {
     pub fn receive_call(&mut self) -> u64 {
         match self.receive() {
             Some(Frame::Call { call, .. }) => call,
+            other => panic!("a call is expected, not {other:?}"),
+        }
+    }
+
+    /// Receives a call that comes through the ring, before any message; returns its number.
+    #[must_use]
+    pub fn receive_call_of(&self, rings: &mut Rings) -> u64 {
+        let since = Instant::now();
+        while rings.peek().is_none() {
+            assert!(since.elapsed() < LIMIT, "no call came within {LIMIT:?}");
+            std::thread::yield_now();
+        }
+        match Frame::read(&rings.pop()) {
+            Frame::Call { call, .. } => call,
             other => panic!("a call is expected, not {other:?}"),
         }
     }

@@ -1,6 +1,7 @@
 //! A worker that does what its first argument says, against the protocol.
 
 mod describe;
+mod ring;
 
 use std::process::ExitCode;
 
@@ -15,6 +16,10 @@ use reedbed_tests::modules::arrays;
 fn main() -> ExitCode {
     let how = std::env::args().nth(1).unwrap_or_default();
     let mut worker = Worker::start();
+    if let Some(how) = how.strip_prefix("ring-") {
+        ring::misbehave(how, worker);
+        return ExitCode::SUCCESS;
+    }
     if let Some(code) = before_the_handshake(&how, &mut worker) {
         return ExitCode::from(code);
     }
