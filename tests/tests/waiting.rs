@@ -155,42 +155,48 @@ fn an_asynchronous_caller_leaves_the_thread_to_others() -> TestResult {
     Ok(())
 }
 
-/// How often this thread gave the processor away (`man 5 proc_pid_status`).
-fn n_sleeps() -> u64 {
-    let status = std::fs::read_to_string("/proc/thread-self/status").expect("this thread");
-    let mut lines = status.lines();
-    let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    count
-        .expect("a line of that name")
-        .trim()
-        .parse()
-        .expect("a number")
+/// Whether a thread of this process runs, or would if there were a processor for it (`man 5
+/// proc_pid_stat`).
+fn is_running(thread: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
+    let stat = stat.expect("a thread of this process");
+    // The name, in parentheses, may have spaces.
+    let (_, fields) = stat.rsplit_once(')').expect("a name");
+    fields.trim_start().starts_with('R')
 }
 
 #[test]
-fn who_parks_sleeps_for_each_call_and_who_spins_for_none() -> TestResult {
-    const CALLS: u64 = 500;
-    let n_sleeps_of = |policy| {
-        in_time(
-            move || -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
-                let worker = start(policy)?;
-                let values = worker.import::<values::BlockingClient>()?;
-                values.nothing()?;
-                let before = n_sleeps();
-                for _ in 0..CALLS {
-                    values.nothing()?;
+fn a_caller_sleeps_while_a_function_runs_unless_it_spins() -> TestResult {
+    for policy in POLICIES {
+        in_time(move || -> TestResult {
+            let worker = start(policy)?;
+            let control = worker.import::<control::BlockingClient>()?;
+            let gates = Gates::new();
+            let pair = gates.pair();
+            let open = |gate| std::fs::OpenOptions::new().write(true).open(gate);
+            let (tell, told) = std::sync::mpsc::channel();
+            let caller = std::thread::spawn({
+                let pair = pair.clone();
+                move || {
+                    let _ = tell.send(rustix::thread::gettid().as_raw_pid());
+                    control.pass(pair)
                 }
-                Ok(n_sleeps() - before)
-            },
-        )
-    };
-    // An answer may come before its caller sleeps, and a lock may be taken.
-    let (parking, spinning) = (
-        n_sleeps_of(WaitPolicy::Park)?,
-        n_sleeps_of(WaitPolicy::Spin)?,
-    );
-    assert!(parking > CALLS / 10, "{parking} sleeps in {CALLS} calls");
-    assert!(spinning < CALLS / 50, "{spinning} sleeps in {CALLS} calls");
+            });
+            let thread = told.recv()?;
+            // The function runs now.
+            open(&pair.0)?;
+            if policy == WaitPolicy::Spin {
+                assert!((0..1000).all(|_| is_running(thread)));
+            } else {
+                while is_running(thread) {
+                    std::thread::yield_now();
+                }
+            }
+            open(&pair.1)?;
+            assert_eq!(caller.join().expect("no panic")?, 7);
+            Ok(())
+        })?;
+    }
     Ok(())
 }
 

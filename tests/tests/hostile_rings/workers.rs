@@ -37,7 +37,7 @@ async fn a_segment_that_can_not_hold_rings_makes_a_worker_incompatible() {
         ("ring-missing", "didn't arrive"),
     ] {
         watched(async {
-            let error = spawn(how).await.err().expect("no such worker starts");
+            let error = spawn(how).await.expect_err("no such worker starts");
             assert!(
                 matches!(error, SpawnError::Incompatible { .. }),
                 "{how}: {error:?}"
