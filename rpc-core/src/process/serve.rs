@@ -286,7 +286,8 @@ fn serve(server: &Arc<Server>, host: Option<&OwnedFd>) -> Result<End, Violation>
         let attention = server.watch_runner();
         // A runner that is about to read what there is needs no help with it.
         if attention.shall_read && !read_frames(server)? {
-            return Ok(End::HostGone);
+            // It may be this side that has closed the channel, for what it has just noticed.
+            return server.take_violation().map_or(Ok(End::HostGone), Err);
         }
         if is_drained && !has_more_to_send {
             return Ok(End::Drained);

@@ -63,6 +63,8 @@ async fn end_of(how: &str) -> EndReason {
             };
             match failure.cause() {
                 FailureCause::WorkerDied { .. } | FailureCause::WorkerGone { .. } => {}
+                // It came when the connection was closed, and before the end was known.
+                FailureCause::NotSent { .. } => assert!(failure.is_retryable()),
                 other => panic!("{how}: {other}"),
             }
         }
