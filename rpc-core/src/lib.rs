@@ -450,6 +450,9 @@ pub mod __private {
     #[cfg(feature = "internals")]
     pub use crate::segment::internals;
 
+    #[cfg(feature = "internals")]
+    pub use crate::channel::parts;
+
     pub use crate::call::argument::{HandleArg, SendArg};
     pub use crate::call::error::SendError;
     pub use crate::call::future::{call, call_of};

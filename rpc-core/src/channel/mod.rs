@@ -24,6 +24,8 @@ pub(crate) mod loan;
 #[cfg(all(test, reedbed_loom))]
 mod models;
 mod outbox;
+#[cfg(feature = "internals")]
+pub mod parts;
 mod reader;
 mod ring;
 mod rings;

@@ -1,0 +1,112 @@
+//! A door to parts of a channel for benchmarks and fuzzers, behind the feature `internals`. It is no
+//! interface: it changes whenever the parts do.
+
+use std::io;
+use std::sync::Arc;
+
+use super::ring::{Consumer, Count, Producer};
+use super::rings::Rings;
+use crate::wire::codec;
+use crate::wire::frame::{CallFrame, Frame};
+use crate::wire::handle::Handle;
+use crate::wire::handshake::{self, Hello, MESSAGE_BYTES, Welcome};
+use crate::wire::schema::ModuleSchema;
+
+/// Encodes a call with a body of so many bytes, and no arrays.
+#[must_use]
+pub fn encode_call(n_body_bytes: usize) -> Vec<u8> {
+    let frame = Frame::Call(CallFrame {
+        call: 1,
+        function: 2,
+        time_left_ns: None,
+        trace: None,
+        handles: Vec::new(),
+        inline: codec::Bytes(Vec::new()),
+        body: codec::Bytes(vec![7; n_body_bytes]),
+    });
+    codec::encode(&frame).unwrap_or_default()
+}
+
+/// Tells whether bytes are a frame.
+#[must_use]
+pub fn is_frame(bytes: &[u8]) -> bool {
+    codec::decode::<Frame>(bytes).is_ok()
+}
+
+/// Tells whether bytes are a host's first message.
+#[must_use]
+pub fn is_hello(bytes: &[u8]) -> bool {
+    handshake::decode::<Hello>(bytes).is_ok()
+}
+
+/// Tells whether bytes are a worker's first message.
+#[must_use]
+pub fn is_welcome(bytes: &[u8]) -> bool {
+    handshake::decode::<Welcome>(bytes).is_ok()
+}
+
+/// Tells whether bytes are the name of an array.
+#[must_use]
+pub fn is_handle(bytes: &[u8]) -> bool {
+    codec::decode::<Handle>(bytes).is_ok()
+}
+
+/// Tells whether bytes describe a module.
+#[must_use]
+pub fn is_schema(bytes: &[u8]) -> bool {
+    codec::decode::<ModuleSchema>(bytes).is_ok()
+}
+
+/// Both ends of a ring.
+#[derive(Debug)]
+pub struct Ring {
+    producer: Producer,
+    consumer: Consumer,
+    buffer: Vec<u8>,
+}
+
+impl Ring {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// The kernel's, where there is no memory.
+    pub fn new() -> io::Result<Self> {
+        let (worker, segment) = Rings::create()?;
+        let host = Rings::open(&segment)?;
+        Ok(Self {
+            producer: Producer::new(worker.outgoing),
+            consumer: Consumer::new(host.incoming),
+            buffer: vec![0; MESSAGE_BYTES],
+        })
+    }
+
+    /// Puts a frame in; tells whether there was room.
+    pub fn push(&mut self, frame: &[u8]) -> bool {
+        frame.len() <= MESSAGE_BYTES && self.producer.push(frame, Count::default()).is_ok()
+    }
+
+    /// Takes the next frame out, if there is one and it is as it should be.
+    pub fn pop(&mut self) -> Option<&[u8]> {
+        let head = self.consumer.peek()?;
+        let len = self.consumer.pop(head, &mut self.buffer).ok()?;
+        self.buffer.get(..len)
+    }
+}
+
+/// Lends a range for reading and takes it back.
+#[must_use]
+pub fn lend_once(leases: &Leases) -> bool {
+    let holder = crate::segment::lease::Holder::Other("a benchmark");
+    let access = crate::segment::mapping::Access::Read;
+    match leases.0.begin(&(0..64), access, &holder) {
+        Ok(key) => {
+            leases.0.end(key);
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+/// What is lent of an extent.
+#[derive(Debug, Default)]
+pub struct Leases(Arc<crate::segment::lease::Leases>);
