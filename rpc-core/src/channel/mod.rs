@@ -271,7 +271,7 @@ impl Channel {
 
     /// Sends a frame, in a segment if it is long; tells how the peer was woken for it.
     pub(crate) fn send(&self, frame: &Frame) -> Result<Wake, SendError> {
-        codec::with_encoded(frame, |bytes| self.send_encoded(bytes))?
+        frame.with_encoded(|bytes| self.send_encoded(bytes))?
     }
 
     fn send_encoded(&self, bytes: &[u8]) -> Result<Wake, SendError> {

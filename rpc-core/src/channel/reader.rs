@@ -18,7 +18,6 @@ use super::socket::{Attachment, Received};
 use super::{Arrival, Channel, Violation, wait};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use crate::sync::{self, MutexGuard};
-use crate::wire::codec;
 use crate::wire::frame::Frame;
 use crate::wire::handshake::MESSAGE_BYTES;
 
@@ -402,7 +401,7 @@ impl Channel {
     }
 
     fn decode(&self, message: &[u8]) -> Result<Frame, Violation> {
-        codec::decode(message)
+        Frame::decode(message)
             .map_err(|error| Violation(format!("sent a malformed frame: {error}")))
     }
 }

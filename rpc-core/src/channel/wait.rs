@@ -4,7 +4,6 @@
 //! microsecond. So whoever expects a frame at once looks for it, for a while; but a core that looks
 //! for what must first be computed *on that very core* only holds it up.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -92,7 +91,7 @@ impl Waiting {
             WaitPolicy::Spin => Some(FOR_ANSWER),
             // A worker that had to be woken needs longer than it pays to look, and maybe this core.
             WaitPolicy::Adaptive => {
-                let may_pay = wake == Wake::Nothing && is_apart && has_cores();
+                let may_pay = wake == Wake::Nothing && is_apart;
                 (may_pay && self.is_lucky()).then_some(FOR_ANSWER)
             }
         }
@@ -108,15 +107,15 @@ impl Waiting {
         match self.policy {
             WaitPolicy::Park => None,
             WaitPolicy::Spin => Some(Duration::MAX),
-            WaitPolicy::Adaptive => (is_apart && has_cores()).then_some(AFTER_REPLY),
+            WaitPolicy::Adaptive => is_apart.then_some(AFTER_REPLY),
         }
     }
 
     /// How long a worker looks for the call that it was woken for.
-    pub(crate) fn woken_early(&self) -> Option<Duration> {
+    pub(crate) fn woken_early(&self, is_apart: bool) -> Option<Duration> {
         match self.policy {
             WaitPolicy::Park => None,
-            WaitPolicy::Spin | WaitPolicy::Adaptive => has_cores().then_some(WHILE_COPYING),
+            WaitPolicy::Spin | WaitPolicy::Adaptive => is_apart.then_some(WHILE_COPYING),
         }
     }
 
@@ -160,12 +159,4 @@ pub(crate) fn look(limit: Duration, mut find: impl FnMut() -> bool) -> bool {
 /// The processor that this thread runs on, plus one.
 pub(crate) fn current_cpu() -> u32 {
     u32::try_from(rustix::thread::sched_getcpu()).map_or(0, |cpu| cpu.wrapping_add(1))
-}
-
-/// Tells whether this process may run on more than one processor.
-fn has_cores() -> bool {
-    static HAS_CORES: OnceLock<bool> = OnceLock::new();
-    *HAS_CORES.get_or_init(|| {
-        rustix::thread::sched_getaffinity(None).map_or(true, |cpus| cpus.count() > 1)
-    })
 }

@@ -67,18 +67,15 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecE
 /// A thread keeps a buffer of this length at most.
 const KEPT_BYTES: usize = 64 * 1024;
 
-/// Calls `with` with the bytes of `value`, which are written into a buffer that the thread keeps.
-pub(crate) fn with_encoded<T: Serialize + ?Sized, U>(
-    value: &T,
-    with: impl FnOnce(&[u8]) -> U,
-) -> Result<U, CodecError> {
+/// Calls `with` with an empty buffer, which the thread keeps for the next time.
+pub(crate) fn with_buffer<T>(with: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     thread_local! {
         static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     }
     // Taken out, so that whoever encodes meanwhile (a farewell, say) has another one.
     let mut bytes = BUFFER.try_with(Cell::take).unwrap_or_default();
     bytes.clear();
-    let result = encode_into(value, &mut bytes).map(|()| with(&bytes));
+    let result = with(&mut bytes);
     if bytes.capacity() <= KEPT_BYTES {
         let _ = BUFFER.try_with(|buffer| buffer.set(bytes));
     }

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::Bytes;
+use super::codec::{self, Bytes, CodecError};
 use super::handle::Handle;
+use super::quick;
 use super::trace::TraceContext;
 
 /// One message on a channel. The order of the variants is part of the wire's version 1.
@@ -93,6 +94,23 @@ pub(crate) enum Frame {
     },
     /// The sender has put a frame into the ring, while the receiver slept: look there.
     Bell,
+}
+
+impl Frame {
+    /// Calls `with` with the frame's bytes, which are written into a buffer that the thread keeps.
+    pub(crate) fn with_encoded<T>(&self, with: impl FnOnce(&[u8]) -> T) -> Result<T, CodecError> {
+        codec::with_buffer(|bytes| {
+            if !quick::encode_into(self, bytes) {
+                codec::encode_into(self, bytes)?;
+            }
+            Ok(with(bytes))
+        })
+    }
+
+    /// Reads a frame that takes all of `bytes`.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        quick::decode(bytes).map_or_else(|| codec::decode(bytes), Ok)
+    }
 }
 
 /// A call on its way.

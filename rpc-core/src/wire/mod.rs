@@ -2,7 +2,8 @@
 //!
 //! - [`frame`] lists the frames, [`handshake`] the two messages that come before them,
 //!   [`handle`] how a tensor is named, [`trace`] which trace a call belongs to;
-//! - [`codec`] turns them into bytes and back (the one file that names bincode);
+//! - [`codec`] turns them into bytes and back (the one file that names bincode), [`quick`] does so for
+//!   the two frames of every call;
 //! - [`schema`] describes modules, so that both sides know they mean the same functions.
 //!
 //! `docs/wire.md` specifies all of it byte by byte, for programs in other languages.
@@ -14,5 +15,6 @@ pub(crate) mod frame;
 mod golden;
 pub(crate) mod handle;
 pub(crate) mod handshake;
+mod quick;
 pub mod schema;
 pub(crate) mod trace;

@@ -236,7 +236,7 @@ impl Runner {
         *n_quick = 0;
         // Nobody else sleeps here.
         let lead = lead.sleep(None, is_ended).unwrap_or_else(|lead| lead);
-        if let Some(limit) = channel.waiting().woken_early() {
+        if let Some(limit) = channel.waiting().woken_early(channel.is_apart()) {
             // A host that has to copy an array first wakes this thread before it does.
             lead.look(limit, is_ended);
         }
