@@ -49,6 +49,8 @@ impl WaitPolicy {
 
 /// How long a worker looks for the next call when it has answered one.
 const AFTER_REPLY: Duration = Duration::from_micros(20);
+/// How long it does when it had to wake the host, which takes some time to come.
+const AFTER_WAKING: Duration = Duration::from_micros(150);
 /// How long a caller looks for the answer; where it never sleeps, at a time: others may have to run
 /// on its thread for the answer to come.
 const FOR_ANSWER: Duration = Duration::from_micros(50);
@@ -102,12 +104,16 @@ impl Waiting {
         self.policy == WaitPolicy::Spin
     }
 
-    /// How long a worker looks for the next call.
-    pub(crate) fn after_reply(&self, is_apart: bool) -> Option<Duration> {
+    /// How long a worker looks for the next call, after an answer for which it `has_woken` the host or
+    /// not.
+    pub(crate) fn after_reply(&self, is_apart: bool, has_woken: bool) -> Option<Duration> {
         match self.policy {
             WaitPolicy::Park => None,
             WaitPolicy::Spin => Some(Duration::MAX),
-            WaitPolicy::Adaptive => is_apart.then_some(AFTER_REPLY),
+            WaitPolicy::Adaptive if !is_apart => None,
+            // Else both would find each other asleep for ever, however fast the calls come.
+            WaitPolicy::Adaptive if has_woken && self.is_lucky() => Some(AFTER_WAKING),
+            WaitPolicy::Adaptive => Some(AFTER_REPLY),
         }
     }
 

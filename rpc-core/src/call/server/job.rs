@@ -1,5 +1,6 @@
 //! One call in a worker, from its arguments to its one last frame.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use crate::call::current::{self, CallState, Running};
 use crate::call::module::Handler;
 use crate::call::reply::Reply;
 use crate::call::server_call::ServerCall;
+use crate::channel::bell::Wake;
 use crate::wire::frame::{Failure, Frame, ReplyFrame};
 
 impl Prepared {
@@ -117,19 +119,24 @@ impl Drop for Listed {
 }
 
 impl Ending {
-    fn answer(mut self, returned: Result<Reply, Failure>) {
+    /// Answers; tells whether the host had to be woken for it.
+    fn answer(mut self, returned: Result<Reply, Failure>) -> bool {
         self.is_answered = true;
         self.listed.leave();
         let (server, call) = (&self.listed.server, self.listed.call);
         let channel = &server.channel;
+        let has_woken = Cell::new(false);
         let sent = server.answer(returned, |outcome| {
             let reply = Frame::Reply(ReplyFrame { call, outcome });
-            channel.send(&reply).map(drop)
+            channel
+                .send(&reply)
+                .map(|wake| has_woken.set(wake != Wake::Nothing))
         });
         match sent {
             Ok(mut at_stake) => at_stake.sent(),
             Err(_) => channel.close(),
         }
+        has_woken.get()
     }
 }
 
@@ -183,10 +190,11 @@ pub(super) struct Done {
 }
 
 impl Done {
-    /// Tells the caller.
-    pub(super) fn answer(mut self) {
-        if let (Some(returned), Some(ending)) = (self.returned.take(), self.ending.take()) {
-            ending.answer(returned);
+    /// Tells the caller; tells itself whether the host had to be woken for it.
+    pub(super) fn answer(mut self) -> bool {
+        match (self.returned.take(), self.ending.take()) {
+            (Some(returned), Some(ending)) => ending.answer(returned),
+            _ => false,
         }
     }
 }

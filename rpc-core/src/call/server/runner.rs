@@ -126,6 +126,15 @@ impl Server {
     }
 }
 
+/// How calls come.
+#[derive(Debug, Default)]
+struct Tempo {
+    /// How many came in a row without the runner having to sleep.
+    n_quick: u32,
+    /// Whether the host had to be woken for the last answer.
+    has_woken: bool,
+}
+
 /// The thread.
 pub(crate) struct Runner {
     server: Arc<Server>,
@@ -161,24 +170,24 @@ impl Runner {
     fn serve(&self) -> Result<(), Violation> {
         let (server, channel) = (&self.server, &self.server.channel);
         let mut lead = channel.lead();
-        let mut n_quick = 0;
+        let mut tempo = Tempo::default();
         while !channel.is_closed() {
             match lead.receive(Look::Ring)? {
                 Arrival::Frame(Frame::Call(frame)) => {
                     if let Some(begun) = server.begin(frame)? {
-                        n_quick += 1;
-                        lead = self.run_here(lead, begun, n_quick);
+                        tempo.n_quick += 1;
+                        lead = self.run_here(lead, begun, &mut tempo);
                     }
                 }
                 Arrival::Frame(frame) => server.accept(frame)?,
-                Arrival::Nothing | Arrival::EndOfFile => lead = self.wait(lead, &mut n_quick),
+                Arrival::Nothing | Arrival::EndOfFile => lead = self.wait(lead, &mut tempo),
             }
         }
         Ok(())
     }
 
     /// Runs a call on this thread, or has another one do it if it might keep others waiting.
-    fn run_here<'a>(&'a self, lead: Lead<'a>, begun: Begun, n_quick: u32) -> Lead<'a> {
+    fn run_here<'a>(&'a self, lead: Lead<'a>, begun: Begun, tempo: &mut Tempo) -> Lead<'a> {
         let (server, channel, watch) = (&self.server, &self.server.channel, &self.server.watch);
         if begun.may_block {
             server.spawn(begun);
@@ -189,7 +198,7 @@ impl Runner {
         watch.begin(function);
         if is_short && watch.is_on() {
             lead.step_aside();
-        } else if is_short && n_quick >= QUICK {
+        } else if is_short && tempo.n_quick >= QUICK {
             lead.step_aside();
             if watch.turn_on() {
                 channel.wake_driver();
@@ -220,20 +229,26 @@ impl Runner {
         let lead = channel.try_lead();
         watch.next_turn();
         if let Some(done) = done {
-            done.answer();
+            tempo.has_woken = done.answer();
         }
         lead.unwrap_or_else(|| channel.lead())
     }
 
     /// Waits for the next frame: looks for a while, then sleeps.
-    fn wait<'a>(&'a self, lead: Lead<'a>, n_quick: &mut u32) -> Lead<'a> {
+    fn wait<'a>(&'a self, lead: Lead<'a>, tempo: &mut Tempo) -> Lead<'a> {
         let channel = &self.server.channel;
         let is_ended = || channel.is_closed();
-        let limit = channel.waiting().after_reply(channel.is_apart());
-        if limit.is_some_and(|limit| lead.look(limit, is_ended)) {
+        let waiting = channel.waiting();
+        let has_woken = std::mem::take(&mut tempo.has_woken);
+        let limit = waiting.after_reply(channel.is_apart(), has_woken);
+        let found = limit.is_some_and(|limit| lead.look(limit, is_ended));
+        if has_woken {
+            waiting.note(found);
+        }
+        if found {
             return lead.make_way();
         }
-        *n_quick = 0;
+        tempo.n_quick = 0;
         // Nobody else sleeps here.
         let lead = lead.sleep(None, is_ended).unwrap_or_else(|lead| lead);
         if let Some(limit) = channel.waiting().woken_early(channel.is_apart()) {
