@@ -16,6 +16,14 @@ test:
 conformance:
     cargo test --package reedbed-tests --test conformance
 
+# What touches atomics, under all interleavings.
+models:
+    RUSTFLAGS="--cfg reedbed_loom" CARGO_TARGET_DIR=target/models cargo test --package reedbed --lib --release loom_
+
+# What the parts of a call cost, and what memory costs.
+bench:
+    cargo bench --package reedbed --features internals
+
 # The segmentation pipeline on the bundled image, into target/demo.
 demo *arguments:
     cargo demo {{arguments}}
