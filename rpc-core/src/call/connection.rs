@@ -195,10 +195,7 @@ impl Exchange {
         }
         let mut named = self.channel.name_all(&outgoing.loans)?;
         let slot = begun.slot();
-        if deadline.is_some() {
-            // The driver sleeps until the deadline that it knows.
-            self.channel.wake_driver();
-        }
+        self.note_deadline(deadline);
         let bools = outgoing
             .loans
             .iter()
@@ -223,6 +220,7 @@ impl Exchange {
         if !held.is_empty() {
             self.calls.hold(slot, held).map_err(|(end, _)| gone(end))?;
         }
+        self.calls.weigh(slot.id(), len_bytes);
         let time_left = deadline.map(|(at, _)| at.saturating_duration_since(Instant::now()));
         // Taken before it is sent, so that the worker needs to wake nobody for the answer.
         let lead = self.lead();
@@ -254,6 +252,13 @@ impl Exchange {
         Ok(slot)
     }
 
+    /// Has the driver wake up in time for a deadline.
+    pub(crate) fn note_deadline(&self, deadline: Deadline) {
+        if deadline.is_some_and(|deadline| self.calls.must_wake_driver(deadline)) {
+            self.channel.wake_driver();
+        }
+    }
+
     /// Asks the worker to stop a call whose caller is gone.
     pub(crate) fn cancel(&self, call: u64) {
         if self.calls.contains(call) {
@@ -268,10 +273,7 @@ impl Exchange {
         deadline: Deadline,
     ) -> Result<Arc<Slot>, WorkerEnd> {
         let slot = self.calls.begin(deadline)?;
-        if deadline.is_some() {
-            // The driver sleeps until the deadline that it knows.
-            self.channel.wake_driver();
-        }
+        self.note_deadline(deadline);
         let frame = Frame::Describe {
             call: slot.id(),
             module: module.to_owned(),

@@ -249,10 +249,7 @@ impl<T, E> Call<'_, T, E> {
                     return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
                 }
                 Poll::Pending => {
-                    if deadline.is_some() {
-                        // The driver sleeps until the deadlines that it knows.
-                        exchange.channel().wake_driver();
-                    }
+                    exchange.note_deadline(deadline);
                     return Poll::Pending;
                 }
             };

@@ -172,7 +172,12 @@ pub(crate) struct Calls {
     /// The calls and questions in the table. Written under its lock.
     n_in_flight: AtomicUsize,
     n_at_most: usize,
+    /// No call begins while the frames of those in flight have so many bytes.
+    most_bytes: u64,
 }
+
+/// Frames up to this length aren't counted: as many as may be in flight are no burden.
+const SMALL_BYTES: u64 = 4096;
 
 #[derive(Default)]
 struct Table {
@@ -181,6 +186,10 @@ struct Table {
     aside: HashMap<u64, Entry>,
     deadlines: BTreeSet<(Instant, u64)>,
     deadline_of: HashMap<u64, (Instant, Duration)>,
+    /// Until when the driver sleeps at most; for ever, if none.
+    driver_sleeps_until: Option<Instant>,
+    /// The bytes of the long frames of calls in flight.
+    n_bytes: u64,
     end: Option<WorkerEnd>,
     waiting_for_room: Vec<Waker>,
 }
@@ -189,6 +198,8 @@ struct Table {
 struct Entry {
     slot: Arc<Slot>,
     held: Held,
+    /// Of its frame, if that is long.
+    n_bytes: u64,
 }
 
 impl Table {
@@ -209,6 +220,7 @@ impl Table {
             Entry {
                 slot: Arc::clone(slot.insert(made)),
                 held,
+                n_bytes: 0,
             }
         });
         if let Some((at, limit)) = deadline {
@@ -230,12 +242,13 @@ impl Table {
 }
 
 impl Calls {
-    /// Makes a table for `n_at_most` calls at a time.
-    pub(crate) fn new(n_at_most: usize) -> Self {
+    /// Makes a table for `n_at_most` calls at a time, and for long frames of some `most_bytes`.
+    pub(crate) fn new(n_at_most: usize, most_bytes: u64) -> Self {
         Self {
             table: Mutex::default(),
             n_in_flight: AtomicUsize::new(0),
             n_at_most,
+            most_bytes,
         }
     }
 
@@ -249,7 +262,7 @@ impl Calls {
         if let Some(end) = &table.end {
             return Poll::Ready(Err(FailureCause::WorkerGone { end: end.clone() }));
         }
-        if table.slots.len() < self.n_at_most {
+        if table.slots.len() < self.n_at_most && table.n_bytes < self.most_bytes {
             let slot = table.begin(false, deadline);
             self.note_len(&table);
             return Poll::Ready(Ok(Begun {
@@ -271,6 +284,29 @@ impl Calls {
             table.waiting_for_room.push(cx.waker().clone());
         }
         Poll::Pending
+    }
+
+    /// Notes how long the frame of a call is that is about to be sent.
+    pub(crate) fn weigh(&self, id: u64, n_bytes: u64) {
+        if n_bytes <= SMALL_BYTES {
+            return;
+        }
+        let mut table = self.lock();
+        if let Some(entry) = table.entry(id) {
+            entry.n_bytes = n_bytes;
+            table.n_bytes += n_bytes;
+        }
+    }
+
+    /// Tells whether the driver, which sleeps until the deadlines that it knows, must be woken for
+    /// this one.
+    pub(crate) fn must_wake_driver(&self, (at, _): (Instant, Duration)) -> bool {
+        let mut table = self.lock();
+        let is_early = table.driver_sleeps_until.is_none_or(|until| at < until);
+        if is_early {
+            table.driver_sleeps_until = Some(at);
+        }
+        is_early
     }
 
     /// Begins a question that holds nothing and always finds room.
@@ -311,7 +347,7 @@ impl Calls {
     /// `Err` means a lent `bool` came back as something else.
     pub(crate) fn answer(&self, id: u64, mut answer: Answer) -> Result<bool, &'static str> {
         let is_description = matches!(answer, Answer::Described(_));
-        let Some(Entry { slot, mut held }) = self.remove(id, is_description) else {
+        let Some(Entry { slot, mut held, .. }) = self.remove(id, is_description) else {
             return Ok(false);
         };
         if let (Answer::Returned { parcel, .. }, Some(expected)) =
@@ -330,7 +366,7 @@ impl Calls {
 
     /// Ends a call that the worker did not complete; `false` if no such call is in flight.
     pub(crate) fn refuse(&self, id: u64, failure: Failure) -> bool {
-        let Some(Entry { slot, held }) = self.remove(id, false) else {
+        let Some(Entry { slot, held, .. }) = self.remove(id, false) else {
             return false;
         };
         match &failure {
@@ -347,7 +383,7 @@ impl Calls {
     /// Ends a cancelled call; `false` if no such call is in flight.
     pub(crate) fn release(&self, id: u64, has_begun: bool) -> bool {
         let limit = self.lock().deadline_of.get(&id).map(|(_, limit)| *limit);
-        let Some(Entry { slot, held }) = self.remove(id, false) else {
+        let Some(Entry { slot, held, .. }) = self.remove(id, false) else {
             return false;
         };
         if has_begun {
@@ -401,10 +437,11 @@ impl Calls {
             let aside = std::mem::take(&mut table.aside);
             let mut entries = table.slots.take_all();
             entries.extend(aside.into_values());
+            table.n_bytes = 0;
             self.note_len(&table);
             (entries, std::mem::take(&mut table.waiting_for_room))
         };
-        for Entry { slot, held } in entries {
+        for Entry { slot, held, .. } in entries {
             poison(held, "whose worker ended");
             slot.finish(Err(FailureCause::WorkerDied { end: end.clone() }));
         }
@@ -418,7 +455,7 @@ impl Calls {
         let mut waiting = Vec::new();
         let next = {
             let mut table = self.lock();
-            loop {
+            let next = loop {
                 match table.deadlines.first() {
                     Some((at, id)) if *at <= now => {
                         let (at, id) = (*at, *id);
@@ -432,7 +469,9 @@ impl Calls {
                     Some((at, _)) => break Some(*at),
                     None => break None,
                 }
-            }
+            };
+            table.driver_sleeps_until = next;
+            next
         };
         waiting.into_iter().for_each(Waker::wake);
         for (id, limit) in &expired {
@@ -492,6 +531,7 @@ impl Calls {
                 Some(entry) => Some(entry),
                 None => table.aside.remove(&id),
             };
+            table.n_bytes -= entry.as_ref().map_or(0, |entry| entry.n_bytes);
             self.note_len(&table);
             (entry, std::mem::take(&mut table.waiting_for_room))
         };
@@ -526,4 +566,46 @@ fn poison(held: Held, how: &str) {
     held.leases
         .into_iter()
         .for_each(|lease| lease.end_without_answer(how));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin(calls: &Arc<Calls>) -> Option<Begun> {
+        match calls.poll_begin(&Context::from_waker(Waker::noop()), None) {
+            Poll::Ready(begun) => Some(begun.unwrap()),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn long_frames_hold_further_calls_up_and_short_ones_do_not() {
+        let calls = Arc::new(Calls::new(3, 100_000));
+        let (first, second) = (begin(&calls).unwrap(), begin(&calls).unwrap());
+        calls.weigh(first.slot().id(), SMALL_BYTES);
+        calls.weigh(second.slot().id(), 99_999);
+        let third = begin(&calls).unwrap();
+        assert!(begin(&calls).is_none(), "three are as many as may be");
+        drop(first);
+        let fourth = begin(&calls).unwrap();
+        drop(third);
+        calls.weigh(fourth.slot().id(), 5000);
+        assert!(begin(&calls).is_none(), "their frames are too long");
+        drop(second);
+        assert!(begin(&calls).is_some());
+    }
+
+    #[test]
+    fn the_driver_is_woken_for_earlier_deadlines_alone() {
+        let calls = Calls::new(3, 100_000);
+        let limit = Duration::from_secs(60);
+        let now = Instant::now();
+        assert!(calls.must_wake_driver((now + limit, limit)));
+        assert!(!calls.must_wake_driver((now + 2 * limit, limit)));
+        assert!(calls.must_wake_driver((now + limit / 2, limit)));
+        // Nothing is pending: it sleeps for ever, or so it thinks.
+        assert_eq!(calls.expire(now), (Vec::new(), None));
+        assert!(calls.must_wake_driver((now + 2 * limit, limit)));
+    }
 }

@@ -366,7 +366,9 @@ impl Driver {
                     .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
             );
         }
+        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
         loop {
+            let limit = until.map(|until| until.saturating_duration_since(Instant::now()));
             let lingering = channel.lingering();
             let limit = match lingering {
                 Lingering::No => limit,

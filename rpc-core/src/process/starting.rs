@@ -205,7 +205,7 @@ impl Starting {
             keeps_descriptors: true,
         };
         let channel = Channel::new(self.socket, terms)?;
-        let calls = Arc::new(Calls::new(limits.n_calls as usize));
+        let calls = Arc::new(Calls::new(limits.n_calls as usize, limits.frame_bytes));
         let dispatch = self.start_dispatch.start(&channel, &calls);
         let exchange = Exchange::new(channel, calls, dispatch);
         let control = Arc::new(Control::default());
