@@ -1,32 +1,34 @@
 //! Places for calls in flight, found by number without hashing.
 //!
-//! The lower half of a number is a place, the upper half counts its tenants. So a number is never
-//! used twice, and a late or invented one finds nothing.
+//! Numbers are given in order, and each has its place: the number modulo the length of the row. One
+//! whose place is still taken is passed over. So a number is never used twice, and a late or invented
+//! one finds nothing, or somebody else's.
+
+/// The places at first, a power of two.
+const FEWEST: usize = 16;
 
 /// Values by number.
 #[derive(Debug)]
 pub(crate) struct Slots<T> {
-    places: Vec<Place<T>>,
-    free: Vec<u32>,
+    /// Values and their numbers. At most half of them are taken.
+    places: Vec<Option<(u64, T)>>,
     len: usize,
-}
-
-#[derive(Debug)]
-struct Place<T> {
-    /// How many tenants it has had, and has.
-    generation: u32,
-    value: Option<T>,
+    /// The last number that was given.
+    last: u64,
 }
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        let (places, free) = (Vec::new(), Vec::new());
         Self {
-            places,
-            free,
+            places: places(FEWEST),
             len: 0,
+            last: 0,
         }
     }
+}
+
+fn places<T>(n: usize) -> Vec<Option<(u64, T)>> {
+    (0..n).map(|_| None).collect()
 }
 
 impl<T> Slots<T> {
@@ -35,62 +37,63 @@ impl<T> Slots<T> {
         self.len
     }
 
-    /// Adds a value, which learns its number; returns that.
+    /// Adds a value, which learns its number; returns that. Numbers begin at 1.
     pub(crate) fn insert(&mut self, value: impl FnOnce(u64) -> T) -> u64 {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place {
-                generation: 0,
-                value: None,
-            });
-            // There are as many as calls in flight.
-            u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
-        });
-        let place = &mut self.places[index as usize];
-        place.generation += 1;
-        let number = u64::from(place.generation) << 32 | u64::from(index);
-        place.value = Some(value(number));
-        self.len += 1;
-        number
+        if self.len * 2 >= self.places.len() {
+            self.grow();
+        }
+        loop {
+            self.last += 1;
+            let number = self.last;
+            let index = self.index(number);
+            if self.places[index].is_none() {
+                self.places[index] = Some((number, value(number)));
+                self.len += 1;
+                return number;
+            }
+        }
     }
 
-    fn place(&mut self, number: u64) -> Option<&mut Place<T>> {
-        let (generation, index) = (number >> 32, number & u64::from(u32::MAX));
-        self.places
-            .get_mut(usize::try_from(index).ok()?)
-            .filter(|place| u64::from(place.generation) == generation)
+    /// Doubles the row. Numbers that had places of their own still have.
+    fn grow(&mut self) {
+        let longer = places(self.places.len() * 2);
+        for (number, value) in std::mem::replace(&mut self.places, longer)
+            .into_iter()
+            .flatten()
+        {
+            let index = self.index(number);
+            self.places[index] = Some((number, value));
+        }
+    }
+
+    fn index(&self, number: u64) -> usize {
+        // The length is a power of two, so only the lowest bits count.
+        let lowest = number & (self.places.len() as u64 - 1);
+        usize::try_from(lowest).unwrap_or_default()
     }
 
     /// Finds a value.
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
-        self.place(number)?.value.as_mut()
+        let index = self.index(number);
+        match &mut self.places[index] {
+            Some((found, value)) if *found == number => Some(value),
+            _ => None,
+        }
     }
 
     /// Takes a value out.
     pub(crate) fn remove(&mut self, number: u64) -> Option<T> {
-        let place = self.place(number)?;
-        let value = place.value.take()?;
-        // A place that has counted to its end is not used any more.
-        let is_usable = place.generation < u32::MAX;
+        let index = self.index(number);
+        let (_, value) = self.places[index].take_if(|(found, _)| *found == number)?;
         self.len -= 1;
-        if is_usable {
-            self.free
-                .push(u32::try_from(number & u64::from(u32::MAX)).unwrap_or(u32::MAX));
-        }
         Some(value)
     }
 
     /// Takes all values out.
     pub(crate) fn take_all(&mut self) -> Vec<T> {
-        let numbers = self
-            .places
-            .iter()
-            .enumerate()
-            .map(|(index, place)| u64::from(place.generation) << 32 | index as u64);
-        let numbers: Vec<_> = numbers.collect();
-        numbers
-            .into_iter()
-            .filter_map(|number| self.remove(number))
-            .collect()
+        self.len = 0;
+        let taken = self.places.iter_mut().filter_map(Option::take);
+        taken.map(|(_, value)| value).collect()
     }
 }
 
@@ -99,33 +102,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_never_used_twice() {
+    fn numbers_are_given_in_order_and_never_twice() {
         let mut slots = Slots::default();
-        let (first, second) = (slots.insert(|_| 'a'), slots.insert(|_| 'b'));
-        assert_eq!(slots.remove(first), Some('a'));
-        let third = slots.insert(|_| 'c');
-        assert!(![first, second].contains(&third));
-        assert_eq!(third & u64::from(u32::MAX), first & u64::from(u32::MAX));
-        assert_eq!((slots.remove(first), slots.get_mut(first)), (None, None));
-        assert_eq!(slots.get_mut(second), Some(&mut 'b'));
-        assert_eq!(slots.len(), 2);
-        for invented in [0, 7, u64::MAX, 1 << 32 | 5] {
+        let first = slots.insert(|_| 0);
+        assert_eq!(first, 1);
+        // More than there are places, all but the first of them short-lived.
+        for n in 1..100 {
+            let number = slots.insert(|_| n);
+            assert!(number > first);
+            assert_eq!(slots.remove(number), Some(n));
+            assert_eq!((slots.remove(number), slots.get_mut(number)), (None, None));
+        }
+        assert_eq!(slots.len(), 1);
+        assert_eq!(slots.get_mut(first), Some(&mut 0));
+        // 17, 33, ... would have had the place of the first one.
+        assert_eq!(slots.insert(|_| 7), 107);
+    }
+
+    #[test]
+    fn a_longer_row_has_the_same_values() {
+        let mut slots = Slots::default();
+        let numbers: Vec<_> = (0..1000).map(|n| slots.insert(|_| n)).collect();
+        assert_eq!(slots.len(), 1000);
+        for (n, number) in numbers.iter().enumerate().step_by(3) {
+            assert_eq!(slots.remove(*number), Some(n));
+        }
+        for invented in [0, 1 << 20, u64::MAX] {
             assert_eq!(slots.remove(invented), None);
         }
         let mut rest = slots.take_all();
         rest.sort_unstable();
-        assert_eq!((rest, slots.len()), (vec!['b', 'c'], 0));
-    }
-
-    #[test]
-    fn a_place_at_its_last_number_is_left() {
-        let mut slots = Slots::default();
-        let first = slots.insert(|_| ());
-        slots.remove(first);
-        slots.places[0].generation = u32::MAX - 1;
-        let last = slots.insert(|_| ());
-        assert_eq!(last, u64::from(u32::MAX) << 32);
-        slots.remove(last);
-        assert_eq!(slots.insert(|_| ()), 1 << 32 | 1);
+        assert_eq!(rest, (0..1000).filter(|n| n % 3 != 0).collect::<Vec<_>>());
+        assert_eq!(slots.len(), 0);
     }
 }

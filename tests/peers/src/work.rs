@@ -134,6 +134,7 @@ pub(crate) const ALL: &[Work] = &[
     placed("null competing", Placement::Competing),
     in_flight("null 16 in flight", 16),
     in_flight("null 256 in flight", 256),
+    in_flight("null 1024 in flight", 1024),
     array("4KiB resident one", Group::Resident, Task::One(4 * KIB)),
     array("1MiB resident one", Group::Resident, Task::One(MIB)),
     array("64MiB resident one", Group::Resident, Task::One(64 * MIB)),

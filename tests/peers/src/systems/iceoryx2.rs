@@ -201,6 +201,7 @@ impl System for Iceoryx2 {
         match work.task {
             Task::InPlace(_) => Some("a request is read-only for the server"),
             Task::Cold(_) => Some("a client's memory is made with the client"),
+            Task::Null if work.n_in_flight > 256 => Some("its queues are as long as its services say"),
             _ => None,
         }
     }

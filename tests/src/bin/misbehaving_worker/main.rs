@@ -53,7 +53,7 @@ fn before_the_handshake(how: &str, worker: &mut Worker) -> Option<u8> {
         "says-far-too-much" => Bytes::new().raw(&welcome.write()).raw(&[0; 70_000]).done(),
         "claims-many-modules" => Bytes::new().raw(&welcome.write()[..36]).u64(1 << 60).done(),
         "chooses-another-channel" => Welcome {
-            channel: 1,
+            channel: 7,
             ..welcome
         }
         .write(),

@@ -20,8 +20,8 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use super::bell::Bell;
 
 /// The lanes come before the arrays.
-const HEADER: usize = 64 << 10;
-pub(super) const DEPTH: usize = 256;
+const HEADER: usize = 256 << 10;
+pub(super) const DEPTH: usize = 1024;
 
 #[repr(C, align(64))]
 struct Slot {
