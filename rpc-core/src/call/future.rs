@@ -191,7 +191,6 @@ impl<T, E> Call<'_, T, E> {
     ///
     /// # Errors
     /// As awaiting it.
-    ///
     pub fn wait(mut self) -> Result<T, CallError<E>> {
         self.wait_reported().map(|(value, _)| value)
     }
@@ -440,9 +439,6 @@ impl<T, E> Reported<Call<'_, T, E>> {
     ///
     /// # Errors
     /// As awaiting it.
-    ///
-    /// # Panics
-    /// As [`Call::wait`].
     pub fn wait(mut self) -> Result<(T, Report), CallError<E>> {
         self.call.wait_reported()
     }

@@ -106,7 +106,7 @@ pub type BoxFuture = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>
 /// How a function is run.
 #[derive(Clone, Copy, Debug)]
 pub enum Handler {
-    /// On a thread of its own.
+    /// On the thread that reads calls, or on another one where it would keep others waiting.
     Sync(fn(&ServerCall) -> Result<Reply, Failure>),
     /// On a thread of its own, because it may take long: it is marked `#[reedbed(blocking)]`.
     Blocking(fn(&ServerCall) -> Result<Reply, Failure>),

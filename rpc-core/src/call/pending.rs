@@ -406,7 +406,8 @@ impl Calls {
     pub(crate) fn set_aside(&self, id: u64) {
         let waiting = {
             let mut table = self.lock();
-            if let Some(entry) = table.slots.remove(id) {
+            if let Some(mut entry) = table.slots.remove(id) {
+                table.n_bytes -= std::mem::take(&mut entry.n_bytes);
                 table.aside.insert(id, entry);
             }
             std::mem::take(&mut table.waiting_for_room)
@@ -593,6 +594,16 @@ mod tests {
         calls.weigh(fourth.slot().id(), 5000);
         assert!(begin(&calls).is_none(), "their frames are too long");
         drop(second);
+        assert!(begin(&calls).is_some());
+    }
+
+    #[test]
+    fn a_call_that_is_set_aside_makes_room_for_long_frames() {
+        let calls = Arc::new(Calls::new(3, 100_000));
+        let first = begin(&calls).unwrap().sent();
+        calls.weigh(first.id(), 100_000);
+        assert!(begin(&calls).is_none());
+        calls.set_aside(first.id());
         assert!(begin(&calls).is_some());
     }
 

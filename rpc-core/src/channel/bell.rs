@@ -46,7 +46,7 @@ impl<'a> Bell<'a> {
             Wake::Futex => FUTEX,
         };
         if self.word.load(Ordering::Relaxed) != number {
-            // The peer has a copy of this cache line: writing it costs a call a tenth of its time.
+            // The peer has a copy of this cache line: writing it costs a short call a part of its time.
             sync::store(self.word, number);
         }
         if wake != Wake::Nothing {

@@ -103,7 +103,7 @@ impl Server {
         }
         let is_stuck = is_running && turn == before && !is_first;
         if is_stuck && let Some(pace) = self.served.pace(function) {
-            pace.is_stuck();
+            pace.note_stuck();
         }
         if is_stuck || turn - before < 2 * FEW && !is_first {
             watch.is_on.store(false, Ordering::Relaxed);

@@ -60,7 +60,7 @@ impl Pace {
     }
 
     /// Notes that the function keeps a thread for longer than was thought.
-    pub(super) fn is_stuck(&self) {
+    pub(super) fn note_stuck(&self) {
         self.time.store(u32::MAX, Ordering::Relaxed);
     }
 }
