@@ -162,10 +162,13 @@ pub use ndarray;
 ///
 /// # How functions run
 ///
-/// Calls run at the same time, up to 1,024 of them. A synchronous function has a thread of its own
-/// (from tokio's pool for blocking work); an asynchronous one is a task on a tokio runtime with a
-/// thread for each processor and with its timers enabled, so it should not block. Statics live as
-/// long as the worker; guard what functions share with a `Mutex`.
+/// Calls run at the same time, up to 1,024 of them. The thread that reads calls runs a function
+/// itself, and another one reads meanwhile; where more calls wait, only short functions stay there, and
+/// others go to a thread of tokio's pool for blocking work. An asynchronous function begins in the same
+/// way, and from its first pause on is a task on a tokio runtime with a thread for each processor and
+/// with its timers enabled, so it should not block. Over the socket, or under tarpc's dispatcher,
+/// functions begin in the pool or the runtime. Statics live as long as the worker; guard what functions
+/// share with a `Mutex`.
 ///
 /// A synchronous function that waits (for a disk, a device, a call of its own) or computes for long
 /// says so, in all three forms of the macro, so that a worker never runs it where others would have
