@@ -27,6 +27,12 @@ mod stripes {
     pub fn fill(#[ndarray] mut part: ArrayViewMut2<'_, i64>, value: i64) {
         part.fill(value);
     }
+
+    /// Keeps a part of an image until nobody waits any more.
+    pub async fn keep(#[ndarray] part: ArrayViewMut2<'_, i64>) {
+        std::future::pending::<()>().await;
+        drop(part);
+    }
 }
 
 #[tokio::main]
@@ -39,14 +45,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let show = |name, seen: Result<String, _>| seen.map(|seen| println!("{name:<13} {seen}"));
     show("whole", stripes.look(&image).await)?;
     show("two rows", stripes.look(image.slice(s![1..3, ..])).await)?;
-    show(
-        "odd columns",
-        stripes.look(image.slice(s![.., 1..;2])).await,
-    )?;
-    show(
-        "upside down",
-        stripes.look(image.slice(s![..;-1, ..])).await,
-    )?;
+    let odd = image.slice(s![.., 1..;2]);
+    show("odd columns", stripes.look(odd).await)?;
+    let upside_down = image.slice(s![..;-1, ..]);
+    show("upside down", stripes.look(upside_down).await)?;
     let transposed = image.tensor_view().reversed_axes();
     show("transposed", stripes.look(transposed).forbid_copies().await)?;
     let row = image.slice(s![2, ..]);
@@ -54,10 +56,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     show("one row, 3x", stripes.look(repeated).await)?;
 
     // Two exclusive borrows of disjoint halves, lent to two calls at a time.
-    let other = Worker::spawn_self()
-        .await?
-        .import::<stripes::Client>()
-        .await?;
+    let worker = Worker::spawn_self().await?;
+    let other = worker.import::<stripes::Client>().await?;
     let (top, bottom) = image.tensor_view_mut().split_at(Axis(0), 2);
     let (first, second) = tokio::join!(stripes.fill(top, 1), other.fill(bottom, 2));
     first?;
@@ -68,10 +68,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Left and right half are disjoint too, but their bytes interleave: one after the other, please.
     let mut square = Tensor2::<i64>::zeros((2, 2))?;
     let (left, right) = square.tensor_view_mut().split_at(Axis(1), 1);
-    let (_, second) = tokio::join!(biased; stripes.fill(left, 1), other.fill(right, 2));
-    println!(
-        "interleaved   {:?}",
-        second.expect_err("the first call holds these bytes")
-    );
+    let refused = tokio::select! {
+        biased;
+        _ = stripes.keep(left) => panic!("it keeps what it was lent"),
+        second = other.fill(right, 2) => second.expect_err("the first call holds these bytes"),
+    };
+    println!("interleaved   {refused:?}");
     Ok(())
 }
