@@ -17,7 +17,7 @@ type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_test-worker");
 /// How long nothing may happen.
-const IDLE: Duration = Duration::from_secs(3);
+const IDLE: Duration = Duration::from_secs(10);
 /// How long both sides may take to come to rest. It is never waited out unless the test fails.
 const LIMIT: Duration = Duration::from_secs(20);
 
