@@ -61,6 +61,8 @@ compile_error!(
 mod call;
 mod channel;
 pub mod dynamic;
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
 mod process;
 mod readable;
 mod segment;

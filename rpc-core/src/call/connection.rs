@@ -224,6 +224,8 @@ impl Exchange {
         let time_left = deadline.map(|(at, _)| at.saturating_duration_since(Instant::now()));
         // Taken before it is sent, so that the worker needs to wake nobody for the answer.
         let lead = self.lead();
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::reach(crate::failpoint::Point::Sending);
         let sent = self.dispatch.send(CallFrame {
             call: slot.id(),
             function: method.id,
@@ -246,6 +248,8 @@ impl Exchange {
             self.dispatch.cancel(slot.id());
         }
         let slot = begun.sent();
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::reach(crate::failpoint::Point::Sent);
         if let Some((lead, is_apart)) = lead {
             self.attend(lead, &slot, Some((wake, is_apart)));
         }
@@ -330,6 +334,8 @@ pub(crate) fn settle(
     calls: &Calls,
     ReplyFrame { call, outcome }: ReplyFrame,
 ) -> Result<(), Violation> {
+    #[cfg(feature = "failpoints")]
+    crate::failpoint::reach(crate::failpoint::Point::Settling);
     let unknown = || Violation(format!("answered call {call}, which isn't in flight"));
     let (handles, inline, body, copied_bytes) = match outcome {
         Outcome::Returned {

@@ -185,6 +185,8 @@ impl<'a> Incoming<'a> {
             ));
         }
         if let Some(has_begun) = self.has_begun {
+            #[cfg(feature = "failpoints")]
+            crate::failpoint::reach(crate::failpoint::Point::Beginning);
             has_begun.store(true, Ordering::Release);
         }
         Ok(())

@@ -223,6 +223,8 @@ impl Server {
         frame: CallFrame,
         state: &Arc<CallState>,
     ) -> Result<Result<Prepared, Failure>, Violation> {
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::reach(crate::failpoint::Point::Received);
         // Bound even if the function is unknown, so that what was given is given back.
         let bound = match self.channel.bind_all(&frame.handles, &frame.inline.0) {
             Ok(bound) => bound,
@@ -390,6 +392,8 @@ impl Server {
         let not_returned = |error: SendError| Failure::NotReturned {
             reason: error.to_string(),
         };
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::reach(crate::failpoint::Point::Returned);
         let mut reply = match returned {
             Ok(reply) => reply,
             Err(failure) => return send_failure(failure),
@@ -418,12 +422,16 @@ impl Server {
             Err(error) => return send_failure(not_returned(error)),
         };
         named.leave_to_transfers(&mut reply.loans);
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::reach(crate::failpoint::Point::Replying);
         let sent = send(Outcome::Returned {
             handles: named.take_handles(),
             inline: Bytes(reply.inline.take()),
             body: Bytes(reply.body),
             copied_bytes: reply.copied_bytes,
         });
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::reach(crate::failpoint::Point::Replied);
         match sent {
             Ok(()) => Ok(AtStake {
                 named: Some(named),

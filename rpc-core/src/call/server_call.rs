@@ -74,6 +74,8 @@ impl ServerCall {
     /// Begins to read the arguments.
     #[must_use]
     pub fn arguments(&self) -> Incoming<'_> {
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::reach(crate::failpoint::Point::Decoding);
         let offset = self.callee.as_ref().map_or(0, |callee| callee.offset);
         self.parcel.open_at(offset, &self.state.has_begun)
     }

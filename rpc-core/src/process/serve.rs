@@ -155,6 +155,8 @@ pub fn serve_channel(
     if !is_channel(&channel) {
         return Err(ServeError::NotAChannel);
     }
+    #[cfg(feature = "failpoints")]
+    crate::failpoint::arm_from_environment();
     let socket = Socket::new(channel);
     let served = Served::new(modules).map_err(ServeError::Modules)?;
     let Introduced {

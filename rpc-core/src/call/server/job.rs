@@ -147,6 +147,8 @@ impl Drop for Ending {
         }
         let has_begun = self.state.has_begun.load(Ordering::Acquire);
         self.listed.leave();
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::reach(crate::failpoint::Point::Releasing);
         let released = Frame::Released {
             call: self.listed.call,
             has_begun,
