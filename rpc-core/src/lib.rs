@@ -424,9 +424,10 @@ pub use call::stub::{TarpcStub, not_begun};
 pub use channel::wait::WaitPolicy;
 pub use process::blocking;
 pub use process::{
-    CANNOT_SERVE, Crew, EndReason, ImportError, LogLine, LogStream, RestartError, ServeError,
-    ServeOptions, SpawnError, Traffic, Worker, WorkerBuilder, WorkerEnd, inherited_channel,
-    is_started_as_worker, library_beside, program_beside, serve_channel, serve_inherited,
+    CANNOT_SERVE, Crew, EndReason, ImportError, LimitError, LimitName, LogLine, LogStream,
+    RestartError, ServeError, ServeOptions, SpawnError, Traffic, Worker, WorkerBuilder, WorkerEnd,
+    WorkerLimits, inherited_channel, is_started_as_worker, library_beside, program_beside,
+    serve_channel, serve_inherited,
 };
 pub use segment::{
     AccessError, Atomic, AtomicInteger, NotAligned, PoolUsage, Segment, SegmentIdentity,

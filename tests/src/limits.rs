@@ -1,14 +1,17 @@
 //! What a host does where the system gives little. Each function runs in a process of its own,
 //! because limits are a process's.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 
 use ndarray::{Ix1, array};
-use reedbed::{Arg, ShmExhausted, Shortage, Tensor, Worker};
+use reedbed::{Arg, ShmExhausted, Shortage, Tensor, Worker, WorkerLimits};
 use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::thread::CapabilitySet;
 
 use crate::containers::stacks;
 use crate::modules::arrays;
+use crate::{system, watched};
 
 /// Sets a limit of this process, and of the workers that it starts.
 fn limit(resource: Resource, value: u64) -> Result<(), Box<dyn Error>> {
@@ -34,6 +37,7 @@ pub async fn run(worker: &str, name: &str) -> Result<(), Box<dyn Error>> {
         "ten-thousand-tensors" => ten_thousand(worker).await,
         "large-tensors-and-descriptors" => large_tensors(worker).await,
         "worker-descriptors" => worker_descriptors(worker).await,
+        "limits-beyond-ones-own" => limits_beyond_ones_own(worker).await,
         _ => Err(format!("no check is called {name}").into()),
     }
 }
@@ -199,5 +203,30 @@ async fn worker_descriptors(worker: &str) -> Result<(), Box<dyn Error>> {
     // With room again, the same call is answered.
     rustix::process::prlimit(pid, Resource::Nofile, before)?;
     assert_eq!(arrays.sum(&values).await?, 100_000);
+    Ok(())
+}
+
+/// A host without privileges gives its workers no more than it may have itself.
+async fn limits_beyond_ones_own(worker: &str) -> Result<(), Box<dyn Error>> {
+    limit(Resource::Nofile, 100)?;
+    let mut capabilities = rustix::thread::capabilities(None)?;
+    let privileges = CapabilitySet::SYS_RESOURCE | CapabilitySet::SYS_NICE;
+    capabilities.effective.remove(privileges);
+    rustix::thread::set_capabilities(None, capabilities)?;
+    let beyond = [
+        WorkerLimits::new().open_files(101),
+        WorkerLimits::new().niceness(-1),
+    ];
+    for limits in beyond {
+        let spawned = Worker::builder(worker).limits(limits).spawn().await;
+        tell(&format!("{:?}", spawned.err().ok_or("the limit was set")?));
+        assert_eq!(watched::children(), BTreeSet::new());
+    }
+    let limits = WorkerLimits::new().open_files(100).niceness(1);
+    let worker = Worker::builder(worker).limits(limits).spawn().await?;
+    assert_eq!(
+        system::niceness(worker.id().ok_or("a process")?),
+        [1].into()
+    );
     Ok(())
 }

@@ -3,6 +3,7 @@
 use reedbed::remote_module;
 
 pub use crate::commands::control;
+pub use crate::extremes::edges;
 pub use crate::serialized::values;
 use crate::services::{Counter, Keeper, Tally};
 pub use crate::tensors::arrays;
@@ -50,6 +51,7 @@ pub fn all() -> Vec<reedbed::Module> {
     modules.push(crate::shared::cells::MODULE);
     modules.push(crate::containers::stacks::MODULE);
     modules.push(crate::bundles::bundled::MODULE);
+    modules.push(edges::MODULE);
     modules.extend_from_slice(ELEMENTS);
     modules.extend([Keeper::MODULE, Counter::MODULE]);
     modules

@@ -1,6 +1,6 @@
 //! The system as `/proc` shows it: what is mapped, open, alive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -119,6 +119,46 @@ pub fn page_table_bytes(pid: u32) -> u64 {
         .parse()
         .expect("a number");
     kibibytes * 1024
+}
+
+/// The niceness of each thread of a process (field 19 of `man 5 proc_pid_stat`), without repetition.
+///
+/// # Panics
+/// If the process is gone.
+#[must_use]
+pub fn niceness(pid: u32) -> BTreeSet<i32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("a live process");
+    let niceness = threads.flatten().filter_map(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).ok()?;
+        let (_, fields) = stat.rsplit_once(')')?;
+        fields.split_whitespace().nth(16)?.parse().ok()
+    });
+    niceness.collect()
+}
+
+/// The soft and the hard limit of a process, as `/proc/PID/limits` has them: `Max open files`.
+///
+/// # Panics
+/// If the process is gone.
+#[must_use]
+pub fn limit(pid: u32, resource: &str) -> (String, String) {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).expect("a live process");
+    let mut lines = limits.lines();
+    let line = lines.find_map(|line| line.strip_prefix(resource));
+    let mut fields = line.unwrap_or_default().split_whitespace();
+    let mut next = || fields.next().expect("two numbers").to_owned();
+    (next(), next())
+}
+
+/// What a process has mapped, in bytes.
+///
+/// # Panics
+/// If the process is gone.
+#[must_use]
+pub fn address_space_bytes(pid: u32) -> u64 {
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).expect("a live process");
+    let pages = statm.split_whitespace().next().expect("a number");
+    pages.parse::<u64>().expect("a number") * rustix::param::page_size() as u64
 }
 
 /// What a thread has done so far.

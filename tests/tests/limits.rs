@@ -84,3 +84,15 @@ fn a_worker_without_descriptors_refuses_the_call_and_lives_on() {
     );
     assert!(message.contains("RLIMIT_NOFILE"), "{message}");
 }
+
+#[test]
+fn a_host_gives_its_workers_no_more_than_it_may_have() {
+    let message = check("limits-beyond-ones-own");
+    let expected = [
+        "`open_files` can't be 101: this process may give 100 at most",
+        "`niceness` can't be -1: this process has 0",
+    ];
+    for expected in expected {
+        assert!(message.contains(expected), "{message}");
+    }
+}

@@ -12,6 +12,7 @@ use futures::channel::oneshot;
 
 use super::driver::WorkerProcess;
 use super::error::SpawnError;
+use super::limits::WorkerLimits;
 use super::log::{Log, LogLine, LogSink};
 use super::post::{Incumbent, Recipe};
 use super::serve::{self, SELF_MARKER};
@@ -40,6 +41,7 @@ pub struct WorkerBuilder {
     segments: Segments,
     kind: ChannelKind,
     wait: WaitPolicy,
+    limits: WorkerLimits,
     sink: LogSink,
 }
 
@@ -59,6 +61,7 @@ impl WorkerBuilder {
             segments: kind::segments(),
             kind: ChannelKind::default(),
             wait: WaitPolicy::default(),
+            limits: WorkerLimits::default(),
             sink: LogSink::default(),
         }
     }
@@ -164,6 +167,13 @@ impl WorkerBuilder {
         self
     }
 
+    /// Limits what the worker's process may use: memory, the processor, descriptors.
+    #[must_use]
+    pub fn limits(mut self, limits: WorkerLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// One of several alike.
     pub(crate) fn numbered(&self, number: usize) -> Self {
         let name = format!("{} {number}", self.worker_name());
@@ -257,7 +267,15 @@ impl WorkerBuilder {
         // The command owns the child's end of the socket.
         drop(command);
         let log = Log::new(Arc::clone(&worker), self.sink.clone());
-        let process = WorkerProcess::new(child, log)?;
+        let mut process = WorkerProcess::new(child, log)?;
+        // Before `Hello`. Dropped with an error, the process is killed and reaped.
+        process
+            .limit(&self.limits)
+            .map_err(|source| SpawnError::Limit {
+                worker: worker.to_string(),
+                program: self.program.clone(),
+                source,
+            })?;
         let starting = Starting {
             worker: Arc::clone(&worker),
             program: self.program,

@@ -13,9 +13,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 use super::end::{EndReason, WorkerEnd};
+use super::group::Group;
+use super::limits::{LimitError, WorkerLimits};
 use super::log::{Log, LogStream, Stream};
 use crate::call::connection::Exchange;
 use crate::channel::{Arrival, Lingering, Look, Violation, handshake};
@@ -113,6 +115,8 @@ pub(crate) struct WorkerProcess {
     /// Whether SIGTERM was sent, and when SIGKILL follows.
     kill_at: Option<Instant>,
     is_reaped: bool,
+    /// Its own control group, if it has one.
+    group: Option<Group>,
     /// The process whose child it is, and not a forked one of that.
     owner: u32,
 }
@@ -141,6 +145,7 @@ impl WorkerProcess {
                     log,
                     kill_at,
                     is_reaped,
+                    group: None,
                     owner,
                 })
             }
@@ -172,6 +177,12 @@ impl WorkerProcess {
             .take()
             .map(|pipe| Stream::new(pipe, LogStream::Stderr));
         Ok((pidfd, stdout.transpose()?, stderr.transpose()?))
+    }
+
+    /// Limits what it may use, before it has been told to serve.
+    pub(crate) fn limit(&mut self, limits: &WorkerLimits) -> Result<(), LimitError> {
+        self.group = limits.apply(Pid::from_child(&self.child))?;
+        Ok(())
     }
 
     /// The process's number.
@@ -219,6 +230,7 @@ impl WorkerProcess {
             .child
             .wait()
             .map_or(EndReason::Stopped, EndReason::from);
+        self.group = None;
         self.read_output();
         if let Some(stream) = &mut self.stdout {
             stream.finish(&mut self.log);

@@ -61,6 +61,11 @@ impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited(code) => write!(f, "it exited with status {code}"),
+            Self::Signalled(XCPU) => write!(
+                f,
+                "it was killed by signal {XCPU} (SIGXCPU): it has used up its processor time \
+                 (`WorkerLimits::cpu_time`, RLIMIT_CPU)"
+            ),
             Self::Signalled(signal) => match signal_name(*signal) {
                 Some(name) => write!(f, "it was killed by signal {signal} ({name})"),
                 None => write!(f, "it was killed by signal {signal}"),
@@ -88,6 +93,9 @@ impl fmt::Display for WorkerEnd {
 
 impl std::error::Error for WorkerEnd {}
 
+/// The signal that comes where a process has used up its processor time.
+const XCPU: i32 = 24;
+
 /// The names of the signals that end processes (`man 7 signal`, the numbers of x86 and ARM).
 fn signal_name(signal: i32) -> Option<&'static str> {
     Some(match signal {
@@ -104,7 +112,7 @@ fn signal_name(signal: i32) -> Option<&'static str> {
         13 => "SIGPIPE",
         14 => "SIGALRM",
         15 => "SIGTERM",
-        24 => "SIGXCPU",
+        XCPU => "SIGXCPU",
         25 => "SIGXFSZ",
         31 => "SIGSYS",
         _ => return None,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::end::{EndReason, WorkerEnd};
+use super::limits::LimitError;
 use super::serve::CANNOT_SERVE;
 use crate::readable::list;
 
@@ -52,6 +53,17 @@ pub enum SpawnError {
         program: PathBuf,
         /// What it said.
         reason: String,
+    },
+    /// The program can't be given a limit, and was killed.
+    #[error("worker `{worker}` (`{}`) can't be limited", program.display())]
+    Limit {
+        /// The worker's name.
+        worker: String,
+        /// The program.
+        program: PathBuf,
+        /// Which limit, and why.
+        #[source]
+        source: LimitError,
     },
     /// A program is to run itself as a worker and has not said how.
     #[error(

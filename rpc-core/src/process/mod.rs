@@ -5,6 +5,7 @@
 //! - [`crew`] is several workers that are called as one;
 //! - [`post`] is what outlasts a worker that is restarted;
 //! - [`driver`] is the thread that reads a worker's channel and watches over the process;
+//! - [`limits`] is what a worker may use of the machine, [`group`] a control group of its own;
 //! - [`end`] says how a worker ended, [`log`] what it printed;
 //! - [`stock`] finds the program that loads module libraries;
 //! - [`serve`] is the other side: a process (or a thread) that becomes a worker.
@@ -16,6 +17,8 @@ pub(crate) mod crew;
 mod driver;
 mod end;
 mod error;
+mod group;
+mod limits;
 mod log;
 pub(crate) mod post;
 mod serve;
@@ -28,6 +31,7 @@ pub use builder::WorkerBuilder;
 pub use crew::Crew;
 pub use end::{EndReason, WorkerEnd};
 pub use error::{ImportError, RestartError, SpawnError};
+pub use limits::{LimitError, LimitName, WorkerLimits};
 pub use log::{LogLine, LogStream};
 pub use serve::{
     CANNOT_SERVE, ServeError, ServeOptions, inherited_channel, is_started_as_worker, serve_channel,
