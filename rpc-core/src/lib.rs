@@ -59,6 +59,7 @@ compile_error!(
 );
 
 mod call;
+mod cgroup;
 mod channel;
 pub mod dynamic;
 #[cfg(feature = "failpoints")]

@@ -191,6 +191,8 @@ struct Table {
     /// The bytes of the long frames of calls in flight.
     n_bytes: u64,
     end: Option<WorkerEnd>,
+    /// Where a function panicked last.
+    last_panic: Option<String>,
     waiting_for_room: Vec<Waker>,
 }
 
@@ -370,7 +372,10 @@ impl Calls {
             return false;
         };
         match &failure {
-            Failure::Panicked { .. } => poison(held, "which panicked"),
+            Failure::Panicked { location, .. } => {
+                self.lock().last_panic.clone_from(location);
+                poison(held, "which panicked");
+            }
             // Either it never began, or it ran to its end.
             _ => {
                 end_leases(held);
@@ -514,6 +519,11 @@ impl Calls {
     /// How the worker ended, if it has.
     pub(crate) fn end(&self) -> Option<WorkerEnd> {
         self.lock().end.clone()
+    }
+
+    /// Where a function panicked last, of which its caller was told.
+    pub(crate) fn last_panic(&self) -> Option<String> {
+        self.lock().last_panic.clone()
     }
 
     /// Takes a call, or a question, off the table; `None` if there is none of that number.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 
-use super::driver::WorkerProcess;
+use super::child::WorkerProcess;
 use super::error::SpawnError;
 use super::limits::WorkerLimits;
 use super::log::{Log, LogLine, LogSink};

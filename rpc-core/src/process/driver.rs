@@ -4,29 +4,23 @@
 //! It waits in `poll` for the socket, the worker's end and its output, and uses no processor while
 //! nothing happens.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Child, ChildStderr, ChildStdout};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, Signal};
 
+use super::child::WorkerProcess;
 use super::end::{EndReason, WorkerEnd};
-use super::group::Group;
-use super::limits::{LimitError, WorkerLimits};
-use super::log::{Log, LogStream, Stream};
 use crate::call::connection::Exchange;
 use crate::channel::{Arrival, Lingering, Look, Violation, handshake};
 use crate::wire::frame::Frame;
 
 /// How long a worker that closed its end of the channel may take to exit, before it is killed.
 const EXIT_GRACE: Duration = Duration::from_millis(200);
-/// How long a worker that was sent SIGTERM may take to exit, before it is killed.
-const TERM_GRACE: Duration = Duration::from_millis(500);
 /// How often the driver looks whether callers still linger.
 const LINGER: Duration = Duration::from_millis(2);
 /// Frames that are read before the driver looks at everything else again.
@@ -100,159 +94,9 @@ impl Control {
 /// What runs a worker.
 pub(crate) enum Life {
     /// A process.
-    Process(WorkerProcess),
+    Process(Box<WorkerProcess>),
     /// A thread of this process.
     Thread(Option<JoinHandle<()>>),
-}
-
-/// A worker's process, and what it prints.
-pub(crate) struct WorkerProcess {
-    child: Child,
-    pidfd: OwnedFd,
-    stdout: Option<Stream<ChildStdout>>,
-    stderr: Option<Stream<ChildStderr>>,
-    pub(crate) log: Log,
-    /// Whether SIGTERM was sent, and when SIGKILL follows.
-    kill_at: Option<Instant>,
-    is_reaped: bool,
-    /// Its own control group, if it has one.
-    group: Option<Group>,
-    /// The process whose child it is, and not a forked one of that.
-    owner: u32,
-}
-
-impl Drop for WorkerProcess {
-    fn drop(&mut self) {
-        if !self.is_reaped && std::process::id() == self.owner {
-            self.reap();
-        }
-    }
-}
-
-impl WorkerProcess {
-    /// Watches over a child that was just started. On an error it is killed and reaped.
-    pub(crate) fn new(mut child: Child, log: Log) -> std::io::Result<Self> {
-        let watched = Self::watch(&mut child);
-        match watched {
-            Ok((pidfd, stdout, stderr)) => {
-                let owner = std::process::id();
-                let (kill_at, is_reaped) = (None, false);
-                Ok(Self {
-                    child,
-                    pidfd,
-                    stdout,
-                    stderr,
-                    log,
-                    kill_at,
-                    is_reaped,
-                    group: None,
-                    owner,
-                })
-            }
-            Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(error)
-            }
-        }
-    }
-
-    #[expect(clippy::type_complexity, reason = "the parts of `Self`, named there")]
-    fn watch(
-        child: &mut Child,
-    ) -> std::io::Result<(
-        OwnedFd,
-        Option<Stream<ChildStdout>>,
-        Option<Stream<ChildStderr>>,
-    )> {
-        let pid = rustix::process::Pid::from_child(child);
-        // The child isn't reaped yet, so the number is still its own.
-        let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
-        let stdout = child
-            .stdout
-            .take()
-            .map(|pipe| Stream::new(pipe, LogStream::Stdout));
-        let stderr = child
-            .stderr
-            .take()
-            .map(|pipe| Stream::new(pipe, LogStream::Stderr));
-        Ok((pidfd, stdout.transpose()?, stderr.transpose()?))
-    }
-
-    /// Limits what it may use, before it has been told to serve.
-    pub(crate) fn limit(&mut self, limits: &WorkerLimits) -> Result<(), LimitError> {
-        self.group = limits.apply(Pid::from_child(&self.child))?;
-        Ok(())
-    }
-
-    /// The process's number.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// What to poll for its end and its output.
-    pub(crate) fn fds(&self) -> impl Iterator<Item = std::os::fd::BorrowedFd<'_>> {
-        let streams = self
-            .stdout
-            .iter()
-            .map(Stream::fd)
-            .chain(self.stderr.iter().map(Stream::fd));
-        std::iter::once(self.pidfd.as_fd()).chain(streams)
-    }
-
-    /// Passes on what it has printed.
-    pub(crate) fn read_output(&mut self) {
-        if let Some(stream) = &mut self.stdout
-            && !stream.read(&mut self.log)
-        {
-            self.stdout = None;
-        }
-        if let Some(stream) = &mut self.stderr
-            && !stream.read(&mut self.log)
-        {
-            self.stderr = None;
-        }
-    }
-
-    /// Tells whether it has exited. It is a zombie until [`Self::reap`].
-    pub(crate) fn has_exited(&self) -> bool {
-        let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
-        let _ = handshake::poll(&mut fds, Some(Duration::ZERO));
-        fds[0].revents().contains(PollFlags::IN)
-    }
-
-    /// Kills it, if it still runs, and waits until the kernel has taken it apart.
-    pub(crate) fn reap(&mut self) -> EndReason {
-        // By descriptor: the number may be another process's, if somebody else has waited for it.
-        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
-        self.is_reaped = true;
-        let reason = self
-            .child
-            .wait()
-            .map_or(EndReason::Stopped, EndReason::from);
-        self.group = None;
-        self.read_output();
-        if let Some(stream) = &mut self.stdout {
-            stream.finish(&mut self.log);
-        }
-        if let Some(stream) = &mut self.stderr {
-            stream.finish(&mut self.log);
-        }
-        reason
-    }
-
-    fn terminate(&mut self, now: Instant) {
-        match self.kill_at {
-            None => {
-                let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::TERM);
-                self.kill_at = Some(now + TERM_GRACE);
-            }
-            Some(kill_at) if kill_at <= now => {
-                let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
-            }
-            Some(_) => {}
-        }
-    }
 }
 
 /// Drives the channel of one worker until the worker has ended.
@@ -272,7 +116,7 @@ impl Driver {
             .unwrap_or_else(|_| Err(Violation(PANICKED.to_owned())))
             .err();
         self.exchange.channel().close();
-        let (reason, last_lines) = match &mut self.life {
+        let end = match &mut self.life {
             Life::Process(process) => {
                 let reason = process.reap();
                 // What was answered before the end still counts.
@@ -284,17 +128,23 @@ impl Driver {
                     // Now that the last of them were opened, the worker's names are nobody's.
                     crate::segment::named::collect();
                 }
-                (reason, process.log.last_lines())
+                // A panic that a caller was told of didn't end the process.
+                let survived = self.exchange.calls().last_panic();
+                let printed = process.log.last_panic();
+                let fatal = printed.filter(|printed| survived.as_deref() != Some(*printed));
+                WorkerEnd::new(reason, process.log.last_lines()).after_panic(fatal)
             }
             Life::Thread(thread) => {
                 if let Some(thread) = thread.take() {
                     let _ = thread.join();
                 }
-                (EndReason::Stopped, Vec::new())
+                WorkerEnd::new(EndReason::Stopped, Vec::new())
             }
         };
-        let reason = violation.map_or(reason, |Violation(what)| EndReason::ProtocolViolation(what));
-        let end = WorkerEnd::new(reason, last_lines);
+        let end = match violation {
+            Some(Violation(what)) => end.because(EndReason::ProtocolViolation(what)),
+            None => end,
+        };
         self.exchange.calls().fail_all(&end);
         let is_peer_dead = matches!(self.life, Life::Process(_));
         self.exchange.channel().release_all(is_peer_dead);

@@ -70,6 +70,7 @@ pub(crate) struct Log {
     worker: Arc<str>,
     sink: LogSink,
     last_lines: VecDeque<String>,
+    last_panic: Option<String>,
 }
 
 impl Log {
@@ -78,12 +79,18 @@ impl Log {
             worker,
             sink,
             last_lines: VecDeque::new(),
+            last_panic: None,
         }
     }
 
     /// The last lines, oldest first.
     pub(crate) fn last_lines(&self) -> Vec<String> {
         self.last_lines.iter().cloned().collect()
+    }
+
+    /// Where the last panic was that a Rust program's own hook told of.
+    pub(crate) fn last_panic(&self) -> Option<&str> {
+        self.last_panic.as_deref()
     }
 
     fn line(&mut self, stream: LogStream, bytes: &[u8]) {
@@ -95,11 +102,28 @@ impl Log {
         };
         // A sink that panics loses this line, and nothing else.
         let _ = catch_unwind(AssertUnwindSafe(|| (self.sink.0)(line)));
+        if stream == LogStream::Stderr
+            && let Some(location) = panic_location(&text)
+        {
+            // Noted here, for a backtrace may be longer than what is kept.
+            self.last_panic = Some(location.to_owned());
+        }
         if self.last_lines.len() == KEPT_LINES {
             self.last_lines.pop_front();
         }
         self.last_lines.push_back(text.into_owned());
     }
+}
+
+/// Reads the place out of the line in which Rust's standard library tells of a panic:
+/// `thread 'main' (17) panicked at src/main.rs:3:5:`, without the number before 1.91.
+fn panic_location(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("thread '")?;
+    let (_, location) = rest.split_once(" panicked at ")?;
+    let location = location.strip_suffix(':')?;
+    let mut parts = location.rsplit(':');
+    let mut is_number = || parts.next().is_some_and(|part| part.parse::<u32>().is_ok());
+    (is_number() && is_number()).then_some(location)
 }
 
 /// The reading end of one stream, which never blocks.
@@ -158,5 +182,36 @@ impl<R: Read + AsFd> Stream<R> {
                 log.line(self.stream, line.strip_suffix(b"\n").unwrap_or(&line));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_a_panic_is_read_from_what_rust_prints() {
+        let place = Some("src/main.rs:3:5");
+        assert_eq!(
+            panic_location("thread 'main' panicked at src/main.rs:3:5:"),
+            place
+        );
+        assert_eq!(
+            panic_location("thread 'a b' (12) panicked at src/main.rs:3:5:"),
+            place
+        );
+        assert_eq!(
+            panic_location("thread '<unnamed>' panicked at C: x.rs:3:5:"),
+            Some("C: x.rs:3:5")
+        );
+        assert_eq!(
+            panic_location("thread 'main' panicked at 'old', x.rs:1:2"),
+            None
+        );
+        assert_eq!(
+            panic_location("my thread 'main' panicked at x.rs:1:2:"),
+            None
+        );
+        assert_eq!(panic_location("thread 'main' panicked at somewhere:"), None);
     }
 }

@@ -4,15 +4,16 @@
 //!   program is, [`starting`] one that isn't ready yet, [`blocking`] the blocking twin;
 //! - [`crew`] is several workers that are called as one;
 //! - [`post`] is what outlasts a worker that is restarted;
-//! - [`driver`] is the thread that reads a worker's channel and watches over the process;
+//! - [`driver`] is the thread that reads a worker's channel and watches over the process, the [`child`];
 //! - [`limits`] is what a worker may use of the machine, [`group`] a control group of its own;
-//! - [`end`] says how a worker ended, [`log`] what it printed;
+//! - [`end`] says how a worker ended, [`log`] what it printed, [`oom`] whether memory was short;
 //! - [`stock`] finds the program that loads module libraries;
 //! - [`serve`] is the other side: a process (or a thread) that becomes a worker.
 
 mod beside;
 pub mod blocking;
 mod builder;
+mod child;
 pub(crate) mod crew;
 mod driver;
 mod end;
@@ -20,6 +21,7 @@ mod error;
 mod group;
 mod limits;
 mod log;
+mod oom;
 pub(crate) mod post;
 mod serve;
 mod starting;

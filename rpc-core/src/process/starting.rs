@@ -10,7 +10,8 @@ use futures::channel::oneshot;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
-use super::driver::{Control, Driver, Life, WorkerProcess};
+use super::child::WorkerProcess;
+use super::driver::{Control, Driver, Life};
 use super::end::WorkerEnd;
 use super::error::SpawnError;
 use super::post::Incumbent;
@@ -92,12 +93,13 @@ impl Starting {
         });
         match started {
             Ok((incumbent, exchange, control)) => {
+                process.is_ready();
                 // If nobody waits any more, dropping it here has it stopped.
                 drop(ready.send(Ok(incumbent)));
                 Driver {
                     exchange,
                     control,
-                    life: Life::Process(process),
+                    life: Life::Process(Box::new(process)),
                 }
                 .run();
             }
@@ -168,7 +170,8 @@ impl Starting {
                 let _ = handshake::poll(&mut fds, Some(Duration::from_secs(1)));
                 drop(fds);
                 let reason = process.reap();
-                let end = WorkerEnd::new(reason, process.log.last_lines());
+                let end = WorkerEnd::new(reason, process.log.last_lines())
+                    .after_panic(process.log.last_panic());
                 SpawnError::Ended {
                     worker,
                     program,
