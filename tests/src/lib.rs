@@ -8,6 +8,7 @@ pub mod by_hand;
 pub mod bundles;
 pub mod commands;
 pub mod containers;
+pub mod deaths;
 pub mod extremes;
 pub mod gate;
 pub mod limits;

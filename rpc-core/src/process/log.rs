@@ -121,6 +121,10 @@ fn panic_location(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("thread '")?;
     let (_, location) = rest.split_once(" panicked at ")?;
     let location = location.strip_suffix(':')?;
+    if location.starts_with("library/") || location.starts_with("/rustc/") {
+        // The standard library's own, which follows another one: it can't be unwound.
+        return None;
+    }
     let mut parts = location.rsplit(':');
     let mut is_number = || parts.next().is_some_and(|part| part.parse::<u32>().is_ok());
     (is_number() && is_number()).then_some(location)
@@ -191,27 +195,23 @@ mod tests {
 
     #[test]
     fn the_place_of_a_panic_is_read_from_what_rust_prints() {
-        let place = Some("src/main.rs:3:5");
-        assert_eq!(
-            panic_location("thread 'main' panicked at src/main.rs:3:5:"),
-            place
-        );
-        assert_eq!(
-            panic_location("thread 'a b' (12) panicked at src/main.rs:3:5:"),
-            place
-        );
-        assert_eq!(
-            panic_location("thread '<unnamed>' panicked at C: x.rs:3:5:"),
-            Some("C: x.rs:3:5")
-        );
-        assert_eq!(
-            panic_location("thread 'main' panicked at 'old', x.rs:1:2"),
-            None
-        );
-        assert_eq!(
-            panic_location("my thread 'main' panicked at x.rs:1:2:"),
-            None
-        );
-        assert_eq!(panic_location("thread 'main' panicked at somewhere:"), None);
+        for (line, location) in [
+            (
+                "thread 'main' panicked at src/main.rs:3:5:",
+                "src/main.rs:3:5",
+            ),
+            ("thread 'a b' (12) panicked at x.rs:1:22:", "x.rs:1:22"),
+            ("thread '<unnamed>' panicked at C: x.rs:3:5:", "C: x.rs:3:5"),
+        ] {
+            assert_eq!(panic_location(line), Some(location));
+        }
+        for line in [
+            "my thread 'main' panicked at x.rs:1:2:",
+            "thread 'main' panicked at 'the old form', x.rs:1:2",
+            "thread 'main' panicked at somewhere:",
+            "thread 'main' panicked at library/core/src/panicking.rs:226:5:",
+        ] {
+            assert_eq!(panic_location(line), None, "{line}");
+        }
     }
 }
