@@ -430,6 +430,8 @@ pub use process::{
     WorkerLimits, inherited_channel, is_started_as_worker, library_beside, program_beside,
     serve_channel, serve_inherited,
 };
+#[cfg(feature = "sandbox")]
+pub use process::{Sandbox, SandboxError, launch_if_asked};
 pub use segment::{
     AccessError, Atomic, AtomicInteger, NotAligned, PoolUsage, Segment, SegmentIdentity,
     SegmentView, SegmentViewMut, Segments, SharedCell, SharedCells, ShmExhausted, Shortage,

@@ -1,6 +1,9 @@
 //! The stock worker: loads a module library and has it serve its modules.
 //!
 //! A host starts it (`Worker::spawn_library`). See `export_modules!` for how a library is made.
+//!
+//! It is the launcher of sandboxed workers, too: a host that isn't one itself has it confine itself
+//! and become the worker (`Sandbox`).
 
 #![deny(unsafe_code)]
 
@@ -35,6 +38,7 @@ enum StockError {
 }
 
 fn main() -> ExitCode {
+    reedbed::launch_if_asked();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

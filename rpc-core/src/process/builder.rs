@@ -15,6 +15,8 @@ use super::error::SpawnError;
 use super::limits::WorkerLimits;
 use super::log::{Log, LogLine, LogSink};
 use super::post::{Incumbent, Recipe};
+#[cfg(feature = "sandbox")]
+use super::sandbox::{self, Sandbox};
 use super::serve::{self, SELF_MARKER};
 use super::starting::{STARTUP_TIMEOUT, StartDispatch, Starting};
 use super::stock;
@@ -43,6 +45,8 @@ pub struct WorkerBuilder {
     wait: WaitPolicy,
     limits: WorkerLimits,
     sink: LogSink,
+    #[cfg(feature = "sandbox")]
+    sandbox: Option<Sandbox>,
 }
 
 impl WorkerBuilder {
@@ -63,6 +67,8 @@ impl WorkerBuilder {
             wait: WaitPolicy::default(),
             limits: WorkerLimits::default(),
             sink: LogSink::default(),
+            #[cfg(feature = "sandbox")]
+            sandbox: None,
         }
     }
 
@@ -205,6 +211,18 @@ impl WorkerBuilder {
         self
     }
 
+    /// Confines the worker to what `sandbox` allows, from its program's first instruction on.
+    ///
+    /// That is apart from how far its channel is trusted, and goes well with it: a sandbox keeps a
+    /// worker from the system, [`Trust`](crate::Trust) keeps it from arrays that aren't its own any more.
+    /// Of this process's environment it gets next to nothing, see [`Sandbox`].
+    #[cfg(feature = "sandbox")]
+    #[must_use]
+    pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
+        self.sandbox = Some(sandbox);
+        self
+    }
+
     /// Starts the worker and waits until it is ready.
     ///
     /// # Errors
@@ -228,16 +246,27 @@ impl WorkerBuilder {
         if self.program.components().count() > 1 {
             self.program = std::path::absolute(&self.program)?;
         }
+        #[cfg(feature = "sandbox")]
+        if let Some(sandbox) = self.sandbox.take() {
+            self.sandbox = Some(sandbox.located()?);
+        }
         Ok(self)
     }
 
     /// Starts the worker and waits until it is ready, without a post.
     pub(crate) async fn start_process(self) -> Result<Incumbent, SpawnError> {
-        self.start()?.await.unwrap_or_else(|_| {
+        #[cfg(feature = "sandbox")]
+        let is_confined = self.sandbox.is_some();
+        let started = self.start()?.await.unwrap_or_else(|_| {
             Err(SpawnError::System(std::io::Error::other(
                 "the worker's driver thread ended",
             )))
-        })
+        });
+        #[cfg(feature = "sandbox")]
+        if is_confined {
+            return started.map_err(sandbox::explain);
+        }
+        started
     }
 
     /// As [`spawn`](Self::spawn), blocking the thread.
@@ -253,7 +282,11 @@ impl WorkerBuilder {
         let starting_dispatch = StartDispatch::new(self.dispatcher)?;
         let worker = self.worker_name();
         let (ours, theirs) = socket::pair()?;
+        let ours = Socket::new(ours);
+        #[cfg(not(feature = "sandbox"))]
         let mut command = self.command();
+        #[cfg(feature = "sandbox")]
+        let mut command = self.confined_command(&ours)?;
         command
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::piped())
@@ -285,12 +318,33 @@ impl WorkerBuilder {
             kind: self.kind,
             wait: self.wait,
             start_dispatch: starting_dispatch,
-            socket: Socket::new(ours),
+            socket: ours,
         };
         let (sender, receiver) = oneshot::channel();
         let thread = thread::Builder::new().name(format!("reedbed {worker}"));
         thread.spawn(move || starting.run(process, sender))?;
         Ok(receiver)
+    }
+
+    /// The command of the worker, or of the launcher that confines itself and becomes it.
+    #[cfg(feature = "sandbox")]
+    fn confined_command(&self, socket: &Socket) -> Result<Command, SpawnError> {
+        let command = self.command();
+        let Some(sandbox) = &self.sandbox else {
+            return Ok(command);
+        };
+        let library = self.library.as_deref();
+        let keeps_environment = !self.is_environment_cleared;
+        let memory = self.segments;
+        sandbox::confine(
+            sandbox,
+            &command,
+            library,
+            keeps_environment,
+            memory,
+            socket,
+        )
+        .map_err(|refused| refused.of(&self.worker_name(), &self.program))
     }
 
     fn worker_name(&self) -> Arc<str> {

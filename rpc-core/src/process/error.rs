@@ -83,6 +83,18 @@ pub enum SpawnError {
         /// Where it could be, beside this program.
         beside: Vec<PathBuf>,
     },
+    /// The worker was to be confined, and could not be.
+    #[cfg(feature = "sandbox")]
+    #[error("worker `{worker}` (`{}`) was not started: its sandbox can't be had", program.display())]
+    Sandbox {
+        /// The worker's name.
+        worker: String,
+        /// The program.
+        program: PathBuf,
+        /// What refuses.
+        #[source]
+        source: super::sandbox::SandboxError,
+    },
     /// tarpc's dispatcher runs on tokio, and there is no runtime here.
     #[error("tarpc's dispatcher needs a tokio runtime; call this inside one")]
     NoRuntime,

@@ -8,6 +8,7 @@
 //! - [`limits`] is what a worker may use of the machine, [`group`] a control group of its own;
 //! - [`end`] says how a worker ended, [`log`] what it printed, [`oom`] whether memory was short;
 //! - [`stock`] finds the program that loads module libraries;
+//! - [`sandbox`] confines a worker before it is run;
 //! - [`serve`] is the other side: a process (or a thread) that becomes a worker.
 
 mod beside;
@@ -23,6 +24,8 @@ mod limits;
 mod log;
 mod oom;
 pub(crate) mod post;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod serve;
 mod starting;
 mod stock;
@@ -35,6 +38,8 @@ pub use end::{EndReason, WorkerEnd};
 pub use error::{ImportError, RestartError, SpawnError};
 pub use limits::{LimitError, LimitName, WorkerLimits};
 pub use log::{LogLine, LogStream};
+#[cfg(feature = "sandbox")]
+pub use sandbox::{Sandbox, SandboxError, launch_if_asked};
 pub use serve::{
     CANNOT_SERVE, ServeError, ServeOptions, inherited_channel, is_started_as_worker, serve_channel,
     serve_inherited,

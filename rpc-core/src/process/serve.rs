@@ -82,13 +82,23 @@ pub struct ServeOptions {
 
 /// Tells whether this process was started by [`Worker::spawn_self`](crate::Worker::spawn_self), and
 /// allows it in this process otherwise. `reedbed_worker::init![..]` calls it.
+///
+/// A process that was started to launch a sandboxed worker becomes that, and doesn't return.
 #[must_use]
 pub fn is_started_as_worker() -> bool {
+    #[cfg(feature = "sandbox")]
+    super::sandbox::launch_if_asked();
     if has_marker() {
         return true;
     }
     IS_INITIALISED.store(true, Ordering::Relaxed);
     false
+}
+
+/// Tells whether this program, run again, gets to where it serves or launches.
+#[cfg(feature = "sandbox")]
+pub(crate) fn can_run_itself() -> bool {
+    IS_INITIALISED.load(Ordering::Relaxed) || (has_marker() && IS_SERVING.load(Ordering::Relaxed))
 }
 
 fn has_marker() -> bool {
@@ -139,6 +149,8 @@ pub fn inherited_channel() -> Result<OwnedFd, ServeError> {
     let channel = stdin.as_fd().try_clone_to_owned()?;
     let null = std::fs::File::open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null).map_err(io::Error::from)?;
+    #[cfg(feature = "sandbox")]
+    super::sandbox::close_behind()?;
     Ok(channel)
 }
 
@@ -239,7 +251,7 @@ fn refusal(error: HandshakeError) -> ServeError {
 }
 
 /// Tells whether a descriptor may be a channel. A terminal, a file, a pipe or a stream is none.
-fn is_channel(fd: impl AsFd) -> bool {
+pub(crate) fn is_channel(fd: impl AsFd) -> bool {
     rustix::net::sockopt::socket_type(fd).is_ok_and(|kind| kind == SocketType::SEQPACKET)
 }
 

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::process::Command;
 use std::time::Duration;
 
-use reedbed::Worker;
+use reedbed::{CallError, Sandbox, SpawnError, Worker};
+use reedbed_tests::breakout::attempts;
 use reedbed_tests::gate::Gates;
 use reedbed_tests::limits;
 use reedbed_tests::modules::{control, values};
@@ -21,6 +22,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ["recursive"] | ["--reedbed-worker"] => recursive().await,
         ["late"] | ["--reedbed-worker", "late"] => late().await,
         ["replaced"] => replaced().await,
+        ["without-landlock", worker, launcher] => without_landlock(worker, launcher).await,
+        ["sandboxed"] | ["--reedbed-worker", "sandboxed"] | ["--reedbed-sandbox"] => {
+            sandboxed().await
+        }
         ["library", library] => echo(&Worker::spawn_library(library).await?).await,
         ["under-limits", worker, limit] => limits::run(worker, limit).await,
         ["named", ref arguments @ ..] => named::run(arguments),
@@ -72,6 +77,48 @@ async fn late() -> Result<(), Box<dyn Error>> {
     println!("{}", worker.shutdown(Duration::from_secs(60)).await);
     thread.thread().unpark();
     thread.join().map_err(|_| "the thread panicked")?;
+    Ok(())
+}
+
+/// Runs itself in a sandbox, which it launches itself.
+async fn sandboxed() -> Result<(), Box<dyn Error>> {
+    reedbed_worker::init![attempts];
+    let builder = Worker::builder_of_self().arg("sandboxed");
+    let worker = builder.sandbox(Sandbox::new()).spawn().await?;
+    let attempts = worker.import::<attempts::Client>().await?;
+    if let Err(CallError::Returned(_)) = attempts.read("/etc/passwd".as_ref()).await {
+        println!("it can't read /etc/passwd");
+    }
+    Ok(())
+}
+
+/// Runs where the kernel has no landlock: a filter says so, to this process and its children.
+async fn without_landlock(worker: &str, launcher: &str) -> Result<(), Box<dyn Error>> {
+    use seccompiler::{SeccompAction, SeccompFilter};
+    let rules = [(libc::SYS_landlock_create_ruleset, Vec::new())].into();
+    let missing = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
+    let processor = std::env::consts::ARCH.try_into()?;
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, missing, processor)?;
+    let filter: seccompiler::BpfProgram = filter.try_into()?;
+    seccompiler::apply_filter_all_threads(&filter)?;
+
+    let sandbox = Sandbox::new().launcher(launcher);
+    let builder = Worker::builder(worker);
+    match builder.clone().sandbox(sandbox.clone()).spawn().await {
+        Err(SpawnError::Sandbox { source, .. }) => println!("{source}"),
+        other => println!("{other:?}"),
+    }
+    let worker = builder.sandbox(sandbox.best_effort()).spawn().await?;
+    let attempts = worker.import::<attempts::Client>().await?;
+    // What seccomp refuses, it refuses all the same.
+    println!(
+        "{:?}",
+        attempts
+            .datagrams()
+            .await
+            .map_err(|error| error.to_string())
+    );
+    println!("{}", attempts.read("/etc/passwd".as_ref()).await.is_ok());
     Ok(())
 }
 

@@ -1,0 +1,177 @@
+//! The host's side: how the launcher is started, and what it is told.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use memfd::{FileSeal, MemfdOptions};
+
+use super::error::SandboxError;
+use super::launch::{CANNOT_CONFINE, MARKER};
+use super::plan::{MAGIC, Plan};
+use super::{Sandbox, files};
+use crate::channel::socket::Socket;
+use crate::process::end::EndReason;
+use crate::process::error::SpawnError;
+use crate::process::{serve, stock};
+use crate::segment::kind::Segments;
+
+/// What a worker keeps of its host's environment: nothing that is secret, and nothing that changes
+/// which code it runs.
+const KEPT_VARIABLES: [&str; 6] = ["PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "RUST_BACKTRACE"];
+
+/// Makes of the command that would start a worker the one that starts its launcher, and sends that
+/// its plan, as the first message over `socket`.
+pub(in crate::process) fn confine(
+    sandbox: &Sandbox,
+    command: &Command,
+    library: Option<&Path>,
+    keeps_environment: bool,
+    memory: Segments,
+    socket: &Socket,
+) -> Result<Command, Refused> {
+    if memory != Segments::Memfd {
+        return Err(SandboxError::NamedSegments.into());
+    }
+    let program = find(command.get_program())?;
+    for path in sandbox.paths() {
+        path.metadata().map_err(|source| SandboxError::Path {
+            path: path.clone(),
+            source,
+        })?;
+    }
+    if !sandbox.is_best_effort {
+        files::check().map_err(SandboxError::Landlock)?;
+    }
+    let plan = Plan {
+        sandbox: sandbox.clone(),
+        libraries: library.map(Path::to_owned).into_iter().collect(),
+        name: name(&program, command),
+        program,
+        arguments: command.get_args().map(OsStr::to_owned).collect(),
+        environment: environment(command, keeps_environment),
+    };
+    send(&plan, socket)?;
+
+    let mut launcher = match &sandbox.launcher {
+        Some(program) => Command::new(program),
+        None if serve::can_run_itself() => itself(),
+        None => Command::new(stock::find(&plan.program).map_err(Refused::Spawn)?),
+    };
+    launcher.arg(MARKER);
+    if let Some(directory) = command.get_current_dir() {
+        launcher.current_dir(directory);
+    }
+    Ok(launcher)
+}
+
+/// Why no launcher was started.
+pub(in crate::process) enum Refused {
+    Sandbox(SandboxError),
+    Spawn(SpawnError),
+}
+
+impl From<SandboxError> for Refused {
+    fn from(error: SandboxError) -> Self {
+        Self::Sandbox(error)
+    }
+}
+
+impl Refused {
+    /// The error of a worker that isn't started.
+    pub(in crate::process) fn of(self, worker: &str, program: &Path) -> SpawnError {
+        match self {
+            Self::Sandbox(source) => SpawnError::Sandbox {
+                worker: worker.to_owned(),
+                program: program.to_owned(),
+                source,
+            },
+            Self::Spawn(error) => error,
+        }
+    }
+}
+
+/// Tells the end of a launcher that gave up from that of a worker.
+pub(in crate::process) fn explain(error: SpawnError) -> SpawnError {
+    match error {
+        SpawnError::Ended {
+            worker,
+            program,
+            end,
+        } if *end.reason() == EndReason::Exited(CANNOT_CONFINE) => SpawnError::Sandbox {
+            worker,
+            program,
+            source: SandboxError::Launcher(end.last_lines().join("; ")),
+        },
+        other => other,
+    }
+}
+
+/// This program, to be run again.
+fn itself() -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    if let Some(own) = env::args_os().next() {
+        command.arg0(own);
+    }
+    command
+}
+
+/// The name by which the worker is run.
+fn name(program: &Path, command: &Command) -> OsString {
+    let own = env::args_os().next();
+    match program == Path::new("/proc/self/exe") {
+        true => own.unwrap_or_default(),
+        false => command.get_program().to_owned(),
+    }
+}
+
+/// Finds a program as the system does: a bare name in the folders of `PATH`.
+fn find(program: &OsStr) -> Result<PathBuf, SandboxError> {
+    let path = PathBuf::from(program);
+    let found = if path.components().count() > 1 {
+        path.metadata().map(|_| path.clone())
+    } else {
+        let folders = env::var_os("PATH").unwrap_or_default();
+        let mut places = env::split_paths(&folders).map(|folder| folder.join(program));
+        let found = places.find(|place| place.is_file());
+        found.ok_or_else(|| io::ErrorKind::NotFound.into())
+    };
+    found.map_err(|source| SandboxError::Program {
+        program: path,
+        source,
+    })
+}
+
+/// What the worker finds in its environment.
+fn environment(command: &Command, keeps_any: bool) -> Vec<(OsString, OsString)> {
+    let kept = KEPT_VARIABLES.iter().filter(|_| keeps_any);
+    let kept = kept.filter_map(|name| Some((OsString::from(name), env::var_os(name)?)));
+    let mut variables: Vec<_> = kept.collect();
+    for (name, value) in command.get_envs() {
+        variables.retain(|(kept, _)| kept != name);
+        variables.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+    }
+    variables
+}
+
+fn send(plan: &Plan, socket: &Socket) -> Result<(), SandboxError> {
+    let memfd = MemfdOptions::default()
+        .allow_sealing(true)
+        .close_on_exec(true);
+    let memfd = memfd.create("reedbed plan").map_err(io::Error::other)?;
+    let mut file: &File = memfd.as_file();
+    file.write_all(&plan.write())?;
+    let seals = [
+        FileSeal::SealShrink,
+        FileSeal::SealGrow,
+        FileSeal::SealWrite,
+        FileSeal::SealSeal,
+    ];
+    memfd.add_seals(&seals).map_err(io::Error::other)?;
+    Ok(socket.try_send(MAGIC, Some(memfd.as_file().as_fd()))?)
+}

@@ -1,0 +1,158 @@
+//! Files.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+
+/// A file with something in it, in a folder of its own.
+fn file() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file");
+    fs::write(&path, "secret").expect("a file");
+    (folder, path)
+}
+
+#[tokio::test]
+async fn a_forbidden_file_is_not_read() {
+    let (folder, path) = file();
+    assert_refused("reading", |client| {
+        let path = path.clone();
+        async move { client.read(&path).await }
+    })
+    .await;
+    assert_refused("listing", |client| {
+        let path = folder.path().to_owned();
+        async move { client.list(&path).await }
+    })
+    .await;
+    for known in ["/etc/passwd", "/proc/self/maps", "/proc/cpuinfo"] {
+        assert_refused(
+            known,
+            |client| async move { client.read(known.as_ref()).await },
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_forbidden_file_is_not_written() {
+    let (folder, path) = file();
+    assert_refused("writing", |client| {
+        let path = path.clone();
+        async move { client.write(&path, b"other!".to_vec()).await }
+    })
+    .await;
+    fs::write(&path, "secret").expect("as before");
+    watched(async {
+        let (_worker, client) = confined(nothing()).await;
+        let other = folder.path().join("other");
+        for (what, attempt) in [
+            ("cutting off", client.truncate(&path).await),
+            ("making", client.create(&other).await),
+            ("linking", client.link(&path, other.clone()).await),
+            ("linking to", client.symlink(&path, other.clone()).await),
+            ("making a device", client.make_device(&other).await),
+            ("changing the mode", client.open_up(&path).await),
+            ("changing the times", client.date_back(&path).await),
+            ("removing", client.remove(&path).await),
+        ] {
+            assert!(is_refusal(refusal(attempt)), "{what}");
+        }
+        assert_eq!(fs::read(&path).expect("it is there"), b"secret");
+        assert!(!other.exists());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_system_shows_of_others_is_not_read() {
+    // As root it could be read; the control is in `a_forbidden_file_is_not_read`.
+    for path in [
+        "/proc/1/environ",
+        "/proc/self/environ",
+        "/root",
+        "/proc",
+        "/dev",
+    ] {
+        watched(async {
+            let (_worker, client) = confined(nothing()).await;
+            let read = client.read(path.as_ref()).await;
+            assert!(is_refusal(refusal(read)), "{path}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_allowed_for_reading_is_read_alone() {
+    let (folder, path) = file();
+    watched(async {
+        let (_worker, client) = confined(nothing().read(folder.path())).await;
+        assert_eq!(client.read(&path).await.expect("allowed"), b"secret");
+        assert_eq!(client.list(folder.path()).await.expect("allowed"), 1);
+        for attempt in [
+            client.write(&path, b"other!".to_vec()).await,
+            client.create(&folder.path().join("other")).await,
+            client.truncate(&path).await,
+            client.open_up(&path).await,
+            client.remove(&path).await,
+        ] {
+            assert!(is_refusal(refusal(attempt)));
+        }
+        assert_eq!(client.read(&path).await.expect("allowed"), b"secret");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_allowed_for_writing_is_written_and_no_more() {
+    let (folder, path) = file();
+    let (elsewhere, secret) = file();
+    watched(async {
+        let (_worker, client) = confined(nothing().write(folder.path())).await;
+        client
+            .write(&path, b"public".to_vec())
+            .await
+            .expect("allowed");
+        assert_eq!(client.read(&path).await.expect("allowed"), b"public");
+        let other = folder.path().join("other");
+        client.create(&other).await.expect("allowed");
+        client.remove(&other).await.expect("allowed");
+        for (what, attempt) in [
+            (
+                "a link that leads out",
+                client.symlink(&secret, other.clone()).await,
+            ),
+            (
+                "a second name from without",
+                client.link(&secret, other.clone()).await,
+            ),
+            (
+                "a second name without",
+                client.link(&path, elsewhere.path().join("in")).await,
+            ),
+            ("a device", client.make_device(&other).await),
+            ("a mode", client.open_up(&path).await),
+        ] {
+            let errno = refusal(attempt);
+            assert!(is_refusal(errno) || errno == libc::EXDEV, "{what}: {errno}");
+        }
+        assert!(!other.exists());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_path_that_is_allowed_is_one_of_the_hosts_folder() {
+    let (folder, path) = file();
+    watched(async {
+        let own = std::env::current_dir().expect("a folder");
+        let up = "../".repeat(own.components().count() - 1);
+        let relative = PathBuf::from(format!("{up}{}", &folder.path().display().to_string()[1..]));
+        let builder = builder().current_dir("/").sandbox(nothing().read(relative));
+        let (_worker, client) = started(builder).await;
+        assert_eq!(client.read(&path).await.expect("allowed"), b"secret");
+    })
+    .await;
+}
