@@ -162,6 +162,9 @@ fn copy(bytes: &[u8]) -> Result<Arc<Extent>, BindError> {
     Ok(Arc::clone(tensor.located().extent()))
 }
 
+#[cfg(feature = "internals")]
+pub(super) mod parts;
+
 #[cfg(test)]
 mod tests {
     use super::*;

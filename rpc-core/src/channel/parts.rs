@@ -8,9 +8,15 @@ use super::ring::{Consumer, Count, Producer};
 use super::rings::Rings;
 use crate::wire::codec;
 use crate::wire::frame::{CallFrame, Frame};
-use crate::wire::handle::Handle;
-use crate::wire::handshake::{self, Hello, MESSAGE_BYTES, Welcome};
-use crate::wire::schema::ModuleSchema;
+use crate::wire::handshake::MESSAGE_BYTES;
+
+pub use super::inline::parts::{Found, bind_inline};
+pub use super::ring::hostile::{HostileRing, Popped, Pushed};
+pub use crate::dynamic::parts::{decode_value, parse_type};
+pub use crate::tensor::parts::{Checked, check_layout};
+pub use crate::wire::parts::{
+    AnyFrame, AnyHandle, FirstMessage, decode_module, decode_part, encode_module, encode_part,
+};
 
 /// Encodes a call with a body of so many bytes, and no arrays.
 #[must_use]
@@ -31,30 +37,6 @@ pub fn encode_call(n_body_bytes: usize) -> Vec<u8> {
 #[must_use]
 pub fn is_frame(bytes: &[u8]) -> bool {
     codec::decode::<Frame>(bytes).is_ok()
-}
-
-/// Tells whether bytes are a host's first message.
-#[must_use]
-pub fn is_hello(bytes: &[u8]) -> bool {
-    handshake::decode::<Hello>(bytes).is_ok()
-}
-
-/// Tells whether bytes are a worker's first message.
-#[must_use]
-pub fn is_welcome(bytes: &[u8]) -> bool {
-    handshake::decode::<Welcome>(bytes).is_ok()
-}
-
-/// Tells whether bytes are the name of an array.
-#[must_use]
-pub fn is_handle(bytes: &[u8]) -> bool {
-    codec::decode::<Handle>(bytes).is_ok()
-}
-
-/// Tells whether bytes describe a module.
-#[must_use]
-pub fn is_schema(bytes: &[u8]) -> bool {
-    codec::decode::<ModuleSchema>(bytes).is_ok()
 }
 
 /// Both ends of a ring.

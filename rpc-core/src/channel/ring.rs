@@ -17,6 +17,9 @@
 //! 4. Everything the peer can write is checked before it is used: lengths against the longest frame,
 //!    positions against each other.
 
+#[cfg(feature = "internals")]
+pub(super) mod hostile;
+
 use std::sync::Arc;
 
 use super::bell::Bell;

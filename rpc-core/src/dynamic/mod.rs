@@ -60,6 +60,8 @@ mod interface;
 mod lent;
 mod mismatch;
 mod parse;
+#[cfg(feature = "internals")]
+pub(crate) mod parts;
 mod place;
 mod serialize;
 mod types;

@@ -12,6 +12,8 @@ mod frozen;
 pub(crate) mod layout;
 mod npy;
 mod owned;
+#[cfg(feature = "internals")]
+pub(crate) mod parts;
 pub(crate) mod pointer;
 mod view;
 

@@ -1,8 +1,9 @@
 //! What a short message may be decoded into.
 //!
-//! A decoder reserves nothing for lengths that a peer claims, yet two things cost more than the
-//! bytes they take: a type inside itself costs stack, and a list of elements without bytes costs
-//! time. [`Bounded`] stands between a value and the decoder and counts both.
+//! [`Bounded`] stands between a value and the decoder. Nothing is reserved for a length that a peer
+//! claims: lists grow as their elements arrive, and strings and runs of bytes are compared with the
+//! bytes that are left before they are copied. Two things cost more than the bytes they take, and are
+//! counted: a type inside itself costs stack, and a list of elements without bytes costs time.
 
 use std::cell::Cell;
 use std::fmt;
@@ -164,8 +165,17 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
         deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32
         deserialize_i64 deserialize_i128 deserialize_u8 deserialize_u16 deserialize_u32
         deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64 deserialize_char
-        deserialize_str deserialize_string deserialize_bytes deserialize_byte_buf
-        deserialize_identifier deserialize_ignored_any
+        deserialize_str deserialize_bytes deserialize_identifier deserialize_ignored_any
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.budget.note_read();
+        self.inner.deserialize_str(Copying(visitor))
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.budget.note_read();
+        self.inner.deserialize_bytes(Copying(visitor))
     }
 
     nests! { list, note_read: deserialize_seq() deserialize_map() }
@@ -186,6 +196,26 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
 
     fn is_human_readable(&self) -> bool {
         self.inner.is_human_readable()
+    }
+}
+
+/// The visitor of a string or a run of bytes that it wants as its own: it gets a copy of the message's,
+/// which is as long as it claims to be. A decoder that is asked for an owned one reserves it first.
+struct Copying<V>(V);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Copying<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_str<E: Error>(self, string: &str) -> Result<V::Value, E> {
+        self.0.visit_string(string.to_owned())
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<V::Value, E> {
+        self.0.visit_byte_buf(bytes.to_vec())
     }
 }
 
@@ -255,8 +285,9 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
         Ok(element)
     }
 
+    /// None: what the peer claims is no reason to reserve anything.
     fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint()
+        None
     }
 }
 
@@ -280,8 +311,9 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
         self.inner.next_value_seed(seed)
     }
 
+    /// None: what the peer claims is no reason to reserve anything.
     fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint()
+        None
     }
 }
 
@@ -328,7 +360,10 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
 
 #[cfg(test)]
 mod tests {
-    use serde::{Deserialize, Serialize};
+    use std::fmt;
+
+    use serde::de::{SeqAccess, Visitor};
+    use serde::{Deserialize, Deserializer, Serialize};
 
     use crate::wire::codec;
 
@@ -349,6 +384,38 @@ mod tests {
         assert!(
             error.to_string().contains("deeper than 1024 levels"),
             "{error}"
+        );
+    }
+
+    /// What a list says of itself before its elements are read.
+    #[derive(Debug, PartialEq)]
+    struct Announced(Option<usize>);
+
+    impl<'de> Deserialize<'de> for Announced {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Ask;
+            impl<'de> Visitor<'de> for Ask {
+                type Value = Announced;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a list")
+                }
+
+                fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Announced, A::Error> {
+                    Ok(Announced(list.size_hint()))
+                }
+            }
+            deserializer.deserialize_seq(Ask)
+        }
+    }
+
+    #[test]
+    fn claimed_lengths_are_no_reason_to_reserve() {
+        let claim = (1u64 << 20).to_le_bytes();
+        assert_eq!(codec::decode(&claim), Ok(Announced(None)));
+        assert_eq!(
+            codec::decode(&[1, 0, 0, 0, 0, 0, 0, 0, b'x']),
+            Ok("x".to_owned())
         );
     }
 

@@ -15,6 +15,8 @@ pub(crate) mod frame;
 mod golden;
 pub(crate) mod handle;
 pub(crate) mod handshake;
+#[cfg(feature = "internals")]
+pub(crate) mod parts;
 mod quick;
 pub mod schema;
 pub(crate) mod trace;
