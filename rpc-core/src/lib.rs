@@ -419,16 +419,17 @@ pub use call::error::{CallError, CallFailure, FailureCause, Refusal};
 pub use call::future::{Call, Reported};
 pub use call::instance::{Instance, InstanceStub};
 pub use call::module::{BlockingStub, Module, Stub};
+pub use call::repeat::Repeated;
 pub use call::report::{Copy, CopyReason, Report};
 pub use call::request::{AsRequest, Request};
 pub use call::stub::{TarpcStub, not_begun};
 pub use channel::wait::WaitPolicy;
 pub use process::blocking;
 pub use process::{
-    CANNOT_SERVE, Crew, EndReason, ImportError, LimitError, LimitName, LogLine, LogStream,
-    RestartError, ServeError, ServeOptions, SpawnError, Traffic, Worker, WorkerBuilder, WorkerEnd,
-    WorkerLimits, inherited_channel, is_started_as_worker, library_beside, program_beside,
-    serve_channel, serve_inherited,
+    Backoff, CANNOT_SERVE, Crew, EndReason, GivenUp, ImportError, LimitError, LimitName, LogLine,
+    LogStream, RestartError, RestartPolicy, ServeError, ServeOptions, SpawnError, Traffic, Worker,
+    WorkerBuilder, WorkerEnd, WorkerLimits, inherited_channel, is_started_as_worker,
+    library_beside, program_beside, serve_channel, serve_inherited,
 };
 #[cfg(feature = "sandbox")]
 pub use process::{Sandbox, SandboxError, launch_if_asked};

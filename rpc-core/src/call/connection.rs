@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use super::error::FailureCause;
 use super::incoming::Parcel;
@@ -17,6 +18,7 @@ use crate::dynamic::Interfaces;
 use crate::process::WorkerEnd;
 use crate::process::crew::Roster;
 use crate::process::post::Post;
+use crate::process::succession::Staff;
 use crate::readable::shorten;
 use crate::segment::lease::Holder;
 use crate::wire::codec::Bytes;
@@ -43,8 +45,8 @@ pub(super) fn too_many_arrays(n: usize, n_handles: u32) -> String {
 
 /// Who matches calls with answers: ours or tarpc's dispatcher.
 pub(crate) trait Dispatch: Send + Sync {
-    /// Sends a call; tells how the worker was woken for it.
-    fn send(&self, call: CallFrame) -> Result<Wake, SendError>;
+    /// Sends a call; tells how the worker was woken for it. If it can't be sent, it comes back.
+    fn send(&self, call: CallFrame) -> Result<Wake, (SendError, Box<CallFrame>)>;
 
     /// Asks the worker to stop a call whose caller is gone.
     fn cancel(&self, call: u64);
@@ -59,8 +61,13 @@ pub(crate) struct OwnDispatch {
 }
 
 impl Dispatch for OwnDispatch {
-    fn send(&self, call: CallFrame) -> Result<Wake, SendError> {
-        self.channel.send(&Frame::Call(call))
+    fn send(&self, call: CallFrame) -> Result<Wake, (SendError, Box<CallFrame>)> {
+        let frame = Frame::Call(call);
+        let sent = self.channel.send(&frame);
+        sent.map_err(|error| match frame {
+            Frame::Call(call) => (error, Box::new(call)),
+            _ => unreachable!("it was made above"),
+        })
     }
 
     fn cancel(&self, call: u64) {
@@ -169,7 +176,8 @@ impl Exchange {
         &self.calls
     }
 
-    /// Sends a call whose arguments are prepared, and looks for the answer for a moment.
+    /// Sends a call whose arguments are prepared, and looks for the answer for a moment. If it can't be
+    /// sent, the arguments are as they were, unless the worker's end has taken their leases.
     pub(crate) fn send(
         &self,
         method: &Method,
@@ -218,7 +226,10 @@ impl Exchange {
             expects,
         };
         if !held.is_empty() {
-            self.calls.hold(slot, held).map_err(|(end, _)| gone(end))?;
+            self.calls.hold(slot, held).map_err(|(end, held)| {
+                outgoing.take_back(held.leases);
+                gone(end)
+            })?;
         }
         self.calls.weigh(slot.id(), len_bytes);
         let time_left = deadline.map(|(at, _)| at.saturating_duration_since(Instant::now()));
@@ -235,10 +246,19 @@ impl Exchange {
             inline: Bytes(outgoing.inline.take()),
             body: Bytes(std::mem::take(&mut outgoing.body)),
         });
-        let wake = sent.map_err(|error| match (error, self.calls.end()) {
-            (SendError::Closed, Some(end)) => gone(end),
-            (error, _) => error.into(),
-        })?;
+        let wake = match sent {
+            Ok(wake) => wake,
+            Err((error, unsent)) => {
+                drop((named, lead));
+                outgoing.take_back(begun.withdraw().leases);
+                outgoing.body = unsent.body.0;
+                outgoing.inline.put_back(unsent.inline.0);
+                return Err(match (error, self.calls.end()) {
+                    (SendError::Closed, Some(end)) => gone(end),
+                    (error, _) => error.into(),
+                });
+            }
+        };
         named.sent();
         // From here on it belongs to the worker; an error no longer hands it back.
         outgoing.given.clear();
@@ -412,11 +432,46 @@ impl Caller {
         }
     }
 
-    /// Settles for one worker, if it hasn't yet.
+    /// Chooses a worker, for a call that was not sent yet.
     pub(crate) fn choose(&mut self) {
-        if let Some(roster) = self.roster.take() {
+        if let Some(roster) = &self.roster {
             self.post = Arc::clone(roster.least_busy());
+            if !self.post.has_successors() {
+                self.settle();
+            }
         }
+    }
+
+    /// Settles for the worker that was chosen.
+    pub(crate) fn settle(&mut self) {
+        self.roster = None;
+    }
+
+    /// Whether a call that wasn't sent waits for the next incumbent.
+    pub(crate) fn has_successors(&self) -> bool {
+        self.post.has_successors()
+    }
+
+    /// The deadline of calls that have none of their own.
+    pub(crate) fn call_deadline(&self) -> Option<Duration> {
+        self.post.call_deadline()
+    }
+
+    /// Waits until there is somebody to call; `Err` if nobody will come, or not in time.
+    pub(crate) fn poll_staff(
+        &self,
+        cx: &Context<'_>,
+        known: &Arc<Connection>,
+        deadline: Deadline,
+    ) -> Poll<Result<(), FailureCause>> {
+        self.post
+            .poll_staff(cx, known, deadline)
+            .map(|staff| match (staff, deadline) {
+                (Staff::Gone(end), _) => Err(FailureCause::WorkerGone { end }),
+                (Staff::GivenUp(given_up), _) => Err(FailureCause::GivenUp { given_up }),
+                (Staff::TooLate, Some((_, limit))) => Err(FailureCause::DeadlineExceeded { limit }),
+                (Staff::Present, _) | (Staff::TooLate, None) => Ok(()),
+            })
     }
 
     /// Makes all calls fail, before anything is sent, that would have to copy an array argument.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::module::Method;
 use crate::channel;
 use crate::dynamic::Mismatch;
-use crate::process::WorkerEnd;
+use crate::process::{GivenUp, WorkerEnd};
 use crate::segment::{AccessError, ShmExhausted};
 use crate::wire::frame::Failure;
 
@@ -145,6 +145,13 @@ pub enum FailureCause {
         /// How the worker ended.
         end: WorkerEnd,
     },
+    /// The worker was started again too often within its policy's window, and has ended once more.
+    /// Nothing was sent.
+    #[error("it was not sent: {given_up}")]
+    GivenUp {
+        /// How often it was started again, and how it ended.
+        given_up: GivenUp,
+    },
     /// The instance was made by a process that was restarted since. Nothing was sent.
     #[error(
         "it was not sent: instance {instance} was lost when the worker was restarted; construct it again"
@@ -252,6 +259,7 @@ impl CallFailure {
             | FailureCause::Mismatch(_)
             | FailureCause::NotSent { .. }
             | FailureCause::WorkerGone { .. }
+            | FailureCause::GivenUp { .. }
             | FailureCause::InstanceLost { .. } => true,
             FailureCause::Remote(refusal) => refusal.0.is_before_begin(),
             FailureCause::WorkerDied { .. }

@@ -74,9 +74,16 @@ pub(crate) type Prepare<'a> =
     Box<dyn FnOnce(&mut Outgoing<'a>) -> Result<(), SendError> + Send + 'a>;
 
 enum State<'a> {
-    Unsent(Prepare<'a>),
+    Unsent(Arguments<'a>),
     InFlight(InFlight<'a>),
     Done,
+}
+
+enum Arguments<'a> {
+    /// They are yet to be added.
+    Due(Prepare<'a>),
+    /// They were, for a worker that was gone before the call was sent.
+    Added(Box<Outgoing<'a>>),
 }
 
 struct InFlight<'a> {
@@ -113,7 +120,7 @@ impl<'a, T, E> Call<'a, T, E> {
             connection: None,
             instance: None,
             method,
-            state: State::Unsent(send),
+            state: State::Unsent(Arguments::Due(send)),
             limit: None,
             deadline: None,
             forbids_copies: caller.forbids_copies(),
@@ -161,7 +168,8 @@ pub fn call_of<'a, R: Return<K>, K>(
 impl<T, E> Call<'_, T, E> {
     /// Gives up after `limit`, counted from the first poll: the call fails with
     /// [`DeadlineExceeded`](FailureCause::DeadlineExceeded) and the worker is asked to stop. There
-    /// is no deadline by default.
+    /// is no deadline by default, unless the worker was [set up](crate::WorkerBuilder::call_deadline)
+    /// with one; `Duration::MAX` does without that.
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
@@ -226,34 +234,7 @@ impl<T, E> Call<'_, T, E> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(T, Report), CallError<E>>> {
         if matches!(self.state, State::Unsent(_)) {
-            let deadline = *self
-                .deadline
-                .get_or_insert_with(|| deadline_from_now(self.limit));
-            self.caller.choose();
-            let connection = self.connection.clone();
-            let connection = connection.unwrap_or_else(|| self.caller.connection());
-            let exchange = connection.exchange();
-            if let Some(instance) = &self.instance
-                && !instance.is_behind(&connection)
-            {
-                let instance = instance.number();
-                let cause = FailureCause::InstanceLost { instance };
-                return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
-            }
-            let begun = match exchange.calls().poll_begin(cx, deadline) {
-                Poll::Ready(Ok(begun)) => begun,
-                Poll::Ready(Err(cause)) => {
-                    // The arguments are prepared all the same, so that what was passed by value is
-                    // handed back with the error.
-                    return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
-                }
-                Poll::Pending => {
-                    exchange.note_deadline(deadline);
-                    return Poll::Pending;
-                }
-            };
-            self.send(connection, begun, deadline)
-                .map_err(CallError::Failed)?;
+            ready!(self.poll_send(cx))?;
         } else if let State::InFlight(in_flight) = &self.state {
             let exchange = in_flight.connection.exchange();
             if let Some(lead) = exchange.channel().try_lead() {
@@ -320,27 +301,102 @@ impl<T, E> Call<'_, T, E> {
 }
 
 impl<'a, T, E> Call<'a, T, E> {
+    /// Sends it, once there is a worker, and room.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError<E>>> {
+        loop {
+            self.caller.choose();
+            let default = self.caller.call_deadline();
+            let deadline = *self
+                .deadline
+                .get_or_insert_with(|| deadline_from_now(self.limit.or(default)));
+            let connection = self.connection.clone();
+            let connection = connection.unwrap_or_else(|| self.caller.connection());
+            let exchange = connection.exchange();
+            if let Some(instance) = &self.instance
+                && !instance.is_behind(&connection)
+            {
+                let instance = instance.number();
+                let cause = FailureCause::InstanceLost { instance };
+                return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
+            }
+            let can_wait = self.can_wait_for_successors();
+            if can_wait
+                && let Err(cause) = ready!(self.caller.poll_staff(cx, &connection, deadline))
+            {
+                return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
+            }
+            let begun = match exchange.calls().poll_begin(cx, deadline) {
+                Poll::Ready(Ok(begun)) => begun,
+                Poll::Ready(Err(FailureCause::WorkerGone { .. })) if can_wait => continue,
+                Poll::Ready(Err(cause)) => {
+                    // The arguments are prepared all the same, so that what was passed by value is
+                    // handed back with the error.
+                    return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
+                }
+                Poll::Pending => {
+                    exchange.note_deadline(deadline);
+                    return Poll::Pending;
+                }
+            };
+            self.send(connection, begun, deadline)
+                .map_err(CallError::Failed)?;
+            if !matches!(self.state, State::Unsent(_)) {
+                self.caller.settle();
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Whether it may go to another process than the one that is there now. An instance is lost with
+    /// its process.
+    fn can_wait_for_successors(&self) -> bool {
+        self.connection.is_none() && self.instance.is_none() && self.caller.has_successors()
+    }
+
+    /// Sends it; or leaves it unsent, if the worker is gone and another one will come.
     fn send(
         &mut self,
         connection: Arc<Connection>,
         begun: Begun,
         deadline: Deadline,
     ) -> Result<(), Box<CallFailure>> {
-        let State::Unsent(prepare) = std::mem::replace(&mut self.state, State::Done) else {
+        let State::Unsent(arguments) = std::mem::replace(&mut self.state, State::Done) else {
             unreachable!("only an unsent call is sent");
         };
-        let holder = connection.holder(&self.method);
         let channel = connection.exchange().channel();
-        let mut outgoing = Outgoing::new(holder, self.forbids_copies, channel);
-        outgoing.expects = self.find;
         let span = trace::calling(connection.name(), &self.method, begun.slot().id());
+        let (mut outgoing, added) = match arguments {
+            Arguments::Due(prepare) => {
+                let holder = connection.holder(&self.method);
+                let mut outgoing = Outgoing::new(holder, self.forbids_copies, channel);
+                outgoing.expects = self.find;
+                let added = prepare(&mut outgoing).map_err(|SendError(cause)| cause);
+                (outgoing, added)
+            }
+            Arguments::Added(mut outgoing) => {
+                outgoing.readdress(channel);
+                (*outgoing, Ok(()))
+            }
+        };
         outgoing.trace = trace::of_call(self.trace.as_deref().copied(), span.as_deref());
-        let sent = prepare(&mut outgoing)
-            .map_err(|SendError(cause)| cause)
-            .and_then(|()| {
+        let sent = match added {
+            Ok(()) => {
                 let exchange = connection.exchange();
-                exchange.send(&self.method, &mut outgoing, begun, deadline)
-            });
+                let sent = exchange.send(&self.method, &mut outgoing, begun, deadline);
+                if sent.is_err()
+                    && self.can_wait_for_successors()
+                    && !channel.can_send()
+                    && outgoing.is_whole()
+                {
+                    // Whoever looks next finds that this worker is gone, before its driver does.
+                    channel.close();
+                    self.state = State::Unsent(Arguments::Added(Box::new(outgoing)));
+                    return Ok(());
+                }
+                sent
+            }
+            Err(cause) => Err(cause),
+        };
         match sent {
             Ok(slot) => {
                 let Outgoing {
@@ -361,15 +417,28 @@ impl<'a, T, E> Call<'a, T, E> {
         }
     }
 
+    /// Fails before it was sent; what was passed by value is handed back.
+    pub(crate) fn fail(&mut self, cause: FailureCause) -> CallError<E> {
+        let connection = self.connection.clone();
+        let connection = connection.unwrap_or_else(|| self.caller.connection());
+        self.prepare_in_vain(&connection, cause)
+    }
+
     fn prepare_in_vain(&mut self, connection: &Connection, cause: FailureCause) -> CallError<E> {
-        let State::Unsent(prepare) = std::mem::replace(&mut self.state, State::Done) else {
+        let State::Unsent(arguments) = std::mem::replace(&mut self.state, State::Done) else {
             unreachable!("only an unsent call is prepared");
         };
-        let holder = connection.holder(&self.method);
-        let channel = connection.exchange().channel();
-        let mut outgoing = Outgoing::new(holder, self.forbids_copies, channel);
-        // Its own error matters less than the worker's end.
-        let _ = prepare(&mut outgoing);
+        let outgoing = match arguments {
+            Arguments::Due(prepare) => {
+                let holder = connection.holder(&self.method);
+                let channel = connection.exchange().channel();
+                let mut outgoing = Outgoing::new(holder, self.forbids_copies, channel);
+                // Its own error matters less than the worker's end.
+                let _ = prepare(&mut outgoing);
+                outgoing
+            }
+            Arguments::Added(outgoing) => *outgoing,
+        };
         CallError::Failed(Box::new(self.call_failure(cause, outgoing.given)))
     }
 }

@@ -15,7 +15,7 @@
 //! [`error`] says how a call can fail; [`any_error`] is for functions without an error of their own.
 //!
 //! [`module`] is what the macro's code names, [`tarpc`] lets tarpc's dispatchers stand in for ours.
-//! A [`stub`] makes [`request`]s for tarpc's own stubs.
+//! A [`stub`] makes [`request`]s for tarpc's own stubs; [`repeat`] makes one again by itself.
 
 pub(crate) mod any_error;
 pub(crate) mod argument;
@@ -30,6 +30,7 @@ pub(crate) mod module;
 mod numbered;
 pub(crate) mod outgoing;
 pub(crate) mod pending;
+pub(crate) mod repeat;
 pub(crate) mod reply;
 pub(crate) mod report;
 pub(crate) mod request;

@@ -15,7 +15,7 @@ use crate::channel::Channel;
 use crate::channel::inline::Inline;
 use crate::channel::loan::{self, Loan};
 use crate::channel::wait::COPIED_SOON_BYTES;
-use crate::segment::lease::Holder;
+use crate::segment::lease::{Holder, Lease};
 use crate::segment::mapping::Access;
 use crate::segment::shared::Shared;
 use crate::segment::{AccessError, Atomic, ShmExhausted};
@@ -61,6 +61,23 @@ impl<'a> Outgoing<'a> {
             given: Vec::new(),
             expects: None,
         }
+    }
+
+    /// Makes it ready for another worker, after one that was gone before it was sent.
+    pub(crate) fn readdress(&mut self, channel: &Arc<Channel>) {
+        self.channel = Arc::clone(channel);
+    }
+
+    /// Takes back the leases, in the order in which they were given, of a call that was not sent.
+    pub(crate) fn take_back(&mut self, leases: Vec<Lease>) {
+        let lent = self.loans.iter_mut().filter(|loan| loan.lacks_lease());
+        lent.zip(leases)
+            .for_each(|(loan, lease)| loan.take_back(lease));
+    }
+
+    /// Tells whether it has all leases, so that it can be sent.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.loans.iter().any(Loan::lacks_lease)
     }
 
     /// Adds an argument that travels by handle, or a part of one.

@@ -151,6 +151,12 @@ impl Begun {
         &self.slot
     }
 
+    /// Takes it back, with what it held; nothing, if the worker's end came before.
+    pub(crate) fn withdraw(mut self) -> Held {
+        self.is_sent = true;
+        self.calls.withdraw(&self.slot).unwrap_or_default()
+    }
+
     /// Notes that it was sent: from now on the worker ends it.
     pub(crate) fn sent(mut self) -> Arc<Slot> {
         self.is_sent = true;
@@ -161,7 +167,8 @@ impl Begun {
 impl Drop for Begun {
     fn drop(&mut self) {
         if !self.is_sent {
-            self.calls.withdraw(&self.slot);
+            // Its leases end; nothing was written.
+            drop(self.calls.withdraw(&self.slot));
         }
     }
 }
@@ -338,10 +345,9 @@ impl Calls {
         Ok(())
     }
 
-    /// Takes a call back that was not sent. Its leases end; nothing was written.
-    fn withdraw(&self, slot: &Slot) {
-        let removed = self.remove(slot.id, false);
-        drop(removed);
+    /// Takes a call back that was not sent, with what it held.
+    fn withdraw(&self, slot: &Slot) -> Option<Held> {
+        self.remove(slot.id, false).map(|entry| entry.held)
     }
 
     /// Ends a call with the worker's answer; `false` if no such call is in flight.

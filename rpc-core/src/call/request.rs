@@ -89,13 +89,17 @@ impl<C, T, E> Request<C, T, E> {
 /// What a call gets besides its arguments.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms {
-    pub(crate) deadline: Deadline,
+    /// None for that of its worker's calls.
+    pub(crate) deadline: Option<Deadline>,
     pub(crate) trace: Option<TraceContext>,
 }
 
 impl Terms {
     fn apply<'a, T, E>(self, call: Call<'a, T, E>) -> Call<'a, T, E> {
-        let call = call.until(self.deadline);
+        let call = match self.deadline {
+            Some(deadline) => call.until(deadline),
+            None => call,
+        };
         match self.trace {
             Some(trace) => call.trace(trace),
             None => call,
@@ -104,7 +108,7 @@ impl Terms {
 }
 
 /// A call on its way to an answer.
-type Attempt<'a, T, E> = BoxFuture<'a, Result<T, CallError<E>>>;
+pub(super) type Attempt<'a, T, E> = BoxFuture<'a, Result<T, CallError<E>>>;
 
 /// Makes calls.
 trait Make<C, T, E>: Send + Sync {

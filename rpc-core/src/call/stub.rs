@@ -101,7 +101,7 @@ where
             return Err(RpcError::DeadlineExceeded);
         }
         let terms = Terms {
-            deadline: Some((context.deadline, limit)),
+            deadline: Some(Some((context.deadline, limit))),
             trace: TraceContext::of_tarpc(&context.trace_context),
         };
         match request.as_request().make(&self.client, terms).await {

@@ -129,7 +129,7 @@ impl TarpcDispatch {
 }
 
 impl Dispatch for TarpcDispatch {
-    fn send(&self, frame: CallFrame) -> Result<Wake, SendError> {
+    fn send(&self, frame: CallFrame) -> Result<Wake, (SendError, Box<CallFrame>)> {
         let call = frame.call;
         let limit = frame
             .time_left_ns

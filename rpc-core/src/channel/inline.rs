@@ -61,6 +61,11 @@ impl Inline {
         self.0.len()
     }
 
+    /// Puts the bytes back that were taken for a frame which was not sent.
+    pub(crate) fn put_back(&mut self, bytes: Vec<u8>) {
+        self.0 = bytes;
+    }
+
     /// The bytes.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)

@@ -34,6 +34,8 @@ enum Place {
         extent: Arc<Extent>,
         /// `None` if it is given away, or shared.
         lease: Option<(Lease, Access)>,
+        /// Whether it is lent, and so has a lease until a call has that.
+        is_lent: bool,
         /// Whether both sides use it from now on.
         is_shared: bool,
     },
@@ -103,6 +105,7 @@ impl Loan {
             place: Place::Segment {
                 extent: Arc::clone(shared.extent()),
                 lease: None,
+                is_lent: false,
                 is_shared: true,
             },
         }
@@ -118,6 +121,7 @@ impl Loan {
             dtype: A::DTYPE,
             place: Place::Segment {
                 extent,
+                is_lent: lease.is_some(),
                 lease,
                 is_shared: false,
             },
@@ -150,8 +154,9 @@ impl Loan {
     pub(crate) fn adapt(&mut self, channel: &Channel) -> Result<u64, SendError> {
         let Place::Segment {
             extent,
-            lease: None,
+            is_lent: false,
             is_shared: false,
+            ..
         } = &mut self.place
         else {
             return Ok(0);
@@ -181,6 +186,26 @@ impl Loan {
         match &mut self.place {
             Place::Segment { lease, .. } => lease.take().map(|(lease, _)| lease),
             Place::Frame(_) => None,
+        }
+    }
+
+    /// Tells whether what is lent has no lease any more, because a call has it.
+    pub(crate) fn lacks_lease(&self) -> bool {
+        matches!(
+            &self.place,
+            Place::Segment {
+                lease: None,
+                is_lent: true,
+                ..
+            }
+        )
+    }
+
+    /// Takes the lease back of a call that was not sent.
+    pub(crate) fn take_back(&mut self, returned: Lease) {
+        if let Place::Segment { lease, .. } = &mut self.place {
+            let access = returned.access();
+            *lease = Some((returned, access));
         }
     }
 
@@ -299,6 +324,7 @@ impl Channel {
                     extent,
                     lease,
                     is_shared,
+                    ..
                 } => {
                     let lent = lease.as_ref().map(|(_, access)| *access);
                     let access = is_shared.then_some(Access::Shared).or(lent);

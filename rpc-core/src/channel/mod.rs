@@ -378,6 +378,11 @@ impl Channel {
         Ok(None)
     }
 
+    /// Tells whether anything can be sent, as far as is known.
+    pub(crate) fn can_send(&self) -> bool {
+        !self.outbox.is_closed()
+    }
+
     /// Tells whether this side has closed the channel.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)

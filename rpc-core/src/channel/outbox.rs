@@ -233,6 +233,11 @@ impl Outbox {
         self.lock().violation.take()
     }
 
+    /// Tells whether all further messages are refused.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
     /// Refuses all further messages and forgets those that wait.
     pub(crate) fn close(&self) {
         let mut queue = self.lock();

@@ -31,7 +31,9 @@ use crate::wire::trace::TraceContext;
 ///
 /// It is what a stub's [`Call`] is, with the same leases, deadlines and reports; the arguments are
 /// checked against the worker's description when it is first polled. The first call of a module asks
-/// the worker for that description.
+/// the worker for that description. A call that waits until its worker is [started
+/// again](crate::WorkerBuilder::restart_policy) does so before that: once checked, it goes to the process
+/// whose description it was checked against, or nowhere.
 ///
 /// # Cancel safety
 /// As [`Call`]'s.
@@ -42,6 +44,8 @@ pub struct DynamicCall<'a> {
     function: String,
     state: State<'a>,
     limit: Option<Duration>,
+    /// Counted from the first poll.
+    deadline: Option<Deadline>,
     trace: Option<TraceContext>,
     forbids_copies: bool,
 }
@@ -89,6 +93,7 @@ impl<'a> DynamicCall<'a> {
             function: function.to_owned(),
             state: State::Unasked(arguments),
             limit: None,
+            deadline: None,
             trace: None,
         }
     }
@@ -135,7 +140,19 @@ impl<'a> DynamicCall<'a> {
     ) -> Poll<Result<(Returned, Report), CallError<Returned>>> {
         loop {
             match &mut self.state {
-                State::Unasked(_) => self.ask(),
+                State::Unasked(_) => {
+                    let default = self.caller.call_deadline();
+                    let limit = self.limit.or(default);
+                    let deadline = *self
+                        .deadline
+                        .get_or_insert_with(|| deadline_from_now(limit));
+                    let connection = self.caller.connection();
+                    match ready!(self.caller.poll_staff(cx, &connection, deadline)) {
+                        // It may be another one by now.
+                        Ok(()) => self.ask(self.caller.connection(), deadline),
+                        Err(cause) => return Poll::Ready(Err(self.fail(connection, cause))),
+                    }
+                }
                 State::Asked { slot, .. } => {
                     let answer = ready!(slot.poll(cx));
                     self.answered(answer);
@@ -147,12 +164,10 @@ impl<'a> DynamicCall<'a> {
     }
 
     /// Looks the module up, or asks the worker for it.
-    fn ask(&mut self) {
+    fn ask(&mut self, connection: Arc<Connection>, deadline: Deadline) {
         let State::Unasked(arguments) = std::mem::replace(&mut self.state, State::Moving) else {
             unreachable!("only an unasked call asks");
         };
-        let deadline = deadline_from_now(self.limit);
-        let connection = self.caller.connection();
         let is_served = connection
             .modules()
             .iter()
@@ -174,6 +189,15 @@ impl<'a> DynamicCall<'a> {
             },
         };
         self.state = State::Called(Box::new(self.call(connection, target, arguments, deadline)));
+    }
+
+    /// Fails before anything was asked; what was passed by value is handed back.
+    fn fail(&mut self, connection: Arc<Connection>, cause: FailureCause) -> CallError<Returned> {
+        let State::Unasked(arguments) = std::mem::replace(&mut self.state, State::Moving) else {
+            unreachable!("only an unasked call asks");
+        };
+        let target = Err(unknown_module(&connection));
+        self.call(connection, target, arguments, None).fail(cause)
     }
 
     /// Goes on with the worker's description.

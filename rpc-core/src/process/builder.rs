@@ -15,12 +15,13 @@ use super::error::SpawnError;
 use super::limits::WorkerLimits;
 use super::log::{Log, LogLine, LogSink};
 use super::post::{Incumbent, Recipe};
+use super::restart::RestartPolicy;
 #[cfg(feature = "sandbox")]
 use super::sandbox::{self, Sandbox};
 use super::serve::{self, SELF_MARKER};
-use super::starting::{STARTUP_TIMEOUT, StartDispatch, Starting};
+use super::starting::{Hatching, STARTUP_TIMEOUT, StartDispatch, Starting};
 use super::stock;
-use super::worker::Worker;
+use super::worker::{GRACE_ON_DROP, Worker};
 use crate::channel::socket::{self, Socket};
 use crate::channel::wait::WaitPolicy;
 use crate::segment::kind::{self, Segments};
@@ -44,6 +45,9 @@ pub struct WorkerBuilder {
     kind: ChannelKind,
     wait: WaitPolicy,
     limits: WorkerLimits,
+    restart_policy: RestartPolicy,
+    call_deadline: Option<Duration>,
+    shutdown_grace: Duration,
     sink: LogSink,
     #[cfg(feature = "sandbox")]
     sandbox: Option<Sandbox>,
@@ -66,6 +70,9 @@ impl WorkerBuilder {
             kind: ChannelKind::default(),
             wait: WaitPolicy::default(),
             limits: WorkerLimits::default(),
+            restart_policy: RestartPolicy::default(),
+            call_deadline: None,
+            shutdown_grace: GRACE_ON_DROP,
             sink: LogSink::default(),
             #[cfg(feature = "sandbox")]
             sandbox: None,
@@ -180,10 +187,61 @@ impl WorkerBuilder {
         self
     }
 
+    /// Has the worker started again of itself when it has ended. By default it is not.
+    ///
+    /// Clients go on: a call that was certainly not sent, because the worker was gone or being started
+    /// again, waits for the next process, as long as its deadline allows. A call that was in flight
+    /// fails with [`WorkerDied`](crate::FailureCause::WorkerDied), for nobody knows how far it came,
+    /// and is never repeated unasked (see [`Request::repeated`](crate::Request::repeated)). Modules
+    /// are compared again, and instances are lost, as with [`Worker::restart`], which works as well.
+    ///
+    /// ```no_run
+    /// # async fn start() -> Result<(), reedbed::SpawnError> {
+    /// use reedbed::{Backoff, RestartPolicy, Worker};
+    ///
+    /// let policy = RestartPolicy::OnFailure(Backoff::default());
+    /// let worker = Worker::builder("path/to/worker").restart_policy(policy).spawn().await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn restart_policy(mut self, policy: RestartPolicy) -> Self {
+        self.restart_policy = policy;
+        self
+    }
+
+    /// Gives each call that has no [deadline](crate::Call::deadline) of its own this one. By default
+    /// there is none.
+    #[must_use]
+    pub fn call_deadline(mut self, limit: Duration) -> Self {
+        self.call_deadline = Some(limit);
+        self
+    }
+
+    /// Gives a worker that nobody uses any more this long to finish the calls in flight and exit,
+    /// instead of 2 seconds. Then it is sent SIGTERM, and half a second later SIGKILL.
+    /// ([`Worker::shutdown`] says so itself.)
+    #[must_use]
+    pub fn shutdown_grace(mut self, grace: Duration) -> Self {
+        self.shutdown_grace = grace;
+        self
+    }
+
     /// One of several alike.
     pub(crate) fn numbered(&self, number: usize) -> Self {
         let name = format!("{} {number}", self.worker_name());
         self.clone().name(name)
+    }
+
+    pub(crate) fn chosen_restart_policy(&self) -> RestartPolicy {
+        self.restart_policy
+    }
+
+    pub(crate) fn chosen_call_deadline(&self) -> Option<Duration> {
+        self.call_deadline
+    }
+
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
     }
 
     pub(crate) fn chosen_dispatcher(&self) -> Dispatcher {
@@ -257,11 +315,7 @@ impl WorkerBuilder {
     pub(crate) async fn start_process(self) -> Result<Incumbent, SpawnError> {
         #[cfg(feature = "sandbox")]
         let is_confined = self.sandbox.is_some();
-        let started = self.start()?.await.unwrap_or_else(|_| {
-            Err(SpawnError::System(std::io::Error::other(
-                "the worker's driver thread ended",
-            )))
-        });
+        let started = self.start()?.await;
         #[cfg(feature = "sandbox")]
         if is_confined {
             return started.map_err(sandbox::explain);
@@ -275,7 +329,7 @@ impl WorkerBuilder {
     }
 
     /// Starts the process, and the thread that waits until it is ready and then drives it.
-    fn start(self) -> Result<oneshot::Receiver<Result<Incumbent, SpawnError>>, SpawnError> {
+    fn start(self) -> Result<Hatching, SpawnError> {
         if self.is_self {
             serve::check_self()?;
         }
@@ -309,6 +363,7 @@ impl WorkerBuilder {
                 program: self.program.clone(),
                 source,
             })?;
+        let killer = process.killer()?;
         let starting = Starting {
             worker: Arc::clone(&worker),
             program: self.program,
@@ -317,13 +372,14 @@ impl WorkerBuilder {
             segments: self.segments,
             kind: self.kind,
             wait: self.wait,
+            shutdown_grace: self.shutdown_grace,
             start_dispatch: starting_dispatch,
             socket: ours,
         };
         let (sender, receiver) = oneshot::channel();
         let thread = thread::Builder::new().name(format!("reedbed {worker}"));
         thread.spawn(move || starting.run(process, sender))?;
-        Ok(receiver)
+        Ok(Hatching::new(receiver, killer))
     }
 
     /// The command of the worker, or of the launcher that confines itself and becomes it.

@@ -35,6 +35,21 @@ pub(crate) struct WorkerProcess {
     owner: u32,
 }
 
+/// What kills a process, if it still runs.
+pub(crate) struct Killer {
+    pidfd: OwnedFd,
+    /// The process whose child it is.
+    owner: u32,
+}
+
+impl Killer {
+    pub(crate) fn kill(self) {
+        if std::process::id() == self.owner {
+            let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+        }
+    }
+}
+
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
         if !self.is_reaped && std::process::id() == self.owner {
@@ -105,6 +120,15 @@ impl WorkerProcess {
     /// The process's number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What kills it, whoever watches over it.
+    pub(crate) fn killer(&self) -> std::io::Result<Killer> {
+        let pidfd = self.pidfd.try_clone()?;
+        Ok(Killer {
+            pidfd,
+            owner: self.owner,
+        })
     }
 
     /// Notes that it is ready, and so where it stays.

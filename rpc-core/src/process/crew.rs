@@ -44,7 +44,8 @@ use crate::call::module::{Module, Stub};
 /// A call goes to a worker when it is first polled (or waited for), and stays with it. An instance
 /// lives in the worker that made it, and its methods are called there. A worker that has ended gets
 /// no call, as long as there is another one; the calls that it had fail as they do with any worker,
-/// and [`restart_ended`](Self::restart_ended) puts a new process in its place.
+/// and [`restart_ended`](Self::restart_ended) puts a new process in its place, or its
+/// [restart policy](WorkerBuilder::restart_policy) does.
 ///
 /// Clones, and the clients, share the workers. When the last of them is gone, the workers finish
 /// the calls in flight and exit.
@@ -125,7 +126,7 @@ impl Crew {
     }
 
     /// Starts those workers again that have ended, all at once, as [`Worker::restart`] does; returns
-    /// how they had ended. Nothing restarts a worker unasked.
+    /// how they had ended. One that waits to be started again by its policy doesn't wait any longer.
     ///
     /// # Errors
     /// [`RestartError`] of the first that did not start; it can be restarted again, and the others
@@ -168,13 +169,14 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
-    /// The post with the fewest calls in flight; one whose worker has ended only if all have.
+    /// The post with the fewest calls in flight; one whose worker has ended only if all have, and then
+    /// rather one that is started again than one that isn't.
     pub(crate) fn least_busy(&self) -> &Arc<Post> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.posts.len();
         let (last, first) = self.posts.split_at(turn);
         let least = first.iter().chain(last).min_by_key(|post| {
             let n_calls = post.connection().calls().len();
-            (post.is_vacant(), n_calls)
+            (post.is_given_up(), post.is_vacant(), n_calls)
         });
         // There is at least one.
         least.unwrap_or(&self.posts[0])

@@ -6,7 +6,7 @@
 
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::child::WorkerProcess;
 use super::end::{EndReason, WorkerEnd};
+use super::post::Seat;
 use crate::call::connection::Exchange;
 use crate::channel::{Arrival, Lingering, Look, Violation, handshake};
 use crate::wire::frame::Frame;
@@ -41,6 +42,10 @@ struct ControlState {
     stop_by: Option<Instant>,
     end: Option<WorkerEnd>,
     waiting: Vec<Waker>,
+    /// Who is to be told of its end, before everybody else.
+    seat: Option<Weak<Seat>>,
+    /// Whether it was told, or there was nobody to tell.
+    is_buried: bool,
 }
 
 impl Control {
@@ -52,6 +57,29 @@ impl Control {
         // The earliest request counts. Beyond the clock's range, it is as long as it gets.
         let by = by.unwrap_or_else(|| Instant::now() + Duration::from_secs(u32::MAX.into()));
         state.stop_by = Some(state.stop_by.map_or(by, |earlier| earlier.min(by)));
+    }
+
+    /// Tells whether the worker was asked to end.
+    pub(crate) fn is_asked_to_stop(&self) -> bool {
+        self.stop_by().is_some()
+    }
+
+    /// Notes whom to tell of the worker's end; `false` if it has ended already.
+    pub(crate) fn take_seat(&self, seat: Weak<Seat>) -> bool {
+        let mut state = self.lock();
+        state.seat = Some(seat);
+        !state.is_buried
+    }
+
+    /// Tells whether the worker has ended, and its seat was told, if it had one.
+    pub(crate) fn is_buried(&self) -> bool {
+        self.lock().is_buried
+    }
+
+    fn bury(&self) -> Option<Arc<Seat>> {
+        let mut state = self.lock();
+        state.is_buried = true;
+        state.seat.take()?.upgrade()
     }
 
     /// Completes when the worker has ended and all it held is released.
@@ -145,10 +173,23 @@ impl Driver {
             Some(Violation(what)) => end.because(EndReason::ProtocolViolation(what)),
             None => end,
         };
+        // Before the calls fail: who finds the worker dead finds out as well whether another one comes.
+        let channel = self.exchange.channel().uid();
+        let seat = self.control.bury();
+        let bury = |seat: &Arc<Seat>| seat.bury_channel(channel, &self.control, &end);
+        let vacancy = seat.as_ref().and_then(bury);
         self.exchange.calls().fail_all(&end);
         let is_peer_dead = matches!(self.life, Life::Process(_));
         self.exchange.channel().release_all(is_peer_dead);
         self.control.set_end(end);
+        if let Some(seat) = seat {
+            seat.wake_callers();
+        }
+        // Nothing of the old worker is left open while the new one is waited for.
+        drop(self);
+        if let Some(vacancy) = vacancy {
+            vacancy.fill();
+        }
     }
 
     /// Returns when the worker has ended, or shall be ended.

@@ -3,7 +3,8 @@
 //! - [`worker`] is what a host holds, [`builder`] how it is set up, [`beside`] where its
 //!   program is, [`starting`] one that isn't ready yet, [`blocking`] the blocking twin;
 //! - [`crew`] is several workers that are called as one;
-//! - [`post`] is what outlasts a worker that is restarted;
+//! - [`post`] is what outlasts a worker that is restarted; [`restart`] says when that is done of itself,
+//!   [`succession`] who waits for it, and [`vacancy`] does it;
 //! - [`driver`] is the thread that reads a worker's channel and watches over the process, the [`child`];
 //! - [`limits`] is what a worker may use of the machine, [`group`] a control group of its own;
 //! - [`end`] says how a worker ended, [`log`] what it printed, [`oom`] whether memory was short;
@@ -24,11 +25,14 @@ mod limits;
 mod log;
 mod oom;
 pub(crate) mod post;
+mod restart;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod serve;
 mod starting;
 mod stock;
+pub(crate) mod succession;
+mod vacancy;
 mod worker;
 
 pub use beside::{library_beside, program_beside};
@@ -38,6 +42,7 @@ pub use end::{EndReason, WorkerEnd};
 pub use error::{ImportError, RestartError, SpawnError};
 pub use limits::{LimitError, LimitName, WorkerLimits};
 pub use log::{LogLine, LogStream};
+pub use restart::{Backoff, GivenUp, RestartPolicy};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{Sandbox, SandboxError, launch_if_asked};
 pub use serve::{

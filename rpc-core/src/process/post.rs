@@ -1,17 +1,25 @@
 //! A worker's post: what clients hold of it, whichever process fills it now.
+//!
+//! A [`Post`] is held by clients; its [`Seat`], which the incumbents take, also by the thread that
+//! refills it of itself, if it has a restart policy (see [`succession`](super::succession)).
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::task::{Context, Poll};
+use std::thread;
 use std::time::Duration;
 
 use super::builder::WorkerBuilder;
 use super::driver::Control;
 use super::end::WorkerEnd;
 use super::error::{ImportError, RestartError, SpawnError};
+use super::restart::RestartPolicy;
 use super::starting::{self, StartDispatch};
+use super::succession::{Staff, Succession};
 use crate::call::connection::Connection;
 use crate::call::module::{Module, Stub};
-use crate::call::pending::Answer;
+use crate::call::pending::{Answer, Deadline};
 use crate::wire::handshake::{ChannelKind, Dispatcher};
 use crate::wire::schema::ModuleSchema;
 
@@ -97,13 +105,52 @@ impl Recipe {
     /// Starts a worker and gives it a post.
     pub(crate) async fn start(self) -> Result<Arc<Post>, SpawnError> {
         let incumbent = self.follow().await?;
-        Ok(Arc::new(Post {
+        let policy = self.restart_policy();
+        let succession = (policy != RestartPolicy::Never).then(|| Succession::new(policy));
+        let call_deadline = match &self {
+            Self::Process(builder) => builder.chosen_call_deadline(),
+            Self::Thread { .. } => None,
+        };
+        let seat = Arc::new(Seat {
             name: Arc::clone(incumbent.connection.name()),
-            incumbent: RwLock::new(incumbent),
+            incumbent: RwLock::new(incumbent.clone()),
             recipe: self,
             imported: Mutex::default(),
             turn: futures::lock::Mutex::default(),
+            succession,
+        });
+        if seat.succession.is_some() && !incumbent.control.take_seat(Arc::downgrade(&seat)) {
+            // It has ended so soon that its driver knew of no seat.
+            let end = incumbent.ended().await;
+            if let Some(vacancy) = seat.bury(&incumbent.connection, &incumbent.control, &end) {
+                thread::Builder::new().spawn(move || vacancy.fill())?;
+            }
+        }
+        Ok(Arc::new(Post {
+            seat,
+            call_deadline,
         }))
+    }
+
+    fn restart_policy(&self) -> RestartPolicy {
+        match self {
+            Self::Process(builder) => builder.chosen_restart_policy(),
+            Self::Thread { .. } => RestartPolicy::Never,
+        }
+    }
+
+    /// What to say of a process that ended before anybody could call it.
+    fn ended_early(&self, worker: &str, end: WorkerEnd) -> SpawnError {
+        let program = match self {
+            Self::Process(builder) => builder.program().to_owned(),
+            Self::Thread { .. } => PathBuf::from("in process"),
+        };
+        let worker = worker.to_owned();
+        SpawnError::Ended {
+            worker,
+            program,
+            end,
+        }
     }
 
     /// Checks what can be checked before the worker that runs is stopped.
@@ -115,7 +162,7 @@ impl Recipe {
         StartDispatch::new(dispatcher).map(drop)
     }
 
-    async fn follow(&self) -> Result<Incumbent, SpawnError> {
+    pub(super) async fn follow(&self) -> Result<Incumbent, SpawnError> {
         match self {
             Self::Process(builder) => builder.as_ref().clone().start_process().await,
             Self::Thread {
@@ -129,32 +176,42 @@ impl Recipe {
 
 /// A worker as its clients know it, from one restart to the next.
 pub(crate) struct Post {
-    name: Arc<str>,
+    seat: Arc<Seat>,
+    call_deadline: Option<Duration>,
+}
+
+/// The place that a worker's processes take, one after another.
+pub(crate) struct Seat {
+    pub(super) name: Arc<str>,
     incumbent: RwLock<Incumbent>,
-    recipe: Recipe,
+    pub(super) recipe: Recipe,
     /// The modules that there are clients of, as this program knows them.
     imported: Mutex<Vec<ModuleSchema>>,
     /// Held while the worker is restarted.
-    turn: futures::lock::Mutex<()>,
+    pub(super) turn: futures::lock::Mutex<()>,
+    /// If the worker is started again of itself.
+    pub(super) succession: Option<Arc<Succession>>,
 }
 
 impl Post {
     /// The worker's name.
     pub(crate) fn name(&self) -> &Arc<str> {
-        &self.name
+        &self.seat.name
+    }
+
+    /// The deadline of calls that have none of their own.
+    pub(crate) fn call_deadline(&self) -> Option<Duration> {
+        self.call_deadline
     }
 
     /// Who fills it now.
     pub(crate) fn incumbent(&self) -> Incumbent {
-        let incumbent = self.incumbent.read();
-        incumbent.unwrap_or_else(PoisonError::into_inner).clone()
+        self.seat.incumbent()
     }
 
     /// The connection of who fills it now.
     pub(crate) fn connection(&self) -> Arc<Connection> {
-        let incumbent = self.incumbent.read();
-        let incumbent = incumbent.unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&incumbent.connection)
+        self.seat.connection()
     }
 
     /// Whether who filled it has ended, and nobody else fills it yet.
@@ -162,19 +219,54 @@ impl Post {
         self.connection().calls().end().is_some()
     }
 
+    /// Whether it is refilled of itself, so that calls wait for the next incumbent.
+    pub(crate) fn has_successors(&self) -> bool {
+        self.seat.succession.is_some()
+    }
+
+    /// Whether it is vacant for good, unless it is refilled by hand.
+    pub(crate) fn is_given_up(&self) -> bool {
+        let succession = self.seat.succession.as_ref();
+        succession.is_none_or(|succession| succession.is_settled()) && self.is_vacant()
+    }
+
+    /// Waits until there is somebody to call, who may be another one than the caller knows.
+    pub(crate) fn poll_staff(
+        &self,
+        cx: &Context<'_>,
+        known: &Arc<Connection>,
+        deadline: Deadline,
+    ) -> Poll<Staff> {
+        let Some(succession) = &self.seat.succession else {
+            return Poll::Ready(Staff::Present);
+        };
+        let channel = known.exchange().channel();
+        if succession.is_settled() && !channel.is_closed() {
+            return Poll::Ready(Staff::Present);
+        }
+        succession.poll_staff(
+            cx,
+            deadline,
+            || !Arc::ptr_eq(known, &self.connection()),
+            || channel.is_closed(),
+            || known.calls().end(),
+        )
+    }
+
     /// Checks that the worker serves the module, now and after every restart.
     pub(crate) async fn import<S: Stub>(&self) -> Result<(), ImportError> {
+        let seat = &self.seat;
         let ours = S::schema();
         loop {
-            let incumbent = self.incumbent();
+            let incumbent = seat.incumbent();
             incumbent.check(&ours).await?;
-            let mut imported = self.imported();
+            let mut imported = seat.imported();
             if !imported.contains(&ours) {
                 imported.push(ours.clone());
             }
             drop(imported);
             // Whoever fills the post after this has been compared with the list.
-            if Arc::ptr_eq(&incumbent.connection, &self.connection()) {
+            if Arc::ptr_eq(&incumbent.connection, &seat.connection()) {
                 return Ok(());
             }
         }
@@ -182,46 +274,128 @@ impl Post {
 
     /// Stops the worker, if it hasn't ended, and fills the post anew.
     pub(crate) async fn refill(&self, grace: Duration) -> Result<WorkerEnd, RestartError> {
-        let _turn = self.turn.lock().await;
-        self.recipe.check()?;
-        let before = self.incumbent();
+        let seat = &self.seat;
+        let _by_hand = seat.succession.as_ref().map(Succession::by_hand);
+        let _turn = seat.turn.lock().await;
+        seat.recipe.check()?;
+        let before = seat.incumbent();
         before.request_stop(grace);
         let end = before.ended().await;
-        let incumbent = self.recipe.follow().await?;
-        let mut n_checked = 0;
-        while let Err(added) = self.fill(&incumbent, n_checked) {
-            for module in &added {
-                incumbent.check(module).await?;
-            }
-            n_checked += added.len();
-        }
+        let incumbent = seat.recipe.follow().await?;
+        seat.appoint(incumbent, true).await?;
         Ok(end)
     }
 
-    /// Has `incumbent` fill the post, if it was compared with all imported modules and not only the
-    /// first `n_checked`; returns the others.
-    fn fill(&self, incumbent: &Incumbent, n_checked: usize) -> Result<(), Vec<ModuleSchema>> {
-        let place = self.incumbent.write();
-        let mut place = place.unwrap_or_else(PoisonError::into_inner);
-        let unchecked = self.imported()[n_checked..].to_vec();
-        if !unchecked.is_empty() {
-            return Err(unchecked);
+    /// Has the worker end, and nobody come after it; waits for that.
+    pub(crate) async fn shut_down(&self, grace: Duration) -> WorkerEnd {
+        if let Some(succession) = &self.seat.succession {
+            succession.close();
         }
-        let before = std::mem::replace(&mut *place, incumbent.clone());
-        drop(place);
-        drop(before);
-        Ok(())
+        // Nobody else fills the post from now on.
+        let incumbent = self.incumbent();
+        incumbent.request_stop(grace);
+        incumbent.ended().await
+    }
+}
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        if let Some(succession) = &self.seat.succession {
+            succession.abandon();
+        }
+    }
+}
+
+impl Seat {
+    fn incumbent(&self) -> Incumbent {
+        let incumbent = self.incumbent.read();
+        incumbent.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn connection(&self) -> Arc<Connection> {
+        let incumbent = self.incumbent.read();
+        let incumbent = incumbent.unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&incumbent.connection)
     }
 
     fn imported(&self) -> MutexGuard<'_, Vec<ModuleSchema>> {
         // No critical section can panic half way.
         self.imported.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Has a worker that is ready fill the post, once it was compared with all imported modules.
+    pub(super) async fn appoint(
+        self: &Arc<Self>,
+        incumbent: Incumbent,
+        by_hand: bool,
+    ) -> Result<(), RestartError> {
+        if self.succession.is_some() {
+            // First of all, so that its driver tells when it ends.
+            incumbent.control.take_seat(Arc::downgrade(self));
+        }
+        let mut n_checked = 0;
+        loop {
+            match self.fill(&incumbent, n_checked, by_hand) {
+                Ok(()) => return Ok(()),
+                Err(Unfit::Unchecked(added)) => {
+                    for module in &added {
+                        incumbent.check(module).await?;
+                    }
+                    n_checked += added.len();
+                }
+                Err(Unfit::Ended) => {
+                    let end = incumbent.ended().await;
+                    return Err(self.recipe.ended_early(&self.name, end).into());
+                }
+            }
+        }
+    }
+
+    /// Has `incumbent` fill the post, if it was compared with all imported modules and not only the
+    /// first `n_checked`.
+    fn fill(&self, incumbent: &Incumbent, n_checked: usize, by_hand: bool) -> Result<(), Unfit> {
+        let replace = || {
+            let place = self.incumbent.write();
+            let mut place = place.unwrap_or_else(PoisonError::into_inner);
+            let unchecked = self.imported()[n_checked..].to_vec();
+            if !unchecked.is_empty() {
+                return Err(Unfit::Unchecked(unchecked));
+            }
+            if self.succession.is_some() && incumbent.control.is_buried() {
+                // Its driver has found it in no seat, and won't come back.
+                return Err(Unfit::Ended);
+            }
+            Ok(std::mem::replace(&mut *place, incumbent.clone()))
+        };
+        let replaced = match &self.succession {
+            Some(succession) => succession.fill(by_hand, replace)?,
+            None => Some(replace()?),
+        };
+        // The last user of a connection stops its worker, outside all locks.
+        drop(replaced);
+        Ok(())
+    }
+}
+
+/// Why a worker that is ready doesn't fill a post yet, or at all.
+enum Unfit {
+    /// It was not compared with these modules.
+    Unchecked(Vec<ModuleSchema>),
+    /// It has ended meanwhile.
+    Ended,
 }
 
 impl fmt::Debug for Post {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Post")
+            .field("name", self.name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat")
             .field("name", &self.name)
             .finish_non_exhaustive()
     }

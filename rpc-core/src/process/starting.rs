@@ -1,8 +1,12 @@
 //! From a socket to a worker that is ready: first messages, and whatever keeps them from being said.
 
+use std::future::Future;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,13 +14,13 @@ use futures::channel::oneshot;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 
-use super::child::WorkerProcess;
+use super::child::{Killer, WorkerProcess};
 use super::driver::{Control, Driver, Life};
 use super::end::WorkerEnd;
 use super::error::SpawnError;
 use super::post::Incumbent;
 use super::serve;
-use super::worker::StopOnDrop;
+use super::worker::{GRACE_ON_DROP, StopOnDrop};
 use crate::call::connection::{Connection, Dispatch, Exchange, OwnDispatch};
 use crate::call::module::Module;
 use crate::call::pending::Calls;
@@ -63,6 +67,42 @@ impl StartDispatch {
     }
 }
 
+/// Whoever waits until a worker is ready. Dropped before, it has the process killed; the thread that
+/// watches over it reaps it.
+pub(super) struct Hatching {
+    ready: oneshot::Receiver<Result<Incumbent, SpawnError>>,
+    killer: Option<Killer>,
+}
+
+impl Hatching {
+    pub(super) fn new(
+        ready: oneshot::Receiver<Result<Incumbent, SpawnError>>,
+        killer: Killer,
+    ) -> Self {
+        let killer = Some(killer);
+        Self { ready, killer }
+    }
+}
+
+impl Future for Hatching {
+    type Output = Result<Incumbent, SpawnError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let ready = ready!(Pin::new(&mut self.ready).poll(cx));
+        self.killer = None;
+        let ended = |_| SpawnError::System(io::Error::other("the worker's driver thread ended"));
+        Poll::Ready(ready.map_err(ended).flatten())
+    }
+}
+
+impl Drop for Hatching {
+    fn drop(&mut self) {
+        if let Some(killer) = self.killer.take() {
+            killer.kill();
+        }
+    }
+}
+
 /// A worker that is not ready yet.
 pub(crate) struct Starting {
     pub(crate) worker: Arc<str>,
@@ -72,6 +112,7 @@ pub(crate) struct Starting {
     pub(crate) segments: Segments,
     pub(crate) kind: ChannelKind,
     pub(crate) wait: WaitPolicy,
+    pub(crate) shutdown_grace: Duration,
     pub(crate) start_dispatch: StartDispatch,
     pub(crate) socket: Socket,
 }
@@ -212,7 +253,11 @@ impl Starting {
         let dispatch = self.start_dispatch.start(&channel, &calls);
         let exchange = Exchange::new(channel, calls, dispatch);
         let control = Arc::new(Control::default());
-        let stop = StopOnDrop::new(Arc::clone(&exchange), Arc::clone(&control));
+        let stop = StopOnDrop::new(
+            Arc::clone(&exchange),
+            Arc::clone(&control),
+            self.shutdown_grace,
+        );
         let connection = Connection::new(self.worker, Arc::clone(&exchange), welcome.modules, stop);
         let incumbent = Incumbent {
             connection: Arc::new(connection),
@@ -240,6 +285,7 @@ pub(crate) fn start_in_process(
         segments: kind::segments(),
         kind,
         wait: WaitPolicy::default(),
+        shutdown_grace: GRACE_ON_DROP,
         start_dispatch,
         socket: Socket::new(ours),
     };

@@ -16,8 +16,9 @@ use crate::dynamic::{Arguments, DynamicCall, Interface};
 use crate::wire::handshake::{ChannelKind, Dispatcher};
 use crate::wire::schema::ModuleSchema;
 
-/// How long a worker that nobody uses any more may take to finish and exit.
-const GRACE_ON_DROP: Duration = Duration::from_secs(2);
+/// How long a worker that nobody uses any more may take to finish and exit, unless
+/// [`shutdown_grace`](crate::WorkerBuilder::shutdown_grace) says otherwise.
+pub(super) const GRACE_ON_DROP: Duration = Duration::from_secs(2);
 
 /// A worker: a process (or, for tests, a thread) that serves modules.
 ///
@@ -270,9 +271,7 @@ impl Worker {
     /// # Cancel safety
     /// Dropping it doesn't take the request back.
     pub async fn shutdown(&self, grace: Duration) -> WorkerEnd {
-        let incumbent = self.post.incumbent();
-        incumbent.request_stop(grace);
-        incumbent.ended().await
+        self.post.shut_down(grace).await
     }
 
     /// Starts the worker again, as it was set up the first time: a new process (or thread) in the
@@ -284,7 +283,8 @@ impl Worker {
     /// writing is poisoned. Instances are lost with the old process: their methods fail with
     /// [`InstanceLost`](crate::FailureCause::InstanceLost), and a client constructs new ones.
     ///
-    /// Nothing restarts a worker but this.
+    /// Nothing else restarts a worker, unless it has a
+    /// [restart policy](WorkerBuilder::restart_policy); what that has counted so far is forgotten.
     ///
     /// # Errors
     /// [`RestartError`]; the worker has then ended, and can be restarted again.
@@ -318,15 +318,17 @@ impl fmt::Debug for Worker {
 pub(crate) struct StopOnDrop {
     exchange: Arc<Exchange>,
     control: Arc<Control>,
+    grace: Duration,
     /// The process that started the worker. A forked child holds a copy, and must not stop it.
     owner: u32,
 }
 
 impl StopOnDrop {
-    pub(crate) fn new(exchange: Arc<Exchange>, control: Arc<Control>) -> Self {
+    pub(crate) fn new(exchange: Arc<Exchange>, control: Arc<Control>, grace: Duration) -> Self {
         Self {
             exchange,
             control,
+            grace,
             owner: std::process::id(),
         }
     }
@@ -335,7 +337,7 @@ impl StopOnDrop {
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         if std::process::id() == self.owner {
-            self.control.stop(GRACE_ON_DROP);
+            self.control.stop(self.grace);
             self.exchange.channel().wake_driver();
         }
     }

@@ -267,6 +267,11 @@ impl Lease {
         })
     }
 
+    /// What it is for.
+    pub(crate) fn access(&self) -> Access {
+        self.access
+    }
+
     /// Ends the lease of a peer that stopped without an answer: what it could write is poisoned.
     pub(crate) fn end_without_answer(self, how: &str) {
         if self.access == Access::ReadWrite {

@@ -1,0 +1,403 @@
+//! Who comes after a worker that has ended.
+//!
+//! A post whose worker is started again of itself has a [`Succession`]. The thread that has buried an
+//! incumbent decides what is next, before any caller can see that the incumbent is dead; so a caller
+//! that finds nobody always finds out whether somebody will come. Callers wait here, with their
+//! deadlines.
+//!
+//! Nothing here exists for a post without a restart policy.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle as Runtime;
+
+use super::end::WorkerEnd;
+use super::error::RestartError;
+use super::restart::{Backoff, GivenUp, RestartPolicy, Restarts};
+use crate::call::pending::Deadline;
+
+/// Longer than any worker lives.
+const FAR: Duration = Duration::from_secs(u32::MAX as u64);
+
+/// What a post, its callers and whoever refills it tell each other.
+#[derive(Debug)]
+pub(crate) struct Succession {
+    policy: RestartPolicy,
+    /// Where tarpc's dispatcher runs, if the worker's calls take that.
+    runtime: Option<Runtime>,
+    /// Whether the next incumbent is awaited. Written under the lock; read by each call.
+    is_awaited: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    restarts: Restarts,
+    /// Counts the incumbents that were buried.
+    n_buried: u64,
+    /// How the last one ended.
+    end: Option<WorkerEnd>,
+    /// Why the last restart failed, if none has succeeded since.
+    failure: Option<Arc<RestartError>>,
+    /// Whether the post will be refilled of itself.
+    is_pending: bool,
+    /// The thread that does that.
+    successor: Option<Thread>,
+    /// The restarts by hand that are under way.
+    n_by_hand: u32,
+    given_up: Option<GivenUp>,
+    /// Whether the worker was shut down on request.
+    is_closed: bool,
+    /// Whether nobody holds the post any more.
+    is_abandoned: bool,
+    waiting: Vec<Waiting>,
+    /// The thread that wakes callers at their deadlines, while there are some.
+    clock: Option<Thread>,
+}
+
+/// A caller that waits for the next incumbent.
+#[derive(Debug)]
+struct Waiting {
+    waker: Waker,
+    deadline: Option<Instant>,
+}
+
+/// What is decided when an incumbent was buried, or could not be replaced.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// The post is refilled at this moment. The number is that of the burial.
+    Refill(Instant, u64),
+    /// It is not, after so many restarts.
+    GiveUp(u32),
+    /// It is not, or somebody else does it.
+    Nothing,
+}
+
+/// What a caller finds at a post.
+#[derive(Debug)]
+pub(crate) enum Staff {
+    /// Somebody who isn't known to be dead.
+    Present,
+    /// Nobody, and nobody will come unless by hand.
+    Gone(WorkerEnd),
+    /// Nobody, because that was tried too often.
+    GivenUp(GivenUp),
+    /// The caller's deadline has passed.
+    TooLate,
+}
+
+impl State {
+    fn is_awaited(&self) -> bool {
+        self.is_pending || self.n_by_hand > 0
+    }
+
+    /// Tells whether the post will be refilled of itself, and nobody has done so since this burial.
+    fn is_pending_since(&self, number: u64) -> bool {
+        self.is_pending && self.n_buried == number
+    }
+
+    /// Tells whether nobody wants a successor.
+    fn is_over(&self) -> bool {
+        self.is_closed || self.is_abandoned
+    }
+}
+
+impl Succession {
+    pub(super) fn new(policy: RestartPolicy) -> Arc<Self> {
+        Arc::new(Self {
+            policy,
+            runtime: Runtime::try_current().ok(),
+            is_awaited: AtomicBool::new(false),
+            state: Mutex::default(),
+        })
+    }
+
+    /// Tells whether a caller need not ask further, as far as this is concerned.
+    pub(super) fn is_settled(&self) -> bool {
+        // What is missed here is found when the incumbent is called.
+        !self.is_awaited.load(Ordering::Relaxed)
+    }
+
+    /// Asks whether there is somebody to call. `is_present` and `end` tell of the incumbent that the
+    /// caller knows: whether it is still to be called, or another one; and how it ended.
+    pub(super) fn poll_staff(
+        self: &Arc<Self>,
+        cx: &Context<'_>,
+        deadline: Deadline,
+        is_replaced: impl FnOnce() -> bool,
+        is_dying: impl FnOnce() -> bool,
+        end: impl FnOnce() -> Option<WorkerEnd>,
+    ) -> Poll<Staff> {
+        let mut state = self.lock();
+        if is_replaced() {
+            return Poll::Ready(Staff::Present);
+        }
+        if !state.is_awaited() {
+            if let Some(given_up) = &state.given_up {
+                return Poll::Ready(Staff::GivenUp(given_up.clone()));
+            }
+            if let Some(end) = end() {
+                return Poll::Ready(Staff::Gone(end));
+            }
+            if !is_dying() {
+                return Poll::Ready(Staff::Present);
+            }
+        }
+        let at = deadline.map(|(at, _)| at);
+        if at.is_some_and(|at| at <= Instant::now()) {
+            return Poll::Ready(Staff::TooLate);
+        }
+        let is_same = |waiting: &&mut Waiting| waiting.waker.will_wake(cx.waker());
+        match state.waiting.iter_mut().find(is_same) {
+            // Of two calls of one task, the earlier deadline wakes it.
+            Some(waiting) => waiting.deadline = [waiting.deadline, at].into_iter().flatten().min(),
+            None => state.waiting.push(Waiting {
+                waker: cx.waker().clone(),
+                deadline: at,
+            }),
+        }
+        if at.is_some() {
+            self.start_clock(&mut state);
+        }
+        Poll::Pending
+    }
+
+    /// Sees to it that somebody wakes callers at their deadlines.
+    fn start_clock(self: &Arc<Self>, state: &mut State) {
+        if let Some(clock) = &state.clock {
+            clock.unpark();
+            return;
+        }
+        let succession = Arc::clone(self);
+        let thread = thread::Builder::new().name("reedbed deadlines".to_owned());
+        match thread.spawn(move || succession.mind_deadlines()) {
+            Ok(clock) => state.clock = Some(clock.thread().clone()),
+            // The callers are woken when the post is filled, or given up.
+            Err(error) => tracing::warn!(%error, "there is no thread to watch deadlines"),
+        }
+    }
+
+    fn mind_deadlines(&self) {
+        loop {
+            let mut state = self.lock();
+            let now = Instant::now();
+            let is_over = |waiting: &mut Waiting| waiting.deadline.is_some_and(|at| at <= now);
+            let late: Vec<_> = state.waiting.extract_if(.., is_over).collect();
+            let next = state.waiting.iter().filter_map(|one| one.deadline).min();
+            if next.is_none() {
+                state.clock = None;
+            }
+            drop(state);
+            late.into_iter().for_each(|late| late.waker.wake());
+            match next {
+                Some(next) => thread::park_timeout(next.saturating_duration_since(Instant::now())),
+                None => return,
+            }
+        }
+    }
+
+    /// Decides what is next, now that the incumbent has ended. Whoever is awaited from now on is so
+    /// before anybody can see that; the others look again when [`wake_all`](Self::wake_all) says so.
+    pub(super) fn bury(&self, end: &WorkerEnd, is_incumbent: impl FnOnce() -> bool) -> Next {
+        let mut state = self.lock();
+        if !is_incumbent() || state.is_over() || state.n_by_hand > 0 {
+            return Next::Nothing;
+        }
+        let Some(backoff) = self.policy.backoff_after(end.reason()) else {
+            return Next::Nothing;
+        };
+        state.n_buried += 1;
+        state.end = Some(end.clone());
+        state.failure = None;
+        self.decide(&mut state, backoff)
+    }
+
+    /// Decides what is next, now that nobody could be found after this burial.
+    pub(super) fn note_failure(&self, number: u64, error: RestartError) -> Next {
+        let mut state = self.lock();
+        let (RestartPolicy::OnFailure(backoff) | RestartPolicy::Always(backoff)) = self.policy
+        else {
+            return Next::Nothing;
+        };
+        if !state.is_pending_since(number) {
+            return Next::Nothing;
+        }
+        state.failure = Some(Arc::new(error));
+        let next = self.decide(&mut state, backoff);
+        if matches!(next, Next::GiveUp(_)) {
+            self.wake(state);
+        }
+        next
+    }
+
+    fn decide(&self, state: &mut State, backoff: Backoff) -> Next {
+        let now = Instant::now();
+        let restart = state.restarts.next(&backoff, now);
+        state.is_pending = restart.is_ok();
+        if let Err(n_restarts) = restart {
+            state.given_up = state.end.clone().map(|end| GivenUp {
+                n_restarts,
+                window: backoff.window,
+                end,
+                failure: state.failure.clone(),
+            });
+        }
+        self.note(state);
+        match restart {
+            Ok(wait) => {
+                // Beyond the clock's range, it is as long as it gets.
+                let due = now.checked_add(wait).unwrap_or_else(|| now + FAR);
+                Next::Refill(due, state.n_buried)
+            }
+            Err(n_restarts) => Next::GiveUp(n_restarts),
+        }
+    }
+
+    /// Waits until `due`; `false` if the post is to be refilled no more after this burial.
+    pub(super) fn wait_until(&self, due: Instant, number: u64) -> bool {
+        self.enter();
+        loop {
+            let state = self.lock();
+            if state.is_over() || !state.is_pending_since(number) {
+                return false;
+            }
+            drop(state);
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            thread::park_timeout(left);
+        }
+    }
+
+    /// Runs `refill` on this thread; drops it half way, and returns `None`, once nobody wants it.
+    pub(super) fn drive<T>(&self, refill: impl Future<Output = T>) -> Option<T> {
+        self.enter();
+        let _runtime = self.runtime.as_ref().map(Runtime::enter);
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut cx = Context::from_waker(&waker);
+        let mut refill = pin!(refill);
+        loop {
+            if self.lock().is_over() {
+                return None;
+            }
+            if let Poll::Ready(refilled) = refill.as_mut().poll(&mut cx) {
+                return Some(refilled);
+            }
+            thread::park();
+        }
+    }
+
+    /// Notes that this is the thread that refills the post.
+    fn enter(&self) {
+        self.lock().successor = Some(thread::current());
+    }
+
+    /// Notes that this thread refills the post no more.
+    pub(super) fn leave(&self) {
+        let mut state = self.lock();
+        let own = thread::current().id();
+        state.successor.take_if(|thread| thread.id() == own);
+    }
+
+    /// Has `replace` fill the post, unless nobody wants that any more; `by_hand` says that somebody
+    /// does.
+    pub(super) fn fill<T, E>(
+        &self,
+        by_hand: bool,
+        replace: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        let mut state = self.lock();
+        if !by_hand && state.is_over() {
+            return Ok(None);
+        }
+        let replaced = replace()?;
+        if by_hand {
+            state.restarts.forget();
+            state.is_closed = false;
+        }
+        state.given_up = None;
+        state.failure = None;
+        state.is_pending = false;
+        self.wake(state);
+        Ok(Some(replaced))
+    }
+
+    /// Tells whether the post is still to be refilled after this burial.
+    pub(super) fn is_pending_since(&self, number: u64) -> bool {
+        self.lock().is_pending_since(number)
+    }
+
+    /// Announces a restart by hand, until what is returned is dropped.
+    pub(super) fn by_hand(self: &Arc<Self>) -> ByHand {
+        let mut state = self.lock();
+        state.n_by_hand += 1;
+        self.note(&state);
+        ByHand(Arc::clone(self))
+    }
+
+    /// Notes that the worker is shut down on request: nobody comes after it.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.is_closed = true;
+        state.is_pending = false;
+        self.wake(state);
+    }
+
+    /// Notes that nobody holds the post any more.
+    pub(super) fn abandon(&self) {
+        let mut state = self.lock();
+        state.is_abandoned = true;
+        state.is_pending = false;
+        self.wake(state);
+    }
+
+    /// Has all who wait look again.
+    pub(super) fn wake_all(&self) {
+        self.wake(self.lock());
+    }
+
+    fn note(&self, state: &State) {
+        self.is_awaited.store(state.is_awaited(), Ordering::Relaxed);
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        self.note(&state);
+        let waiting = std::mem::take(&mut state.waiting);
+        let threads = [&state.successor, &state.clock];
+        threads.into_iter().flatten().for_each(Thread::unpark);
+        drop(state);
+        waiting.into_iter().for_each(|waiting| waiting.waker.wake());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No critical section can panic half way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A restart by hand that is under way.
+#[derive(Debug)]
+pub(super) struct ByHand(Arc<Succession>);
+
+impl Drop for ByHand {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.n_by_hand -= 1;
+        self.0.wake(state);
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
