@@ -115,7 +115,7 @@ impl Exchange {
     }
 
     /// Has the driver end a worker that broke the protocol.
-    fn break_off(&self, violation: Violation) {
+    pub(super) fn break_off(&self, violation: Violation) {
         self.violation
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -122,6 +122,24 @@ pub enum FailureCause {
         /// Why it would be copied.
         reason: super::report::CopyReason,
     },
+    /// A cell was passed to a worker that isn't [trusted](crate::Trust), and lies in memory that it must
+    /// not see. Nothing was sent.
+    #[error(
+        "argument `{argument}` can't be shared with an untrusted worker, which would see what lies \
+         beside it; make it with `Worker::cell` or `Worker::cells`"
+    )]
+    NotForUntrusted {
+        /// The argument.
+        argument: String,
+    },
+    /// The function returned, and there is no memory for a copy of what it returned or wrote, which
+    /// the host makes where the worker isn't [trusted](crate::Trust).
+    #[error("the function returned, but there is no room for a copy of its result")]
+    NoRoomForResult {
+        /// Why.
+        #[source]
+        source: ShmExhausted,
+    },
     /// A serde argument can't be encoded. Nothing was sent.
     #[error("argument `{argument}` can't be encoded: {reason}")]
     Encode {
@@ -255,6 +273,7 @@ impl CallFailure {
             FailureCause::Access { .. }
             | FailureCause::Exhausted { .. }
             | FailureCause::CopyForbidden { .. }
+            | FailureCause::NotForUntrusted { .. }
             | FailureCause::Encode { .. }
             | FailureCause::Mismatch(_)
             | FailureCause::NotSent { .. }
@@ -263,6 +282,7 @@ impl CallFailure {
             | FailureCause::InstanceLost { .. } => true,
             FailureCause::Remote(refusal) => refusal.0.is_before_begin(),
             FailureCause::WorkerDied { .. }
+            | FailureCause::NoRoomForResult { .. }
             | FailureCause::DeadlineExceeded { .. }
             | FailureCause::Protocol { .. } => false,
         }

@@ -12,15 +12,17 @@ use tracing::Span;
 
 use super::attend::Sleeper;
 use super::connection::{Caller, Connection};
+use super::copy_back::{CopyBack, INVALID_BOOL, Unfetched};
 use super::error::{CallError, CallFailure, FailureCause, SendError};
 use super::incoming::{Incoming, SELF};
 use super::instance::Instance;
 use super::module::Method;
-use super::outgoing::{CopyBack, Outgoing};
+use super::outgoing::Outgoing;
 use super::pending::{Answer, Begun, Deadline, FindInstance, Slot};
 use super::report::{CopyReason, Report};
 use super::returned::Return;
 use super::trace;
+use crate::channel::Violation;
 use crate::channel::bell::Wake;
 use crate::wire::frame::Failure;
 use crate::wire::trace::TraceContext;
@@ -274,15 +276,23 @@ impl<T, E> Call<'_, T, E> {
             }
             Err(cause) => return Err(self.failure(cause, Vec::new())),
         };
-        in_flight
-            .copies_back
-            .iter_mut()
-            .for_each(|array| array.copy_back());
+        let unfetched = |unfetched| self.unfetched(unfetched, &in_flight.connection);
+        // Nothing of the caller's changes unless everything that came can be used.
+        for array in &mut in_flight.copies_back {
+            array.fetch().map_err(unfetched)?;
+        }
+        let n_given = parcel.size_bytes();
+        let n_copied = parcel
+            .copy_out()
+            .map_err(|source| self.failure(FailureCause::NoRoomForResult { source }, Vec::new()))?;
         let mut report = in_flight.report;
         if copied_bytes > 0 {
             report.copied(None, copied_bytes, CopyReason::HeapReturned);
         }
-        report.shared_bytes += parcel.size_bytes().saturating_sub(copied_bytes);
+        if n_copied > 0 {
+            report.copied(None, n_copied, CopyReason::UntrustedResult);
+        }
+        report.shared_bytes += n_given.saturating_sub(copied_bytes);
         let mut incoming = parcel.open_for(&self.caller);
         let malformed = |failure: Failure| {
             let reason = super::error::Refusal(failure).to_string();
@@ -294,6 +304,9 @@ impl<T, E> Call<'_, T, E> {
         };
         let returned = returned.map_err(malformed)?;
         incoming.finish().map_err(malformed)?;
+        for array in &mut in_flight.copies_back {
+            array.copy_back().map_err(unfetched)?;
+        }
         returned
             .map(|value| (value, report))
             .map_err(CallError::Returned)
@@ -454,6 +467,15 @@ type Unsent = Vec<(String, Box<dyn std::any::Any + Send + Sync>)>;
 impl<T, E> Call<'_, T, E> {
     fn failure(&self, cause: FailureCause, unsent: Unsent) -> CallError<E> {
         CallError::Failed(Box::new(self.call_failure(cause, unsent)))
+    }
+
+    fn unfetched(&self, unfetched: Unfetched, connection: &Connection) -> CallError<E> {
+        if matches!(unfetched, Unfetched::Invalid) {
+            connection
+                .exchange()
+                .break_off(Violation(INVALID_BOOL.to_owned()));
+        }
+        self.failure(unfetched.into(), Vec::new())
     }
 
     fn call_failure(&self, cause: FailureCause, unsent: Unsent) -> CallFailure {

@@ -17,7 +17,7 @@ use crate::dynamic::{AnyCells, AnyTensor};
 use crate::segment::extent::Extent;
 use crate::segment::mapping::Access;
 use crate::segment::shared::Shared;
-use crate::segment::{Atomic, SharedCell};
+use crate::segment::{Atomic, SharedCell, ShmExhausted};
 use crate::tensor::layout::CheckedLayout;
 use crate::tensor::pointer::{Lent, Located};
 use crate::tensor::{Element, Tensor};
@@ -50,7 +50,9 @@ impl Parcel {
         for bound in bound {
             let (array, lent) = match bound {
                 Bound::Lent(lent) => (None, Some(lent)),
-                owned @ (Bound::Given { .. } | Bound::Shared { .. }) => (Some(owned), None),
+                owned @ (Bound::Given { .. } | Bound::Theirs { .. } | Bound::Shared { .. }) => {
+                    (Some(owned), None)
+                }
             };
             parcel.arrays.push(Mutex::new(array));
             parcel.lent.push(lent);
@@ -68,6 +70,20 @@ impl Parcel {
             _ => 0,
         };
         self.arrays.iter().map(size).sum()
+    }
+
+    /// Copies what an untrusted worker gave to memory of this process's own, which it can't write any
+    /// more; returns how many bytes that were.
+    ///
+    /// # Errors
+    /// [`ShmExhausted`] if there is no memory for it.
+    pub(crate) fn copy_out(&mut self) -> Result<u64, ShmExhausted> {
+        let mut n_copied = 0;
+        for array in &mut self.arrays {
+            let array = array.get_mut().unwrap_or_else(PoisonError::into_inner);
+            n_copied += array.as_mut().map_or(Ok(0), Bound::copy_out)?;
+        }
+        Ok(n_copied)
     }
 
     /// Makes the instance that it is expected to name this side's to drop.

@@ -1,6 +1,7 @@
 //! A call, from the stub's method to the worker's function and back.
 //!
 //! The caller's side: [`argument`] says what may be passed, [`outgoing`] turns it into a frame,
+//! [`copy_back`] is for what the function wrote into copies,
 //! [`future`] is the call as its caller holds it, [`pending`] keeps what every call in flight holds
 //! until its end, [`connection`] joins them with a channel and a dispatcher, [`attend`] waits for
 //! answers, [`instance`] is what a
@@ -21,6 +22,7 @@ pub(crate) mod any_error;
 pub(crate) mod argument;
 pub(crate) mod attend;
 pub(crate) mod connection;
+pub(crate) mod copy_back;
 pub(crate) mod current;
 pub(crate) mod error;
 pub(crate) mod future;

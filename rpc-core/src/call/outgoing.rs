@@ -7,20 +7,24 @@ use std::sync::Arc;
 use ndarray::{ArrayRef, ArrayViewMut, Dimension};
 use serde::Serialize;
 
-use super::argument::SendArg;
+use super::argument::{ArgMut, SendArg};
+use super::copy_back::{CopyBack, FromExposed, Staged};
 use super::error::{FailureCause, SendError};
 use super::pending::FindInstance;
 use super::report::{CopyReason, Report};
 use crate::channel::Channel;
+use crate::channel::exposed::Exposed;
 use crate::channel::inline::Inline;
 use crate::channel::loan::{self, Loan};
 use crate::channel::wait::COPIED_SOON_BYTES;
+use crate::segment::backing::Backing;
 use crate::segment::lease::{Holder, Lease};
 use crate::segment::mapping::Access;
 use crate::segment::shared::Shared;
+use crate::segment::stranger::{Reach, Stranger};
 use crate::segment::{AccessError, Atomic, ShmExhausted};
 use crate::tensor::pointer::Located;
-use crate::tensor::{Element, Tensor, TensorViewMut, copy};
+use crate::tensor::{Element, Tensor, TensorViewMut};
 use crate::wire::codec;
 use crate::wire::trace::TraceContext;
 
@@ -134,13 +138,24 @@ impl<'a> Outgoing<'a> {
         argument: &str,
         located: &Located<A, D>,
     ) -> Result<(), SendError> {
-        if self.channel.takes(located.extent().backing()) {
+        let backing = located.extent().backing();
+        if self.channel.takes(backing, Access::Read) {
             return self.lend_for(argument, located, Access::Read);
         }
         let elements = located
             .view()
             .map_err(|source| inaccessible(argument, source))?;
-        self.copy_for(argument, &elements, CopyReason::OtherSegments)
+        self.copy_for(argument, &elements, self.reason(backing, Access::Read))
+    }
+
+    /// Why what lies there is copied first.
+    fn reason(&self, backing: &Backing, access: Access) -> CopyReason {
+        match (self.channel.stranger(), access) {
+            (Some(_), Access::Read) => CopyReason::UntrustedReader,
+            (Some(_), _) => CopyReason::UntrustedWriter,
+            (None, _) if backing.reach() == Reach::Guarded => CopyReason::Guarded,
+            (None, _) => CopyReason::OtherSegments,
+        }
     }
 
     pub(crate) fn lend_mut<A: Element, D: Dimension + 'a>(
@@ -149,18 +164,19 @@ impl<'a> Outgoing<'a> {
         mut view: TensorViewMut<'a, A, D>,
     ) -> Result<(), SendError> {
         let located = view.located();
-        if self.channel.takes(located.extent().backing()) {
+        let backing = located.extent().backing();
+        if self.channel.takes(backing, Access::ReadWrite) {
             return self.lend_for(argument, located, Access::ReadWrite);
         }
+        let reason = self.reason(backing, Access::ReadWrite);
         // For writing already now: a call that reads it would keep the result from being copied back.
         let elements = view
             .view_mut()
             .map_err(|source| inaccessible(argument, source))?;
-        let reason = CopyReason::OtherSegments;
-        let staged = self.stage(argument, &elements, Access::ReadWrite, reason.clone())?;
-        self.copied(argument, size_bytes(&elements), reason);
-        self.copies_back
-            .push(Box::new(StagedTensor { staged, view }));
+        let reasons = [reason.clone(), reason];
+        let copy = self.copy_for_writing(argument, &elements, reasons)?;
+        drop(elements);
+        self.copies_back.push(copy.back_into(ArgMut::Tensor(view)));
         Ok(())
     }
 
@@ -182,8 +198,35 @@ impl<'a> Outgoing<'a> {
         value: T,
         located: impl FnOnce(&T) -> &Located<A, D>,
     ) -> Result<(), SendError> {
-        let loan = Loan::give(located(&value));
+        let loan = self.offer(argument, located(&value));
         self.give_as(argument, value, loan)
+    }
+
+    /// Names elements that are given away.
+    ///
+    /// # Errors
+    /// If a call holds them, they are poisoned, or would have to be copied and there is no memory.
+    pub(crate) fn offer<A: Element, D: Dimension>(
+        &mut self,
+        argument: &str,
+        located: &Located<A, D>,
+    ) -> Result<Loan, SendError> {
+        let loan = Loan::give(located).map_err(|source| inaccessible(argument, source))?;
+        let Some(stranger) = self.channel.stranger() else {
+            return Ok(loan);
+        };
+        // The elements alone: what lies between them stays here.
+        let elements = located
+            .view()
+            .map_err(|source| inaccessible(argument, source))?;
+        let (size_bytes, reason) = (size_bytes(&elements), CopyReason::UntrustedWriter);
+        if self.inline.has_room_for(size_bytes) {
+            self.check_copy(argument, size_bytes as u64, &reason)?;
+            self.copied(argument, size_bytes, reason);
+            return Ok(Loan::give_copy(&elements, &mut self.inline));
+        }
+        let exposed = self.expose(argument, &elements, stranger, reason)?;
+        Ok(Loan::give_exposed(&exposed, &elements))
     }
 
     /// Gives `value` away, whose elements `loan` names.
@@ -191,12 +234,18 @@ impl<'a> Outgoing<'a> {
         &mut self,
         argument: &str,
         value: T,
-        loan: Result<Loan, AccessError>,
+        loan: Result<Loan, SendError>,
     ) -> Result<(), SendError> {
         // Kept in either case, so that an error hands it back.
         self.given.push((argument.to_owned(), Box::new(value)));
-        let mut loan = loan.map_err(|source| inaccessible(argument, source))?;
-        let reason = CopyReason::OtherSegments;
+        let mut loan = loan?;
+        if self.channel.stranger().is_some() {
+            return self.add(argument, loan);
+        }
+        let reason = loan
+            .backing()
+            .map(|backing| self.reason(backing, Access::ReadWrite));
+        let reason = reason.unwrap_or(CopyReason::OtherSegments);
         if !loan.travels_over(&self.channel) {
             self.check_copy(argument, loan.size_bytes(), &reason)?;
         }
@@ -218,6 +267,11 @@ impl<'a> Outgoing<'a> {
         shared: &Shared<T>,
         n_dimensions: usize,
     ) -> Result<(), SendError> {
+        if !self.channel.may_share(shared.extent().backing()) {
+            return Err(SendError(FailureCause::NotForUntrusted {
+                argument: argument.to_owned(),
+            }));
+        }
         self.add(argument, Loan::share(shared, n_dimensions))
     }
 
@@ -251,11 +305,51 @@ impl<'a> Outgoing<'a> {
         argument: &str,
         array: ArrayViewMut<'a, A, D>,
     ) -> Result<(), SendError> {
-        let reason = CopyReason::HeapArgument;
-        let staged = self.stage(argument, &array, Access::ReadWrite, reason)?;
-        self.copied(argument, size_bytes(&array), CopyReason::HeapResult);
-        self.copies_back.push(Box::new(Staged { staged, array }));
+        let reasons = [CopyReason::HeapArgument, CopyReason::HeapResult];
+        let copy = self.copy_for_writing(argument, &array, reasons)?;
+        self.copies_back.push(copy.back_into(ArgMut::Array(array)));
         Ok(())
+    }
+
+    /// Copies an array, to lend the copy for writing and to copy it back; `reasons` for the one and for
+    /// the other.
+    fn copy_for_writing<A: Element, D: Dimension>(
+        &mut self,
+        argument: &str,
+        array: &ArrayRef<A, D>,
+        [there, back]: [CopyReason; 2],
+    ) -> Result<Written<A, D>, SendError> {
+        let copy = match self.channel.stranger() {
+            None => Written::Staged(self.stage(argument, array, Access::ReadWrite, there)?),
+            Some(stranger) => {
+                let exposed = self.expose(argument, array, stranger, there)?;
+                let loan = Loan::lend_exposed(&exposed, array, &self.holder)
+                    .map_err(|source| inaccessible(argument, source))?;
+                self.add(argument, loan)?;
+                Written::Exposed(exposed)
+            }
+        };
+        self.copied(argument, size_bytes(array), back);
+        Ok(copy)
+    }
+
+    /// Copies an array for an untrusted worker to write.
+    fn expose<A: Element, D: Dimension>(
+        &mut self,
+        argument: &str,
+        array: &ArrayRef<A, D>,
+        stranger: Stranger,
+        reason: CopyReason,
+    ) -> Result<Exposed, SendError> {
+        let size_bytes = size_bytes(array);
+        self.check_copy(argument, size_bytes as u64, &reason)?;
+        if size_bytes <= COPIED_SOON_BYTES {
+            self.channel.wake_peer();
+        }
+        let exposed =
+            Exposed::copy_of(array, stranger).map_err(|source| exhausted(argument, source))?;
+        self.copied(argument, size_bytes, reason);
+        Ok(exposed)
     }
 
     /// Copies an array into a segment and lends it from there.
@@ -271,7 +365,7 @@ impl<'a> Outgoing<'a> {
         if size_bytes <= COPIED_SOON_BYTES {
             self.channel.wake_peer();
         }
-        let staged = loan::stage(self.channel.segments(), array)
+        let staged = loan::stage(self.channel.home(), array)
             .map_err(|source| exhausted(argument, source))?;
         let loan = Loan::lend(staged.located(), access, &self.holder)
             .map_err(|source| inaccessible(argument, source))?;
@@ -334,36 +428,22 @@ fn size_bytes<A, D: Dimension>(array: &ArrayRef<A, D>) -> usize {
     array.len().saturating_mul(size_of::<A>())
 }
 
-/// An array of the caller's that gets its contents when the function has returned.
-pub(crate) trait CopyBack {
-    /// Copies the contents.
-    fn copy_back(&mut self);
+/// A copy that is lent for writing.
+enum Written<A, D> {
+    /// Under a lease.
+    Staged(Tensor<A, D>),
+    /// To a worker that isn't trusted.
+    Exposed(Exposed),
 }
 
-struct Staged<'a, A, D> {
-    staged: Tensor<A, D>,
-    array: ArrayViewMut<'a, A, D>,
-}
-
-impl<A: Element, D: Dimension> CopyBack for Staged<'_, A, D> {
-    fn copy_back(&mut self) {
-        // Poisoned or leased, its contents are nobody's result.
-        if let Ok(view) = self.staged.view() {
-            copy(&view, &mut self.array);
-        }
-    }
-}
-
-struct StagedTensor<'a, A, D> {
-    staged: Tensor<A, D>,
-    view: TensorViewMut<'a, A, D>,
-}
-
-impl<A: Element, D: Dimension> CopyBack for StagedTensor<'_, A, D> {
-    fn copy_back(&mut self) {
-        // As above; and no call holds the tensor, as none did when this one borrowed it.
-        if let (Ok(from), Ok(mut to)) = (self.staged.view(), self.view.view_mut()) {
-            copy(&from, &mut to);
+impl<A: Element, D: Dimension> Written<A, D> {
+    fn back_into<'a>(self, into: ArgMut<'a, A, D>) -> Box<dyn CopyBack + Send + 'a>
+    where
+        D: 'a,
+    {
+        match self {
+            Self::Staged(staged) => Box::new(Staged { staged, into }),
+            Self::Exposed(exposed) => Box::new(FromExposed::new(exposed, into)),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::copy_back::INVALID_BOOL;
 use super::error::{FailureCause, Refusal};
 use super::incoming::{Incoming, Parcel};
 use super::slots::Slots;
@@ -561,9 +562,6 @@ impl Calls {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// What a worker did that filled a mutable array of `bool` with other bytes.
-const INVALID_BOOL: &str = "wrote a bool that is neither 0 nor 1";
 
 /// Ends the leases of a call that ran to its end, or never began. Returns whether all lent `bool`s
 /// are still that; if not, what was lent for writing is poisoned.

@@ -42,11 +42,34 @@ pub enum CopyReason {
          after `reedbed::set_segments`, or start the worker with `WorkerBuilder::segments`"
     )]
     OtherSegments,
+    /// The worker isn't [trusted](crate::Trust), and an array that it reads lies among what it must not
+    /// see, or where it could write it: copied into a guarded segment.
+    #[error(
+        "the worker isn't trusted, and the tensor wasn't made for it; make it with `Worker::tensor` or \
+         `Worker::zeros`"
+    )]
+    UntrustedReader,
+    /// The worker isn't [trusted](crate::Trust), and writes an array: copied into a segment that nothing
+    /// of the host's lies in, and, if it was passed for writing, back.
+    #[error("the worker isn't trusted, so what it may write is a copy")]
+    UntrustedWriter,
+    /// The worker isn't [trusted](crate::Trust), and returned an array: copied out of memory that it
+    /// may go on writing.
+    #[error("the worker isn't trusted, so what it returns is copied out of its memory")]
+    UntrustedResult,
+    /// A tensor was made for a worker that isn't [trusted](crate::Trust), in memory that no other process
+    /// can write, and another worker was to write it: copied, and back if it was passed for writing.
+    #[error(
+        "it was made for an untrusted worker, so no other process can write it; make it with \
+         `Tensor::zeros` or the like"
+    )]
+    Guarded,
 }
 
 impl Report {
     pub(crate) fn copied(&mut self, argument: Option<&str>, size_bytes: u64, reason: CopyReason) {
-        self.copied_bytes += size_bytes;
+        // A worker says how much it copied, and it may say anything.
+        self.copied_bytes = self.copied_bytes.saturating_add(size_bytes);
         self.copies.push(Copy {
             argument: argument.map(str::to_owned),
             size_bytes,

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
+use rustix::process::{Resource, getrlimit};
+
 use super::imports::{self, ImportError};
 use super::outbox::Descriptor;
 use super::socket::Attachment;
@@ -9,9 +11,13 @@ use super::{Channel, SendError, Violation};
 use crate::segment::backing::Backing;
 use crate::segment::kind::Segments;
 use crate::segment::mapping::Access;
+use crate::segment::stranger::{Reach, Stranger};
 use crate::segment::{memfd, pool};
 use crate::wire::codec;
 use crate::wire::frame::Frame;
+
+/// An untrusted worker may have one in so many of its host's descriptors.
+const STRANGERS_SHARE: u64 = 8;
 
 /// Segments that a peer may be ahead of the limit, because its threads announce at once.
 const SEGMENT_SLACK: usize = 256;
@@ -25,18 +31,51 @@ impl Channel {
         attachment: Attachment,
     ) -> Result<(), Violation> {
         self.check_room()?;
-        let mapped = match attachment {
-            Attachment::Some(fd) => imports::map(fd, len_bytes, access, self.keeps_descriptors),
-            Attachment::Lost => Err(ImportError::Refused(
+        let mapped = match (attachment, self.stranger) {
+            (Attachment::Some(_), Some(_)) if self.has_its_share() => Err(ImportError::Refused(
+                "the worker isn't trusted, and has an eighth of its host's file descriptors \
+                 already (RLIMIT_NOFILE)"
+                    .to_owned(),
+            )),
+            (Attachment::Some(fd), Some(stranger)) => {
+                imports::map_apart(fd, len_bytes, access, stranger)
+            }
+            (Attachment::Some(fd), None) => {
+                imports::map(fd, len_bytes, access, self.keeps_descriptors)
+            }
+            (Attachment::Lost, _) => Err(ImportError::Refused(
                 "the table of file descriptors is full (RLIMIT_NOFILE)".to_owned(),
             )),
-            Attachment::None => {
+            (Attachment::None, _) => {
                 return Err(Violation(format!(
                     "announced segment {segment} without a descriptor"
                 )));
             }
         };
         self.note_import(segment, access, mapped)
+    }
+
+    /// Tells whether the peer, which isn't trusted, has as many of this process's descriptors as it
+    /// may.
+    fn has_its_share(&self) -> bool {
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        self.imports().len() as u64 >= limit / STRANGERS_SHARE
+    }
+
+    /// Checks that a segment may be announced to a worker that isn't trusted, and notes that it was.
+    fn show(&self, backing: &Backing, access: Access, stranger: Stranger) -> Result<(), SendError> {
+        let is_made_for_it = match access {
+            Access::Read => backing.reach() == Reach::Guarded,
+            Access::ReadWrite => {
+                backing.reach() == Reach::Exposed && backing.audience().is_only(stranger)
+            }
+            Access::Shared => backing.reach() == Reach::Exposed && backing.is_own(),
+        };
+        if !is_made_for_it {
+            return Err(SendError::Untrusted);
+        }
+        backing.audience().admit(stranger);
+        Ok(())
     }
 
     /// Checks that the peer announces segments of the kind that both agreed on.
@@ -88,6 +127,9 @@ impl Channel {
     ) -> Result<u64, SendError> {
         if backing.segments() != self.segments {
             return Err(SendError::OtherSegments);
+        }
+        if let Some(stranger) = self.stranger {
+            self.show(backing, access, stranger)?;
         }
         let n_segments = self.limits.n_segments;
         {

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::inline::Placed;
-use super::{Channel, Violation};
+use super::{Channel, Violation, exposed};
+use crate::segment::ShmExhausted;
 use crate::segment::backing::Backing;
 use crate::segment::extent::{Extent, Tenure};
 use crate::segment::lease::{Holder, Leases};
@@ -32,6 +33,14 @@ pub(crate) enum Bound {
         /// Where in them its elements are.
         layout: CheckedLayout,
     },
+    /// Given by an untrusted worker, which may go on writing: to be [copied](copy_out) before it is
+    /// looked at.
+    Theirs {
+        /// Its bytes.
+        extent: Arc<Extent>,
+        /// Where in them its elements are.
+        layout: CheckedLayout,
+    },
     /// Shared, for atomics alone.
     Shared {
         /// Its bytes, which are marked.
@@ -39,6 +48,23 @@ pub(crate) enum Bound {
         /// Where in them its elements are.
         layout: CheckedLayout,
     },
+}
+
+impl Bound {
+    /// Copies what an untrusted worker gave to memory of this process's own; returns how many bytes
+    /// that were.
+    ///
+    /// # Errors
+    /// [`ShmExhausted`] if there is no memory for it; it is as before then.
+    pub(crate) fn copy_out(&mut self) -> Result<u64, ShmExhausted> {
+        let Self::Theirs { extent, layout } = self else {
+            return Ok(0);
+        };
+        let size_bytes = layout.size_bytes() as u64;
+        let (extent, layout) = exposed::copy_out(extent, layout)?;
+        *self = Self::Given { extent, layout };
+        Ok(size_bytes)
+    }
 }
 
 /// Marks bytes of the peer's segment as in use.
@@ -139,6 +165,9 @@ impl Channel {
     }
 
     fn bind(&self, handle: &Handle, placed: &mut Placed<'_>) -> Result<Bound, BindError> {
+        if self.stranger().is_some() {
+            return self.bind_apart(handle, placed);
+        }
         match (handle.origin, handle.terms) {
             (Origin::Sender, Terms::Read) => self.borrow_theirs(handle, Access::Read),
             (Origin::Sender, Terms::ReadWrite) => self.borrow_theirs(handle, Access::ReadWrite),
@@ -153,7 +182,10 @@ impl Channel {
             (Origin::Receiver, Terms::Shared { transfer }) => self.share_ours(handle, transfer),
             (Origin::Receiver, Terms::Read) => self.borrow_ours(handle, Access::Read),
             (Origin::Receiver, Terms::ReadWrite) => self.borrow_ours(handle, Access::ReadWrite),
-            (Origin::Receiver, Terms::Returned { transfer }) => self.take_back(handle, transfer),
+            (Origin::Receiver, Terms::Returned { transfer }) => {
+                let (extent, layout) = self.take_back(handle, transfer)?;
+                Ok(Bound::Given { extent, layout })
+            }
             (Origin::Sender, Terms::Returned { .. }) | (Origin::Receiver, Terms::Moved { .. }) => {
                 Err(refuse(
                     handle,
@@ -161,6 +193,31 @@ impl Channel {
                 ))
             }
             (Origin::Frame, _) => placed.bind(handle),
+        }
+    }
+
+    /// As [`bind`](Self::bind), of a worker that isn't trusted. It can't lend anything: what the host
+    /// would look at may change.
+    fn bind_apart(&self, handle: &Handle, placed: &mut Placed<'_>) -> Result<Bound, BindError> {
+        match (handle.origin, handle.terms) {
+            (Origin::Sender, Terms::Moved { transfer }) => {
+                let (extent, layout) = self.receive_theirs(handle, transfer, Access::ReadWrite)?;
+                Ok(Bound::Theirs { extent, layout })
+            }
+            (Origin::Receiver, Terms::Returned { transfer }) => {
+                let (extent, layout) = self.take_back(handle, transfer)?;
+                Ok(Bound::Theirs { extent, layout })
+            }
+            (Origin::Sender, Terms::Shared { transfer }) => {
+                let (extent, layout) = self.receive_theirs(handle, transfer, Access::Shared)?;
+                Ok(Bound::Shared { extent, layout })
+            }
+            (Origin::Receiver, Terms::Shared { transfer }) => self.share_ours(handle, transfer),
+            (Origin::Frame, _) => placed.bind(handle),
+            (Origin::Sender | Origin::Receiver, _) => Err(refuse(
+                handle,
+                "is handed over on terms that an untrusted worker has none for",
+            )),
         }
     }
 
@@ -269,7 +326,11 @@ impl Channel {
         Ok(Bound::Shared { extent, layout })
     }
 
-    fn take_back(&self, handle: &Handle, transfer: u64) -> Result<Bound, BindError> {
+    fn take_back(
+        &self,
+        handle: &Handle,
+        transfer: u64,
+    ) -> Result<(Arc<Extent>, CheckedLayout), BindError> {
         let backing = self.find_ours(handle)?;
         let place = place(handle, backing.mapping().len(), Access::ReadWrite)?;
         let extent = self.transfers().remove(transfer);
@@ -284,7 +345,7 @@ impl Channel {
             return Err(refuse(handle, "returns something else than was given"));
         }
         let layout = within(handle, &extent, &place)?;
-        Ok(Bound::Given { extent, layout })
+        Ok((extent, layout))
     }
 
     fn find_ours(&self, handle: &Handle) -> Result<Arc<Backing>, BindError> {
@@ -312,6 +373,11 @@ impl Channel {
         if handle.shape.first().is_none_or(|len| *len > limit) {
             return Err(Violation(format!("sent a frame longer than {limit} bytes")));
         }
+        if self.stranger().is_some() {
+            let bytes = self.read_frame(handle).map_err(violation)?;
+            self.send_or_close(&Frame::Ended { transfer });
+            return Ok(bytes);
+        }
         let bound = self
             .borrow_theirs(handle, Access::Read)
             .map_err(violation)?;
@@ -325,6 +391,19 @@ impl Channel {
         drop(bound);
         self.send_or_close(&Frame::Ended { transfer });
         bytes.ok_or_else(|| Violation("sent a long frame that isn't bytes".to_owned()))
+    }
+}
+
+impl Channel {
+    /// Copies a run of bytes out of a segment that an untrusted worker may be writing.
+    fn read_frame(&self, handle: &Handle) -> Result<Vec<u8>, BindError> {
+        let (backing, _) = self.find_theirs(handle, Access::Read)?;
+        let place = place(handle, backing.mapping().len(), Access::Read)?;
+        // No longer than the segment, which was checked to have its pages, and than the limit.
+        let mut bytes = vec![0; place.bytes.len()];
+        let read = backing.read(place.bytes.start, &mut bytes);
+        read.map_err(|error| BindError::Refused(error.to_string()))?;
+        Ok(bytes)
     }
 }
 

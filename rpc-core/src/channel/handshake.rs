@@ -8,11 +8,9 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::Rings;
 use super::socket::{Attachment, Received, Socket};
-use super::wait::WaitPolicy;
 use crate::segment::kind::Segments;
 use crate::wire::handshake::{
-    self, ChannelKind, Dispatcher, Hello, Limits, MESSAGE_BYTES, ServedModule, Trust, Unreadable,
-    Welcome,
+    self, ChannelKind, Hello, Limits, MESSAGE_BYTES, ServedModule, Unreadable, Welcome,
 };
 
 /// Why two processes did not come together.
@@ -34,31 +32,22 @@ pub(crate) struct Introduced<T> {
     pub(crate) attachment: Option<OwnedFd>,
 }
 
+/// The numbers of what a host is ready to use that wants this kind of channel.
+pub(crate) fn channels_for(kind: ChannelKind) -> Vec<u32> {
+    match kind {
+        ChannelKind::Ring => vec![ChannelKind::Ring as u32, ChannelKind::Socket as u32],
+        ChannelKind::Socket => vec![ChannelKind::Socket as u32],
+    }
+}
+
 /// Says hello to a worker.
 pub(crate) fn say_hello(
     socket: &Socket,
-    worker: &str,
-    dispatcher: Dispatcher,
-    segments: Segments,
-    kind: ChannelKind,
-    wait: WaitPolicy,
+    hello: &Hello,
     pidfd: Option<BorrowedFd<'_>>,
 ) -> Result<(), HandshakeError> {
-    let channels = match kind {
-        ChannelKind::Ring => vec![ChannelKind::Ring as u32, ChannelKind::Socket as u32],
-        ChannelKind::Socket => vec![ChannelKind::Socket as u32],
-    };
-    let hello = Hello {
-        limits: Limits::OURS,
-        trust: Trust::Trusted,
-        dispatcher,
-        segments: segments as u32,
-        wait: wait.number(),
-        channels,
-        worker: worker.to_owned(),
-    };
     let message =
-        handshake::encode(&hello).map_err(|error| HandshakeError::Io(io::Error::other(error)))?;
+        handshake::encode(hello).map_err(|error| HandshakeError::Io(io::Error::other(error)))?;
     socket
         .try_send(&message, pidfd)
         .map_err(|error| match error.kind() {

@@ -1,6 +1,7 @@
 //! Segments that the peer has announced to this process.
 
 use std::collections::HashMap;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::segment::mapping::Access;
 use crate::segment::memfd::{self, Unfit};
 #[cfg(feature = "posix-shm")]
 use crate::segment::named::file::{self, OpenError};
+use crate::segment::stranger::Stranger;
 
 /// Segments of the peer that are mapped here.
 #[derive(Debug, Default)]
@@ -49,6 +51,15 @@ pub(crate) enum ImportError {
     Refused(String),
 }
 
+/// Checks the descriptor of a segment that the peer announced; returns its length.
+fn check(fd: &OwnedFd, len_bytes: u64) -> Result<usize, ImportError> {
+    let unfit = |unfit: Unfit| ImportError::Violation(format!("announced a segment, but {unfit}"));
+    let len = usize::try_from(len_bytes)
+        .map_err(|_| ImportError::Violation(format!("announced a segment of {len_bytes} bytes")))?;
+    memfd::check(fd.as_fd(), len).map_err(unfit)?;
+    Ok(len)
+}
+
 /// Maps a segment that the peer announced. Runs without any lock.
 pub(crate) fn map(
     fd: OwnedFd,
@@ -56,17 +67,25 @@ pub(crate) fn map(
     access: Access,
     keep_descriptor: bool,
 ) -> Result<Arc<Backing>, ImportError> {
-    let unfit = |unfit: Unfit| ImportError::Violation(format!("announced a segment, but {unfit}"));
-    let len = usize::try_from(len_bytes)
-        .map_err(|_| ImportError::Violation(format!("announced a segment of {len_bytes} bytes")))?;
-    memfd::check(fd.as_fd(), len).map_err(unfit)?;
+    let len = check(&fd, len_bytes)?;
     let keep_fd = keep_descriptor && access == Access::ReadWrite && !descriptors_are_scarce();
-    match Backing::import(fd, len, access, keep_fd) {
-        Ok(backing) => Ok(Arc::new(backing)),
-        Err(error) => Err(ImportError::Refused(format!(
-            "{len} bytes can't be mapped: {error}"
-        ))),
-    }
+    imported(len, Backing::import(fd, len, access, keep_fd))
+}
+
+/// As [`map`], where the peer is an untrusted worker.
+pub(crate) fn map_apart(
+    fd: OwnedFd,
+    len_bytes: u64,
+    access: Access,
+    stranger: Stranger,
+) -> Result<Arc<Backing>, ImportError> {
+    let len = check(&fd, len_bytes)?;
+    imported(len, Backing::import_apart(fd, len, access, stranger))
+}
+
+fn imported(len: usize, imported: io::Result<Backing>) -> Result<Arc<Backing>, ImportError> {
+    let refused = |error| ImportError::Refused(format!("{len} bytes can't be mapped: {error}"));
+    imported.map(Arc::new).map_err(refused)
 }
 
 /// As [`map`], by its name.
@@ -86,12 +105,7 @@ pub(crate) fn map_named(
             ImportError::Refused(format!("segment `{name}` can't be opened: {error}"))
         }
     })?;
-    match Backing::map_named(&fd, name, len, access) {
-        Ok(backing) => Ok(Arc::new(backing)),
-        Err(error) => Err(ImportError::Refused(format!(
-            "{len} bytes can't be mapped: {error}"
-        ))),
-    }
+    imported(len, Backing::map_named(&fd, name, len, access))
 }
 
 impl Imports {

@@ -73,7 +73,7 @@ impl Inline {
 }
 
 /// The strides of an array without gaps whose last dimension is the innermost.
-fn row_major(shape: &[u64]) -> Vec<i64> {
+pub(super) fn row_major(shape: &[u64]) -> Vec<i64> {
     let mut strides = vec![1; shape.len()];
     let mut step = 1i64;
     for (stride, n) in strides.iter_mut().zip(shape).rev() {
@@ -263,7 +263,9 @@ mod tests {
                 Ok(Bound::Given { extent, layout }) => {
                     prop_assert!(layout.bytes().end <= extent.len());
                 }
-                Ok(Bound::Shared { .. }) => prop_assert!(false, "a copy is never shared"),
+                Ok(Bound::Shared { .. } | Bound::Theirs { .. }) => {
+                    prop_assert!(false, "a copy is never shared");
+                }
                 Err(BindError::Violation(_)) => {}
                 Err(BindError::Refused(reason)) => prop_assert!(false, "{}", reason),
             }

@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use ndarray::{ArrayRef, Dimension};
 
-use super::inline::Inline;
+use super::exposed::Exposed;
+use super::inline::{Inline, row_major};
 use super::{Channel, SendError};
+use crate::segment::backing::Backing;
 use crate::segment::extent::Extent;
-use crate::segment::kind::Segments;
 use crate::segment::lease::{Holder, Lease};
 use crate::segment::mapping::Access;
 use crate::segment::pool;
 use crate::segment::shared::Shared;
+use crate::segment::stranger::Reach;
 use crate::segment::{AccessError, Atomic};
 use crate::tensor::layout::{CheckedLayout, Layout};
 use crate::tensor::pointer::Located;
-use crate::tensor::{DType, Element, Tensor, locate};
+use crate::tensor::{DType, Element, Home, Tensor, locate};
 use crate::wire::handle::{Handle, Origin, Terms};
 
 /// An array that is about to be sent.
@@ -85,6 +87,55 @@ impl Loan {
         Self::in_frame(array, inline, Terms::Moved { transfer: 0 })
     }
 
+    /// Lends the copy of `array` that an untrusted worker may write, in the name of `holder`.
+    ///
+    /// # Errors
+    /// If another call holds it.
+    pub(crate) fn lend_exposed<A: Element, D: Dimension>(
+        exposed: &Exposed,
+        array: &ArrayRef<A, D>,
+        holder: &Holder,
+    ) -> Result<Self, AccessError> {
+        let all = 0..exposed.extent().len();
+        let lease = Lease::begin(exposed.extent(), &all, Access::ReadWrite, holder)?;
+        Ok(Self::exposed(
+            exposed,
+            array,
+            Some((lease, Access::ReadWrite)),
+        ))
+    }
+
+    /// Gives the copy of `array` away that an untrusted worker may write.
+    pub(crate) fn give_exposed<A: Element, D: Dimension>(
+        exposed: &Exposed,
+        array: &ArrayRef<A, D>,
+    ) -> Self {
+        Self::exposed(exposed, array, None)
+    }
+
+    fn exposed<A: Element, D: Dimension>(
+        exposed: &Exposed,
+        array: &ArrayRef<A, D>,
+        lease: Option<(Lease, Access)>,
+    ) -> Self {
+        let shape: Vec<_> = array.shape().iter().map(|n| *n as u64).collect();
+        let layout = Layout {
+            offset_bytes: 0,
+            strides: row_major(&shape),
+            shape,
+        };
+        Self {
+            layout,
+            dtype: A::DTYPE,
+            place: Place::Segment {
+                extent: Arc::clone(exposed.extent()),
+                is_lent: lease.is_some(),
+                lease,
+                is_shared: false,
+            },
+        }
+    }
+
     fn in_frame<A: Element, D: Dimension>(
         array: &ArrayRef<A, D>,
         inline: &mut Inline,
@@ -141,10 +192,18 @@ impl Loan {
         }
     }
 
+    /// The segment that it lies in.
+    pub(crate) fn backing(&self) -> Option<&Arc<Backing>> {
+        match &self.place {
+            Place::Segment { extent, .. } => Some(extent.backing()),
+            Place::Frame(_) => None,
+        }
+    }
+
     /// Tells whether it can travel over `channel` from where it lies.
     pub(crate) fn travels_over(&self, channel: &Channel) -> bool {
         match &self.place {
-            Place::Segment { extent, .. } => channel.takes(extent.backing()),
+            Place::Segment { extent, .. } => is_at_home(extent, channel),
             Place::Frame(_) => true,
         }
     }
@@ -161,7 +220,7 @@ impl Loan {
         else {
             return Ok(0);
         };
-        if channel.takes(extent.backing()) {
+        if is_at_home(extent, channel) {
             return Ok(0);
         }
         let layout = CheckedLayout::new(&self.layout, self.dtype, extent.len(), true);
@@ -169,7 +228,7 @@ impl Loan {
         let run = locate(Arc::clone(extent), bytes.start, ndarray::Ix1(bytes.len()));
         let run: Located<u8, _> = run.ok_or(SendError::OtherSegments)?;
         let elements = run.view().map_err(|_| SendError::OtherSegments)?;
-        let copy = stage(channel.segments(), &elements)?;
+        let copy = stage(channel.home(), &elements)?;
         *extent = Arc::clone(copy.located().extent());
         self.layout.offset_bytes -= bytes.start as u64;
         Ok(bytes.len() as u64)
@@ -231,7 +290,8 @@ impl Loan {
         else {
             return None;
         };
-        if self.dtype != DType::Bool {
+        // What an untrusted worker could write is looked at when it has been copied.
+        if self.dtype != DType::Bool || extent.backing().reach() == Reach::Exposed {
             return None;
         }
         let layout = CheckedLayout::new(&self.layout, DType::Bool, extent.len(), true).ok()?;
@@ -384,7 +444,7 @@ impl Channel {
 
     /// Puts a frame that is too long for a message into a segment.
     pub(super) fn place_long_frame(&self, bytes: &[u8]) -> Result<Handle, SendError> {
-        let mut tensor = Tensor::<u8, ndarray::Ix1>::uninit_in(self.segments(), bytes.len())?;
+        let mut tensor = Tensor::<u8, ndarray::Ix1>::uninit_in(self.home(), bytes.len())?;
         match tensor.located_mut().bytes_of_run_mut() {
             Ok(place) => place.copy_from_slice(bytes),
             Err(error) => unreachable!("a new tensor is not leased: {error}"),
@@ -404,13 +464,23 @@ impl Channel {
     }
 }
 
-/// Copies an array of the heap into a segment, to lend it from there.
+/// Tells whether what is given away may lie where it is.
+fn is_at_home(extent: &Extent, channel: &Channel) -> bool {
+    let backing = extent.backing();
+    match channel.stranger() {
+        None => channel.takes(backing, Access::ReadWrite),
+        Some(stranger) => backing.reach() == Reach::Exposed && backing.audience().is_only(stranger),
+    }
+}
+
+/// Copies an array of the heap into a segment, to lend it from there for reading; or for writing, to
+/// a peer that is trusted.
 pub(crate) fn stage<A: Element, D: Dimension>(
-    segments: Segments,
+    home: Home,
     array: &ArrayRef<A, D>,
 ) -> Result<Tensor<A, D>, crate::segment::ShmExhausted> {
-    Tensor::copy_in(segments, array).or_else(|_| {
+    Tensor::copy_in(home, array).or_else(|_| {
         pool::trim_pool();
-        Tensor::copy_in(segments, array)
+        Tensor::copy_in(home, array)
     })
 }

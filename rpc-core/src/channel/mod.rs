@@ -5,7 +5,8 @@
 //! - [`outbox`] sends, and queues what finds no room; [`reader`] reads;
 //! - [`announce`] tells the other side of segments; [`exports`] and [`imports`] remember which each
 //!   side knows, so that a descriptor travels once for each segment and access;
-//! - [`loan`] turns tensors into handles, [`bind`] turns handles back into memory;
+//! - [`loan`] turns tensors into handles, [`bind`] turns handles back into memory; [`exposed`] copies
+//!   into and out of memory that an untrusted worker may write;
 //! - [`inline`] is for arrays so small that they travel in the frame;
 //! - [`handshake`] is what both sides say first.
 //!
@@ -17,6 +18,7 @@ mod announce;
 pub(crate) mod bell;
 pub(crate) mod bind;
 mod exports;
+pub(crate) mod exposed;
 pub(crate) mod handshake;
 mod imports;
 pub(crate) mod inline;
@@ -50,8 +52,12 @@ use wait::{WaitPolicy, Waiting};
 use crate::segment::ShmExhausted;
 use crate::segment::backing::Backing;
 use crate::segment::kind::Segments;
+use crate::segment::mapping::Access;
+use crate::segment::pool;
+use crate::segment::stranger::{Reach, Stranger};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
+use crate::tensor::Home;
 use crate::wire::codec::{self, CodecError};
 use crate::wire::frame::Frame;
 use crate::wire::handshake::{Limits, MESSAGE_BYTES, ServedModule};
@@ -83,6 +89,8 @@ pub(crate) struct Channel {
     transfers: Mutex<Transfers>,
     /// What the segments of both sides are made of.
     segments: Segments,
+    /// The worker at the other end, if it isn't trusted.
+    stranger: Option<Stranger>,
     /// Whether descriptors of the peer's segments are kept, to forward tensors to third parties.
     keeps_descriptors: bool,
     received_bytes: AtomicU64,
@@ -132,6 +140,9 @@ pub(crate) enum SendError {
          after `reedbed::set_segments`, or start the worker with `WorkerBuilder::segments`"
     )]
     OtherSegments,
+    /// The worker isn't trusted, and has no business with the memory.
+    #[error("an untrusted worker must not see the memory that it lies in")]
+    Untrusted,
     /// The peer maps as many segments as it takes.
     #[error(
         "the worker maps {n_segments} segments already, its limit; drop tensors that were sent to it"
@@ -186,6 +197,7 @@ impl Channel {
             imports: Mutex::default(),
             transfers: Mutex::default(),
             segments: terms.segments,
+            stranger: terms.stranger,
             keeps_descriptors: terms.keeps_descriptors,
             received_bytes: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
@@ -241,10 +253,36 @@ impl Channel {
         self.segments
     }
 
-    /// Tells whether a segment can travel here. What can't is copied first.
-    pub(crate) fn takes(&self, backing: &Backing) -> bool {
+    /// The worker at the other end, if it isn't trusted.
+    pub(crate) fn stranger(&self) -> Option<Stranger> {
+        self.stranger
+    }
+
+    /// Where what is copied for the peer to read lies.
+    pub(crate) fn home(&self) -> Home {
+        self.stranger.map_or(Home::Common(self.segments), Home::For)
+    }
+
+    /// Tells whether a segment can travel here, for `access` or (`ReadWrite`) given away. What can't is
+    /// copied first.
+    pub(crate) fn takes(&self, backing: &Backing, access: Access) -> bool {
+        let is_guarded = backing.reach() == Reach::Guarded;
+        if self.stranger.is_some() {
+            return is_guarded && access == Access::Read;
+        }
+        // Nobody but its maker can write a guarded one.
+        let is_writable = !is_guarded || access == Access::Read;
         backing.segments() == self.segments
+            && is_writable
             && (self.knows(backing) || announce::is_nameable(backing))
+    }
+
+    /// Tells whether cells may be shared with the peer that lie in a segment: one that isn't trusted
+    /// sees all of it.
+    pub(crate) fn may_share(&self, backing: &Backing) -> bool {
+        self.stranger.is_none()
+            || backing.reach() == Reach::Exposed
+                && (backing.is_own() || self.imports().number_of(backing).is_some())
     }
 
     fn knows(&self, backing: &Backing) -> bool {
@@ -410,6 +448,9 @@ impl Channel {
         }
         let imports = self.imports().take_all();
         drop((transfers, imports));
+        if let Some(stranger) = self.stranger {
+            pool::forget(stranger);
+        }
     }
 
     /// Sends what is queued as far as there is room; returns whether anything is left.
@@ -452,6 +493,8 @@ pub(crate) struct Terms {
     pub(crate) limits: Limits,
     /// What the segments of both sides are made of.
     pub(crate) segments: Segments,
+    /// The worker at the other end, if this side is its host and doesn't trust it.
+    pub(crate) stranger: Option<Stranger>,
     /// The rings that carry frames; without them the socket does.
     pub(crate) rings: Option<Rings>,
     /// How this side waits.
@@ -467,6 +510,7 @@ impl Terms {
         Self {
             limits: Limits::OURS,
             segments: Segments::Memfd,
+            stranger: None,
             rings: None,
             wait: WaitPolicy::default(),
             keeps_descriptors: false,

@@ -7,7 +7,6 @@ use ndarray::{Dimension, IxDyn};
 
 use crate::call::error::SendError;
 use crate::call::outgoing::Outgoing;
-use crate::channel::loan::Loan;
 use crate::segment::SegmentIdentity;
 use crate::segment::extent::Extent;
 use crate::tensor::layout::CheckedLayout;
@@ -159,7 +158,7 @@ impl AnyTensor {
     /// Gives it away.
     pub(super) fn send(self, argument: &str, outgoing: &mut Outgoing<'_>) -> Result<(), SendError> {
         let loan = with_element!(self.dtype(), A => match self.located::<A, IxDyn>() {
-            Some(located) => Loan::give(&located),
+            Some(located) => outgoing.offer(argument, &located),
             None => unreachable!("the layout is of this element type and fits its extent"),
         });
         outgoing.give_as(argument, self, loan)

@@ -25,7 +25,8 @@ use super::worker::{GRACE_ON_DROP, Worker};
 use crate::channel::socket::{self, Socket};
 use crate::channel::wait::WaitPolicy;
 use crate::segment::kind::{self, Segments};
-use crate::wire::handshake::{ChannelKind, Dispatcher};
+use crate::segment::stranger::Stranger;
+use crate::wire::handshake::{ChannelKind, Dispatcher, Trust};
 
 /// Sets up a worker: see [`Worker::builder`].
 #[derive(Clone, Debug)]
@@ -42,6 +43,9 @@ pub struct WorkerBuilder {
     startup_timeout: Duration,
     dispatcher: Dispatcher,
     segments: Segments,
+    trust: Trust,
+    /// Who it is, if it isn't trusted.
+    stranger: Option<Stranger>,
     kind: ChannelKind,
     wait: WaitPolicy,
     limits: WorkerLimits,
@@ -67,6 +71,8 @@ impl WorkerBuilder {
             startup_timeout: STARTUP_TIMEOUT,
             dispatcher: Dispatcher::default(),
             segments: kind::segments(),
+            trust: Trust::default(),
+            stranger: None,
             kind: ChannelKind::default(),
             wait: WaitPolicy::default(),
             limits: WorkerLimits::default(),
@@ -226,6 +232,14 @@ impl WorkerBuilder {
         self
     }
 
+    /// Says how far the worker is trusted, which decides what is shared with it and what is copied:
+    /// see [`Trust`]. By default it is the user's own, and trusted.
+    #[must_use]
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.trust = trust;
+        self
+    }
+
     /// One of several alike.
     pub(crate) fn numbered(&self, number: usize) -> Self {
         let name = format!("{} {number}", self.worker_name());
@@ -293,9 +307,18 @@ impl WorkerBuilder {
         recipe.start().await.map(Worker::new)
     }
 
-    /// Finds the program, once and for all: neither the directory of the worker nor another one of
+    /// Finds the program, and who it is, once and for all: neither the directory of the worker nor another one of
     /// this process's changes what a restart starts.
     fn located(mut self) -> Result<Self, SpawnError> {
+        if self.trust == Trust::Untrusted {
+            if self.segments != Segments::Memfd {
+                return Err(SpawnError::UntrustedSegments {
+                    worker: self.worker_name().to_string(),
+                });
+            }
+            // Each one that is started is another one, until it is restarted.
+            self.stranger = Some(Stranger::new());
+        }
         if let Some(library) = &mut self.library {
             *library = std::path::absolute(&library)?;
             self.program = stock::find(library)?;
@@ -370,6 +393,7 @@ impl WorkerBuilder {
             limit: self.startup_timeout,
             dispatcher: self.dispatcher,
             segments: self.segments,
+            stranger: self.stranger,
             kind: self.kind,
             wait: self.wait,
             shutdown_grace: self.shutdown_grace,

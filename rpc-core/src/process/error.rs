@@ -101,6 +101,14 @@ pub enum SpawnError {
     /// Two modules or functions can't be told apart.
     #[error("the modules can't be served together: {0}")]
     Modules(String),
+    /// Named segments can't be sealed, so what is shared with an untrusted worker lies in memfds.
+    #[error(
+        "worker `{worker}` isn't trusted, and named segments can't be kept from it: start it with `WorkerBuilder::segments(Segments::Memfd)`"
+    )]
+    UntrustedSegments {
+        /// The worker's name.
+        worker: String,
+    },
     /// The system refused a socket, a thread or a descriptor.
     #[error("the system has no room for another worker")]
     System(#[from] io::Error),

@@ -23,6 +23,7 @@ mod error;
 mod group;
 mod limits;
 mod log;
+mod made_for;
 mod oom;
 pub(crate) mod post;
 mod restart;

@@ -20,6 +20,7 @@ use super::succession::{Staff, Succession};
 use crate::call::connection::Connection;
 use crate::call::module::{Module, Stub};
 use crate::call::pending::{Answer, Deadline};
+use crate::segment::stranger::Stranger;
 use crate::wire::handshake::{ChannelKind, Dispatcher};
 use crate::wire::schema::ModuleSchema;
 
@@ -98,6 +99,8 @@ pub(crate) enum Recipe {
         modules: Vec<Module>,
         dispatcher: Dispatcher,
         kind: ChannelKind,
+        /// Who it is, if it isn't trusted.
+        stranger: Option<Stranger>,
     },
 }
 
@@ -169,7 +172,8 @@ impl Recipe {
                 modules,
                 dispatcher,
                 kind,
-            } => starting::start_in_process(modules, *dispatcher, *kind),
+                stranger,
+            } => starting::start_in_process(modules, *dispatcher, *kind, *stranger),
         }
     }
 }

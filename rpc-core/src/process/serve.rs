@@ -266,6 +266,8 @@ fn introduce(
     let terms = Terms {
         limits: Limits::OURS.negotiate(hello.limits),
         segments: Segments::from_number(hello.segments).unwrap_or_default(),
+        // The host is trusted, whatever it thinks of this worker.
+        stranger: None,
         rings,
         wait: WaitPolicy::from_number(hello.wait),
         keeps_descriptors: false,

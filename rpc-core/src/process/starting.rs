@@ -30,11 +30,16 @@ use crate::channel::socket::{self, Socket};
 use crate::channel::wait::WaitPolicy;
 use crate::channel::{Channel, Rings, Terms};
 use crate::segment::kind::{self, Segments};
-use crate::wire::handshake::{ChannelKind, Dispatcher, Limits, Welcome};
+use crate::segment::stranger::Stranger;
+use crate::wire::handshake::{ChannelKind, Dispatcher, Hello, Limits, Trust, Welcome};
 
 /// How long a worker may take until it is ready, unless
 /// [`startup_timeout`](crate::WorkerBuilder::startup_timeout) says otherwise.
 pub(super) const STARTUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The segments of a worker that isn't trusted which its host takes at a time: each has a descriptor
+/// there. A worker that means well has few, because its results are copied and come back at once.
+const STRANGERS_SEGMENTS: u32 = 1024;
 
 /// What a dispatcher needs of the thread that asked for it.
 #[derive(Debug)]
@@ -110,6 +115,8 @@ pub(crate) struct Starting {
     pub(crate) limit: Duration,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) segments: Segments,
+    /// Who it is, if it isn't trusted.
+    pub(crate) stranger: Option<Stranger>,
     pub(crate) kind: ChannelKind,
     pub(crate) wait: WaitPolicy,
     pub(crate) shutdown_grace: Duration,
@@ -185,15 +192,30 @@ impl Starting {
     }
 
     fn say_hello(&self, pidfd: Option<BorrowedFd<'_>>) -> Result<(), HandshakeError> {
-        handshake::say_hello(
-            &self.socket,
-            &self.worker,
-            self.dispatcher,
-            self.segments,
-            self.kind,
-            self.wait,
-            pidfd,
-        )
+        let hello = Hello {
+            limits: self.limits(),
+            trust: match self.stranger {
+                None => Trust::Trusted,
+                Some(_) => Trust::Untrusted,
+            },
+            dispatcher: self.dispatcher,
+            segments: self.segments as u32,
+            wait: self.wait.number(),
+            channels: handshake::channels_for(self.kind),
+            worker: self.worker.to_string(),
+        };
+        handshake::say_hello(&self.socket, &hello, pidfd)
+    }
+
+    /// What this side takes.
+    fn limits(&self) -> Limits {
+        match self.stranger {
+            None => Limits::OURS,
+            Some(_) => Limits {
+                n_segments: STRANGERS_SEGMENTS,
+                ..Limits::OURS
+            },
+        }
     }
 
     fn error(&self, error: HandshakeError, process: &mut WorkerProcess) -> SpawnError {
@@ -240,10 +262,11 @@ impl Starting {
         rings: Option<Rings>,
         id: Option<u32>,
     ) -> std::io::Result<(Incumbent, Arc<Exchange>, Arc<Control>)> {
-        let limits = Limits::OURS.negotiate(welcome.limits);
+        let limits = self.limits().negotiate(welcome.limits);
         let terms = Terms {
             limits,
             segments: self.segments,
+            stranger: self.stranger,
             rings,
             wait: self.wait,
             keeps_descriptors: true,
@@ -273,6 +296,7 @@ pub(crate) fn start_in_process(
     modules: &[Module],
     dispatcher: Dispatcher,
     kind: ChannelKind,
+    stranger: Option<Stranger>,
 ) -> Result<Incumbent, SpawnError> {
     let start_dispatch = StartDispatch::new(dispatcher)?;
     let worker: Arc<str> = "in process".into();
@@ -282,7 +306,11 @@ pub(crate) fn start_in_process(
         program: PathBuf::from("in process"),
         limit: STARTUP_TIMEOUT,
         dispatcher,
-        segments: kind::segments(),
+        segments: match stranger {
+            None => kind::segments(),
+            Some(_) => Segments::Memfd,
+        },
+        stranger,
         kind,
         wait: WaitPolicy::default(),
         shutdown_grace: GRACE_ON_DROP,

@@ -13,7 +13,8 @@ use super::post::{Post, Recipe};
 use crate::call::connection::{Caller, Exchange};
 use crate::call::module::{Module, Stub};
 use crate::dynamic::{Arguments, DynamicCall, Interface};
-use crate::wire::handshake::{ChannelKind, Dispatcher};
+use crate::segment::stranger::Stranger;
+use crate::wire::handshake::{ChannelKind, Dispatcher, Trust};
 use crate::wire::schema::ModuleSchema;
 
 /// How long a worker that nobody uses any more may take to finish and exit, unless
@@ -130,10 +131,27 @@ impl Worker {
         dispatcher: Dispatcher,
         channel: ChannelKind,
     ) -> Result<Self, SpawnError> {
+        let trust = Trust::Trusted;
+        Self::in_process_with_trust(modules, trust, dispatcher, channel).await
+    }
+
+    /// As [`in_process_over`](Self::in_process_over), by the rules for a worker that is
+    /// [trusted](Trust) so far. A thread can do what it likes with its process's memory, so this keeps
+    /// nothing from it; it shows what is shared and copied.
+    ///
+    /// # Errors
+    /// As [`in_process_over`](Self::in_process_over).
+    pub async fn in_process_with_trust(
+        modules: &[Module],
+        trust: Trust,
+        dispatcher: Dispatcher,
+        channel: ChannelKind,
+    ) -> Result<Self, SpawnError> {
         let recipe = Recipe::Thread {
             modules: modules.to_vec(),
             dispatcher,
             kind: channel,
+            stranger: (trust == Trust::Untrusted).then(Stranger::new),
         };
         recipe.start().await.map(Self::new)
     }

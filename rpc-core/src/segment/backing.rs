@@ -11,6 +11,7 @@ use super::mapping::{Access, Mapping};
 use super::memfd;
 #[cfg(feature = "posix-shm")]
 use super::named::file::{self, Name};
+use super::stranger::{Audience, Reach, Stranger};
 
 /// Descriptors of segments that this process keeps open.
 static DESCRIPTORS: AtomicUsize = AtomicUsize::new(0);
@@ -51,6 +52,10 @@ pub(crate) struct Backing {
     #[cfg(feature = "posix-shm")]
     name: Option<Name>,
     mapping: Mapping,
+    reach: Reach,
+    audience: Audience,
+    /// How many bytes, from the start, tenants have written, where untrusted workers may see it.
+    used_bytes: AtomicUsize,
     farewells: Mutex<Vec<Farewell>>,
     /// Counted only where the segment was made.
     _reservation: Option<Reservation>,
@@ -70,10 +75,23 @@ impl Backing {
         contents: &[u8],
     ) -> Result<(Self, bool), ShmExhausted> {
         match segments {
-            Segments::Memfd => Self::create_memfd(len, contents, HugePages::Wanted),
+            Segments::Memfd => Self::create_memfd(len, contents, HugePages::Wanted, Reach::Trusted),
             #[cfg(feature = "posix-shm")]
             Segments::Named => Ok((Self::create_named(len)?, false)),
         }
+    }
+
+    /// As [`create_for`](Self::create_for), for an untrusted worker.
+    pub(crate) fn create_apart(
+        len: usize,
+        contents: &[u8],
+        reach: Reach,
+        stranger: Stranger,
+    ) -> Result<(Self, bool), ShmExhausted> {
+        let (mut backing, is_written) =
+            Self::create_memfd(len, contents, HugePages::Wanted, reach)?;
+        backing.audience = Audience::of(stranger);
+        Ok((backing, is_written))
     }
 
     /// Makes a memfd of `len` bytes.
@@ -81,11 +99,16 @@ impl Backing {
         len: usize,
         contents: &[u8],
         huge_pages: HugePages,
+        reach: Reach,
     ) -> Result<(Self, bool), ShmExhausted> {
         let reservation = Reservation::new(len)?;
         let exhausted = |shortage| ShmExhausted::new(len, shortage);
         let unreserved = |error| exhausted(Shortage::Reservation(error));
-        let fd = memfd::create(len).map_err(|error| exhausted(Shortage::Descriptors(error)))?;
+        let created = match reach {
+            Reach::Guarded => memfd::create_unguarded(len),
+            Reach::Trusted | Reach::Exposed => memfd::create(len),
+        };
+        let fd = created.map_err(|error| exhausted(Shortage::Descriptors(error)))?;
         let mapping = Mapping::new(fd.as_fd(), len, Access::ReadWrite)
             .map_err(|error| exhausted(Shortage::Mapping(error)))?;
         let n_huge = match huge_pages {
@@ -97,11 +120,15 @@ impl Backing {
         // (`cargo bench --package reedbed --features internals --bench segments`).
         let is_written = n_huge == 0 && !contents.is_empty();
         if is_written {
-            memfd::write(&fd, contents).map_err(unreserved)?;
+            memfd::write(&fd, 0, contents).map_err(unreserved)?;
             mapping.populate(0..contents.len());
         }
         let n_reserved = if is_written { contents.len() } else { n_huge };
         memfd::reserve(&fd, n_reserved..len).map_err(unreserved)?;
+        if reach == Reach::Guarded {
+            // The mapping is there already, and lives as long as the segment.
+            memfd::guard(&fd).map_err(unreserved)?;
+        }
         let (device, inode) = memfd::identity(&fd).map_err(unreserved)?;
         let backing = Self {
             uid: NEXT_UID.fetch_add(1, Ordering::Relaxed),
@@ -110,6 +137,9 @@ impl Backing {
             #[cfg(feature = "posix-shm")]
             name: None,
             mapping,
+            reach,
+            audience: Audience::default(),
+            used_bytes: AtomicUsize::new(0),
             farewells: Mutex::default(),
             _reservation: Some(reservation),
         };
@@ -147,6 +177,9 @@ impl Backing {
             fd: None,
             name: Some(name),
             mapping,
+            reach: Reach::Trusted,
+            audience: Audience::default(),
+            used_bytes: AtomicUsize::new(0),
             farewells: Mutex::default(),
             _reservation: None,
         })
@@ -175,9 +208,78 @@ impl Backing {
             #[cfg(feature = "posix-shm")]
             name: None,
             mapping,
+            reach: Reach::Trusted,
+            audience: Audience::default(),
+            used_bytes: AtomicUsize::new(0),
             farewells: Mutex::default(),
             _reservation: None,
         })
+    }
+
+    /// Wraps the descriptor of an untrusted worker that passed [`memfd::check`]. Its pages are mapped
+    /// for atomics; all else is [read](Self::read) by the descriptor, which stays open.
+    ///
+    /// # Errors
+    /// The kernel's, where the pages can't be mapped.
+    pub(crate) fn import_apart(
+        fd: OwnedFd,
+        len: usize,
+        access: Access,
+        stranger: Stranger,
+    ) -> std::io::Result<Self> {
+        let mapping = Mapping::new(fd.as_fd(), len, access)?;
+        let (device, inode) = memfd::identity(&fd)?;
+        Ok(Self {
+            uid: NEXT_UID.fetch_add(1, Ordering::Relaxed),
+            identity: SegmentIdentity { device, inode },
+            fd: Some(CountedFd::new(fd)),
+            #[cfg(feature = "posix-shm")]
+            name: None,
+            mapping,
+            reach: Reach::Exposed,
+            audience: Audience::of(stranger),
+            used_bytes: AtomicUsize::new(0),
+            farewells: Mutex::default(),
+            _reservation: None,
+        })
+    }
+
+    /// Who may reach its bytes besides this process.
+    pub(crate) fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// The untrusted workers that it was made for, or shown to.
+    pub(crate) fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
+    /// Tells whether it was made in this process.
+    pub(crate) fn is_own(&self) -> bool {
+        self._reservation.is_some()
+    }
+
+    /// Notes that a tenant writes the first `len` bytes; returns how many earlier ones wrote.
+    pub(super) fn use_bytes(&self, len: usize) -> usize {
+        self.used_bytes.swap(len, Ordering::Relaxed)
+    }
+
+    /// Copies bytes out of it that an untrusted worker may be writing.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) fn read(&self, offset: usize, bytes: &mut [u8]) -> std::io::Result<()> {
+        let fd = self.fd().ok_or(std::io::ErrorKind::NotFound)?;
+        memfd::read(fd, offset as u64, bytes)
+    }
+
+    /// Copies bytes into it that an untrusted worker may be writing, too.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) fn write(&self, offset: usize, bytes: &[u8]) -> std::io::Result<()> {
+        let fd = self.fd().ok_or(std::io::ErrorKind::NotFound)?;
+        memfd::write(fd, offset as u64, bytes)
     }
 
     /// A number that no other segment of this process ever has.

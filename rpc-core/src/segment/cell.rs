@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
 use super::atomic::{Atomic, AtomicInteger};
 use super::budget::ShmExhausted;
+use super::kind::segments;
 use super::shared::Shared;
+use crate::tensor::Home;
 
 /// A value in shared memory that the host and its workers read and write at the same time: a
 /// counter, a progress, a flag to stop.
@@ -86,8 +88,13 @@ impl<T: Atomic> SharedCell<T> {
     /// # Errors
     /// [`ShmExhausted`] if the memory can't be had.
     pub fn new(value: T) -> Result<Self, ShmExhausted> {
+        Self::new_in(Home::Common(segments()), value)
+    }
+
+    /// As [`new`](Self::new), in this home.
+    pub(crate) fn new_in(home: Home, value: T) -> Result<Self, ShmExhausted> {
         let cell = Self {
-            shared: Shared::zeroed(1)?,
+            shared: Shared::zeroed_in(home, 1)?,
         };
         cell.store(value);
         Ok(cell)
@@ -175,8 +182,13 @@ impl<T: Atomic> SharedCells<T> {
     /// # Errors
     /// [`ShmExhausted`] if the memory can't be had.
     pub fn zeroed(n: usize) -> Result<Self, ShmExhausted> {
+        Self::zeroed_in(Home::Common(segments()), n)
+    }
+
+    /// As [`zeroed`](Self::zeroed), in this home.
+    pub(crate) fn zeroed_in(home: Home, n: usize) -> Result<Self, ShmExhausted> {
         Ok(Self {
-            shared: Shared::zeroed(n)?,
+            shared: Shared::zeroed_in(home, n)?,
         })
     }
 

@@ -9,6 +9,7 @@ use super::ShmExhausted;
 use super::backing::{Backing, HugePages};
 use super::extent::{Extent, Tenure};
 use super::mapping::Access;
+use super::stranger::Reach;
 use crate::tensor::{Tensor, locate};
 
 /// How the pages of a new segment come to be.
@@ -32,7 +33,8 @@ pub fn fresh(contents: &[u8], pages: Pages) -> Result<Tensor<u8, Ix1>, ShmExhaus
         Pages::Small => (HugePages::None, &[][..]),
         Pages::SmallWritten => (HugePages::None, contents),
     };
-    let (backing, is_written) = Backing::create_memfd(contents.len(), written, huge_pages)?;
+    let (backing, is_written) =
+        Backing::create_memfd(contents.len(), written, huge_pages, Reach::Trusted)?;
     let mut tensor = tensor(Arc::new(backing));
     if !is_written && let Ok(bytes) = tensor.located_mut().bytes_of_run_mut() {
         bytes.copy_from_slice(contents);

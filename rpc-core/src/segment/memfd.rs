@@ -54,6 +54,25 @@ pub(crate) enum Unfit {
 ///
 /// The caller has checked `len` against the budget and RLIMIT_FSIZE.
 pub(crate) fn create(len: usize) -> io::Result<OwnedFd> {
+    create_with(
+        len,
+        &[FileSeal::SealShrink, FileSeal::SealGrow, FileSeal::SealSeal],
+    )
+}
+
+/// As [`create`], for a memfd that is yet to be [guarded](guard).
+pub(crate) fn create_unguarded(len: usize) -> io::Result<OwnedFd> {
+    create_with(len, &[FileSeal::SealShrink, FileSeal::SealGrow])
+}
+
+/// Sees to it that nobody writes the segment from now on but through the mappings that there are,
+/// whatever descriptor of it they have, and that this can't be changed any more.
+pub(crate) fn guard(fd: impl AsFd) -> io::Result<()> {
+    rustix::fs::fcntl_add_seals(fd, SealFlags::FUTURE_WRITE | SealFlags::SEAL)?;
+    Ok(())
+}
+
+fn create_with(len: usize, seals: &[FileSeal]) -> io::Result<OwnedFd> {
     let memfd = MemfdOptions::default()
         .allow_sealing(true)
         .close_on_exec(true)
@@ -61,9 +80,7 @@ pub(crate) fn create(len: usize) -> io::Result<OwnedFd> {
         .map_err(flatten)?;
     let file_len = u64::try_from(len).map_err(io::Error::other)?;
     memfd.as_file().set_len(file_len)?;
-    memfd
-        .add_seals(&[FileSeal::SealShrink, FileSeal::SealGrow, FileSeal::SealSeal])
-        .map_err(flatten)?;
+    memfd.add_seals(seals).map_err(flatten)?;
     Ok(OwnedFd::from(memfd.into_file()))
 }
 
@@ -82,18 +99,34 @@ pub(crate) fn reserve(fd: impl AsFd, range: Range<usize>) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the first bytes of a segment, whose pages needn't exist yet.
+/// Writes bytes of a segment from `offset` on, whose pages needn't exist yet.
 ///
 /// # Errors
 /// The kernel's, when it hasn't got the pages.
-pub(crate) fn write(fd: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
-    let mut offset = 0;
+pub(crate) fn write(fd: impl AsFd, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         let n = rustix::io::retry_on_intr(|| rustix::io::pwrite(fd.as_fd(), bytes, offset))?;
         if n == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
         bytes = &bytes[n..];
+        offset += n as u64;
+    }
+    Ok(())
+}
+
+/// Reads bytes of a segment from `offset` on: those that are there at that moment. Pages that a peer
+/// has taken out of it are read as zeros.
+///
+/// # Errors
+/// [`io::ErrorKind::UnexpectedEof`] behind its end, and the kernel's.
+pub(crate) fn read(fd: impl AsFd, mut offset: u64, mut bytes: &mut [u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let n = rustix::io::retry_on_intr(|| rustix::io::pread(fd.as_fd(), &mut *bytes, offset))?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes = &mut bytes[n..];
         offset += n as u64;
     }
     Ok(())
@@ -157,6 +190,7 @@ pub(crate) fn identity(fd: impl AsFd) -> io::Result<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::segment::mapping::{Access, Mapping};
 
     #[test]
     fn a_new_segment_is_sealed_and_fit() {
@@ -181,6 +215,34 @@ mod tests {
         for fd in [file, pipe, OwnedFd::from(unsealed.into_file())] {
             assert!(matches!(check(fd.as_fd(), 0), Err(Unfit::NotSealed)));
         }
+    }
+
+    #[test]
+    fn a_guarded_segment_is_written_through_earlier_mappings_alone() {
+        let fd = create_unguarded(4096).unwrap();
+        reserve(&fd, 0..4096).unwrap();
+        let map = |access| Mapping::new(fd.as_fd(), 4096, access);
+        let earlier = map(Access::ReadWrite).unwrap();
+        guard(&fd).unwrap();
+        check(fd.as_fd(), 4096).unwrap();
+        let denied = Some(rustix::io::Errno::PERM.raw_os_error());
+        assert_eq!(map(Access::ReadWrite).unwrap_err().raw_os_error(), denied);
+        assert_eq!(write(&fd, 0, b"x").unwrap_err().raw_os_error(), denied);
+        map(Access::Read).unwrap();
+        let error = rustix::fs::fcntl_add_seals(&fd, SealFlags::WRITE).unwrap_err();
+        assert_eq!(Some(error.raw_os_error()), denied);
+        drop(earlier);
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_holes_are_zero() {
+        let fd = create(8192).unwrap();
+        write(&fd, 4094, b"abcd").unwrap();
+        let mut bytes = [1; 6];
+        read(&fd, 4093, &mut bytes).unwrap();
+        assert_eq!(&bytes, b"\0abcd\0");
+        let error = read(&fd, 8190, &mut bytes).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]

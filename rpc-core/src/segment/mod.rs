@@ -6,6 +6,7 @@
 //! - [`extent`] is a range of a segment with one tenant; [`lease`] lends parts of it;
 //! - [`pool`] hands out extents and recycles them: [`shelf`] keeps large segments between their
 //!   tenants, [`arena`] packs small extents into one segment;
+//! - [`stranger`] is about memory that untrusted workers reach;
 //! - [`raw`] is the public [`Segment`]: bare bytes, without shape or element type;
 //! - [`cell`] is for values that two processes use at once: [`atomic`] says what they may be,
 //!   [`shared`] makes them of memory (with `mapping`, a home of unsafe code).
@@ -29,6 +30,7 @@ pub(crate) mod pool;
 mod raw;
 pub(crate) mod shared;
 mod shelf;
+pub(crate) mod stranger;
 #[cfg(not(reedbed_loom))]
 pub(crate) mod words;
 #[cfg(reedbed_loom)]

@@ -14,8 +14,9 @@ use super::arena::{ALIGNMENT, Arena};
 use super::backing::{Backing, descriptors_are_scarce};
 use super::budget::{ShmExhausted, Shortage};
 use super::extent::{Extent, Tenure};
-use super::kind::{Segments, segments};
+use super::kind::Segments;
 use super::shelf::Shelf;
+use super::stranger::{Reach, Stranger};
 
 /// Extents up to this length share an arena; longer ones have a segment of their own.
 const SMALL_BYTES: usize = 64 * 1024;
@@ -106,16 +107,11 @@ pub(crate) enum Bytes {
     Written,
 }
 
-/// Finds `len` bytes for a new tenant, in a segment of this process's kind.
+/// Finds `len` bytes for a new tenant, in a segment of this kind, for `contents` (or none), which the
+/// tenant is going to write at the start, unless that is done already.
 ///
 /// # Errors
 /// [`ShmExhausted`] when neither the pool nor the system has them.
-pub(crate) fn allocate(len: usize) -> Result<Allocation, ShmExhausted> {
-    allocate_in(segments(), len, &[])
-}
-
-/// As [`allocate`], in a segment of this kind, for `contents` (or none), which the tenant is going to
-/// write at the start, unless that is done already.
 pub(crate) fn allocate_in(
     segments: Segments,
     len: usize,
@@ -144,6 +140,63 @@ pub(crate) fn allocate_in(
         Bytes::Zero
     };
     Ok(own_segment(Arc::new(backing), len, bytes))
+}
+
+/// Finds the first `len` bytes of a segment that an untrusted worker may reach, and nobody else who
+/// is; the extent is all of it. `contents` as in [`allocate_in`].
+///
+/// Also returns which bytes behind the first `len` an earlier tenant, made for the same worker, has
+/// left: the caller sets them to zero before the worker sees them.
+pub(crate) fn allocate_apart(
+    stranger: Stranger,
+    reach: Reach,
+    len: usize,
+    contents: &[u8],
+) -> Result<(Allocation, Range<usize>), ShmExhausted> {
+    let capacity = size_class(len.max(1));
+    let capacity = capacity.ok_or_else(|| ShmExhausted::new(len, Shortage::Budget))?;
+    let is_fit = |backing: &Arc<Backing>| {
+        backing.mapping().len() == capacity
+            && backing.reach() == reach
+            && backing.audience().is_only(stranger)
+    };
+    let idle = lock().idle.take(is_fit);
+    if let Some(backing) = idle {
+        let stale = len..backing.use_bytes(len).max(len);
+        return Ok((own_segment(backing, capacity, Bytes::Unknown), stale));
+    }
+    let create = || Backing::create_apart(capacity, contents, reach, stranger);
+    let (backing, is_written) = create().or_else(|_| {
+        trim_pool();
+        create()
+    })?;
+    backing.use_bytes(len);
+    let bytes = if is_written {
+        Bytes::Written
+    } else {
+        Bytes::Zero
+    };
+    Ok((own_segment(Arc::new(backing), capacity, bytes), len..len))
+}
+
+/// As [`allocate_apart`], for the worker to write; what an earlier tenant has left is zero already.
+pub(crate) fn allocate_exposed(
+    stranger: Stranger,
+    len: usize,
+    contents: &[u8],
+) -> Result<Allocation, ShmExhausted> {
+    let (allocation, stale) = allocate_apart(stranger, Reach::Exposed, len, contents)?;
+    let backing = allocation.extent.backing();
+    let cleared = backing.write(stale.start, &vec![0; stale.len()]);
+    let unwritten = |error| ShmExhausted::new(len, Shortage::Reservation(error));
+    cleared.map(|()| allocation).map_err(unwritten)
+}
+
+/// Gives idle segments back that only this untrusted worker could use: it is gone.
+pub(crate) fn forget(stranger: Stranger) {
+    let its = |backing: &Arc<Backing>| backing.audience().is_only(stranger);
+    let idle = lock().idle.take_those(its);
+    drop(idle);
 }
 
 fn own_segment(backing: Arc<Backing>, len: usize, bytes: Bytes) -> Allocation {
@@ -207,9 +260,11 @@ fn size_class(len: usize) -> Option<usize> {
 }
 
 fn take_idle(segments: Segments, capacity: usize) -> Option<Arc<Backing>> {
-    lock()
-        .idle
-        .take(|backing| backing.mapping().len() == capacity && backing.segments() == segments)
+    lock().idle.take(|backing| {
+        backing.mapping().len() == capacity
+            && backing.segments() == segments
+            && backing.reach() == Reach::Trusted
+    })
 }
 
 /// Puts the segments of arenas in which nothing is taken on the shelf, but for one.
@@ -233,6 +288,12 @@ pub(crate) fn shelve_free_arenas() {
 
 /// Keeps a segment for its next tenant.
 fn shelve(backing: &Arc<Backing>) {
+    if backing.reach() != Reach::Trusted
+        && (backing.audience().is_several() || descriptors_are_scarce())
+    {
+        // Nobody else may have it, or each small tensor's would take one of the last descriptors.
+        return;
+    }
     let (backing, len) = (Arc::clone(backing), backing.mapping().len());
     let capacity = CAPACITY.load(Ordering::Relaxed);
     let put = lock().idle.put(backing, len, capacity, Instant::now());
@@ -296,9 +357,42 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_for_an_untrusted_worker_is_recycled_for_that_one_alone() {
+        let (first, second) = (Stranger::new(), Stranger::new());
+        let allocate = |stranger, reach, len| {
+            let (allocation, stale) = allocate_apart(stranger, reach, len, &[]).unwrap();
+            (allocation.extent, stale)
+        };
+        let uid = |extent: &Arc<Extent>| extent.backing().uid();
+        for reach in [Reach::Guarded, Reach::Exposed] {
+            let (extent, stale) = allocate(first, reach, 5000);
+            assert_eq!((extent.range(), stale), (0..8192, 5000..5000));
+            let (before, other) = (uid(&extent), allocate(first, reach, 10).0);
+            assert_ne!(before, uid(&other), "each has a segment of its own");
+            drop(extent);
+            let (extent, stale) = allocate(first, reach, 4500);
+            assert_eq!((uid(&extent), stale), (before, 4500..5000));
+            drop(extent);
+            assert_ne!(uid(&allocate(second, reach, 5000).0), before);
+            assert_ne!(
+                uid(&allocate_in(Segments::Memfd, 8192, &[]).unwrap().extent),
+                before
+            );
+            // Shown to another one, it is nobody's any more.
+            let (extent, _) = allocate(first, reach, 5000);
+            assert_eq!(uid(&extent), before);
+            extent.backing().audience().admit(second);
+            drop(extent);
+            for stranger in [first, second] {
+                assert_ne!(uid(&allocate(stranger, reach, 5000).0), before);
+            }
+        }
+    }
+
+    #[test]
     fn small_extents_share_a_segment_and_never_bytes() {
-        let first = allocate(100).unwrap().extent;
-        let second = allocate(100).unwrap().extent;
+        let allocate = || allocate_in(Segments::Memfd, 100, &[]).unwrap().extent;
+        let (first, second) = (allocate(), allocate());
         if first.backing().uid() == second.backing().uid() {
             let (first, second) = (first.range(), second.range());
             assert!(first.end <= second.start || second.end <= first.start);

@@ -20,6 +20,7 @@ use super::extent::Extent;
 use super::lease::Holder;
 use super::mapping::Access;
 use super::pool;
+use crate::tensor::Home;
 use crate::tensor::layout::{CheckedLayout, Layout};
 
 /// A run of elements that two processes access at once. Clones are the same elements.
@@ -32,9 +33,12 @@ pub(crate) struct Shared<T> {
 
 impl<T: Atomic> Shared<T> {
     /// Takes memory for `n` elements that are all zero.
-    pub(crate) fn zeroed(n: usize) -> Result<Self, ShmExhausted> {
+    pub(crate) fn zeroed_in(home: Home, n: usize) -> Result<Self, ShmExhausted> {
         let len = n.saturating_mul(size_of::<T>());
-        let extent = pool::allocate(len)?.extent;
+        let extent = match home {
+            Home::Common(segments) => pool::allocate_in(segments, len, &[])?.extent,
+            Home::For(stranger) => pool::allocate_exposed(stranger, len, &[])?.extent,
+        };
         // The first ones here: nobody else has the extent.
         let marked = mark(&extent);
         debug_assert!(marked, "a new extent is not leased");
@@ -140,10 +144,11 @@ fn is_aligned<T>(address: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::segment::Segments;
 
     #[test]
     fn a_part_never_lies_outside() {
-        let shared = Shared::<u16>::zeroed(3).unwrap();
+        let shared = Shared::<u16>::zeroed_in(Home::Common(Segments::Memfd), 3).unwrap();
         let second = shared.part(1).unwrap();
         assert!(second.part(0).is_some() && second.part(1).is_none());
         assert!(shared.part(3).is_none());

@@ -86,6 +86,12 @@ impl<T> Shelf<T> {
         Some(self.idle.remove(index).what)
     }
 
+    /// Takes all that `is_wanted` says.
+    pub(crate) fn take_those(&mut self, is_wanted: impl Fn(&T) -> bool) -> Vec<T> {
+        let wanted = self.idle.extract_if(.., |idle| is_wanted(&idle.what));
+        wanted.map(|idle| idle.what).collect()
+    }
+
     /// Takes everything.
     pub(crate) fn take_all(&mut self) -> Vec<T> {
         self.idle.drain(..).map(|idle| idle.what).collect()

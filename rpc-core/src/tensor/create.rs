@@ -11,7 +11,17 @@ use super::pointer::{self, Located};
 use crate::segment::extent::Extent;
 use crate::segment::kind::{Segments, segments};
 use crate::segment::pool::{self, Bytes};
+use crate::segment::stranger::{Reach, Stranger};
 use crate::segment::{ShmExhausted, Shortage};
+
+/// Where a tensor is to lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Home {
+    /// In a segment of this kind, which trusted processes may use.
+    Common(Segments),
+    /// In a guarded segment of its own, which this untrusted worker may read.
+    For(Stranger),
+}
 
 impl<A: Element, D: Dimension> Tensor<A, D> {
     /// Makes a tensor of zeros (`false` for `bool`).
@@ -23,7 +33,15 @@ impl<A: Element, D: Dimension> Tensor<A, D> {
     /// # Errors
     /// [`ShmExhausted`] if the memory can't be had.
     pub fn zeros<S: IntoDimension<Dim = D>>(shape: S) -> Result<Self, ShmExhausted> {
-        let (mut tensor, bytes) = allocate(segments(), shape, &[])?;
+        Self::zeros_in(Home::Common(segments()), shape)
+    }
+
+    /// As [`zeros`](Self::zeros), in this home.
+    pub(crate) fn zeros_in<S: IntoDimension<Dim = D>>(
+        home: Home,
+        shape: S,
+    ) -> Result<Self, ShmExhausted> {
+        let (mut tensor, bytes) = allocate(home, shape, &[])?;
         if bytes != Bytes::Zero {
             tensor.located_mut().zero();
         }
@@ -42,15 +60,15 @@ impl<A: Element, D: Dimension> Tensor<A, D> {
         if A::DTYPE == super::DType::Bool {
             return Self::zeros(shape);
         }
-        Self::uninit_in(segments(), shape)
+        Self::uninit_in(Home::Common(segments()), shape)
     }
 
-    /// As [`uninit`](Self::uninit), for contents that are written at once, in a segment of this kind.
+    /// As [`uninit`](Self::uninit), for contents that are written at once, in this home.
     pub(crate) fn uninit_in<S: IntoDimension<Dim = D>>(
-        segments: Segments,
+        home: Home,
         shape: S,
     ) -> Result<Self, ShmExhausted> {
-        Ok(allocate(segments, shape, &[])?.0)
+        Ok(allocate(home, shape, &[])?.0)
     }
 
     /// Makes a tensor with `element` everywhere.
@@ -88,17 +106,14 @@ impl<A: Element, D: Dimension> Tensor<A, D> {
     /// # Errors
     /// [`ShmExhausted`] if the memory can't be had.
     pub fn copy_of(array: &ArrayRef<A, D>) -> Result<Self, ShmExhausted> {
-        Self::copy_in(segments(), array)
+        Self::copy_in(Home::Common(segments()), array)
     }
 
-    /// As [`copy_of`](Self::copy_of), in a segment of this kind.
-    pub(crate) fn copy_in(
-        segments: Segments,
-        array: &ArrayRef<A, D>,
-    ) -> Result<Self, ShmExhausted> {
+    /// As [`copy_of`](Self::copy_of), in this home.
+    pub(crate) fn copy_in(home: Home, array: &ArrayRef<A, D>) -> Result<Self, ShmExhausted> {
         // A run of elements is the contents as they are; others are written one by one.
         let contents = array.as_slice().map_or(&[][..], pointer::bytes_of);
-        let (mut tensor, bytes) = allocate::<A, D, D>(segments, array.raw_dim(), contents)?;
+        let (mut tensor, bytes) = allocate::<A, D, D>(home, array.raw_dim(), contents)?;
         if bytes == Bytes::Written {
             return Ok(tensor);
         }
@@ -134,7 +149,7 @@ pub(crate) fn copy<A: Element, D: Dimension>(from: &ArrayRef<A, D>, to: &mut Arr
 
 /// Takes memory for an array of `shape`, perhaps with its `contents`; also tells what is there.
 fn allocate<A: Element, D: Dimension, S: IntoDimension<Dim = D>>(
-    segments: Segments,
+    home: Home,
     shape: S,
     contents: &[u8],
 ) -> Result<(Tensor<A, D>, Bytes), ShmExhausted> {
@@ -144,7 +159,19 @@ fn allocate<A: Element, D: Dimension, S: IntoDimension<Dim = D>>(
         .size_checked()
         .and_then(|n_elements| n_elements.checked_mul(size_of::<A>()))
         .ok_or_else(too_large)?;
-    let allocation = pool::allocate_in(segments, len, contents)?;
+    let allocation = match home {
+        Home::Common(segments) => pool::allocate_in(segments, len, contents)?,
+        Home::For(stranger) => {
+            let (allocation, stale) =
+                pool::allocate_apart(stranger, Reach::Guarded, len, contents)?;
+            let shape = ndarray::Ix1(stale.len());
+            if let Some(mut stale) = locate::<u8, _>(allocation.extent.clone(), stale.start, shape)
+            {
+                stale.zero();
+            }
+            allocation
+        }
+    };
     let located = locate(allocation.extent, 0, shape).ok_or_else(too_large)?;
     Ok((Tensor::from_located(located), allocation.bytes))
 }
@@ -214,6 +241,21 @@ mod tests {
                 assert!(tensor.view().unwrap().iter().all(|element| *element == 0));
                 tensor.view_mut().unwrap().fill(u32::MAX);
             }
+        }
+    }
+
+    #[test]
+    fn what_an_untrusted_worker_may_see_was_written_for_it() {
+        let home = Home::For(Stranger::new());
+        for n in [100, 3000] {
+            drop(Tensor::<u8, Ix1>::copy_in(home, &Array::from_elem(4000, 9)).unwrap());
+            let copy = Tensor::copy_in(home, &Array::from_elem(n, 1u8)).unwrap();
+            let backing = copy.located().extent().backing();
+            assert_eq!(backing.mapping().len(), 4096);
+            let mut all = [7; 4096];
+            backing.read(0, &mut all).unwrap();
+            assert!(all[..n].iter().all(|byte| *byte == 1));
+            assert!(all[n..].iter().all(|byte| *byte == 0), "behind {n} bytes");
         }
     }
 

@@ -188,6 +188,63 @@ impl CheckedLayout {
         }
     }
 
+    /// The same elements, where all bytes are `by` further down, a multiple of every boundary.
+    ///
+    /// # Panics
+    /// If they would begin before the first byte.
+    pub(crate) fn moved_down(self, by: usize) -> Self {
+        assert!(by <= self.bytes.start && by.is_multiple_of(16));
+        let bytes = self.bytes.start - by..self.bytes.end - by;
+        Self { bytes, ..self }
+    }
+
+    /// An array of the same shape whose elements lie one behind the other, in row-major order, from
+    /// the first byte on.
+    pub(crate) fn packed(&self) -> Self {
+        let mut strides = vec![0; self.shape.len()];
+        let mut step = 1isize;
+        for (stride, n) in strides.iter_mut().zip(&self.shape).rev() {
+            *stride = step;
+            // Elements that there are have offsets which fit; without any, no step matters.
+            step = step.saturating_mul(isize::try_from((*n).max(1)).unwrap_or(isize::MAX));
+        }
+        if self.shape.contains(&0) {
+            strides.fill(0);
+        }
+        Self {
+            dtype: self.dtype,
+            shape: self.shape.clone(),
+            strides,
+            bytes: 0..self.size_bytes(),
+        }
+    }
+
+    /// Where each element is, in bytes, in row-major order.
+    pub(crate) fn offsets(&self) -> impl Iterator<Item = usize> + '_ {
+        let size = self.dtype.size_bytes();
+        // Sizes were checked not to overflow. The first element is the lowest one, but for
+        // dimensions that lead downwards.
+        let downwards = |(n, stride): (&usize, &isize)| match *stride < 0 {
+            true => stride.unsigned_abs() * n.saturating_sub(1) * size,
+            false => 0,
+        };
+        let dimensions = || self.shape.iter().zip(&self.strides);
+        let first = self.bytes.start + dimensions().map(downwards).sum::<usize>();
+        let n_elements: usize = self.shape.iter().product();
+        (0..n_elements).map(move |mut number| {
+            let mut offset = first;
+            for (n, stride) in dimensions().rev() {
+                let step = stride.unsigned_abs() * (number % n) * size;
+                number /= n;
+                offset = match *stride < 0 {
+                    true => offset - step,
+                    false => offset + step,
+                };
+            }
+            offset
+        })
+    }
+
     /// The element type it was checked for.
     pub(crate) fn dtype(&self) -> DType {
         self.dtype

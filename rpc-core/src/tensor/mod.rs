@@ -17,7 +17,7 @@ pub(crate) mod parts;
 pub(crate) mod pointer;
 mod view;
 
-pub(crate) use create::{copy, locate};
+pub(crate) use create::{Home, copy, locate};
 pub use element::{DType, Element};
 pub use frozen::FrozenTensor;
 pub use npy::NpyError;

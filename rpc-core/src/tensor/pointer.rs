@@ -257,6 +257,18 @@ pub(crate) fn bytes_of<A: Element>(elements: &[A]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(first, len) }
 }
 
+/// As [`bytes_of`], for writing; `None` unless any bytes are valid elements.
+pub(crate) fn bytes_of_mut<A: Element>(elements: &mut [A]) -> Option<&mut [u8]> {
+    if A::DTYPE == DType::Bool {
+        return None;
+    }
+    let len = size_of_val(elements);
+    let first = elements.as_mut_ptr().cast::<u8>();
+    // SAFETY: as in `bytes_of`, borrowed exclusively; whatever is written is an element
+    // (invariant 4).
+    Some(unsafe { std::slice::from_raw_parts_mut(first, len) })
+}
+
 impl<A, D: Dimension> fmt::Debug for Located<A, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Located")

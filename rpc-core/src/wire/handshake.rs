@@ -57,6 +57,9 @@ pub enum Trust {
     /// The user's own worker: everything is shared, in any order, without a copy.
     #[default]
     Trusted,
+    /// Somebody else's: what the host has is kept from it, but for what it is lent to read, and what it
+    /// does to memory changes nothing that the host looks at.
+    Untrusted,
 }
 
 /// What carries the frames.

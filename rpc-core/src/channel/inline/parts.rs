@@ -54,7 +54,9 @@ fn read(bound: Bound) -> Option<Vec<Vec<u8>>> {
     }
     match bound {
         Bound::Lent(lent) => each!(lent.layout().dtype(), &lent, read_lent),
-        Bound::Given { extent, layout } | Bound::Shared { extent, layout } => {
+        Bound::Given { extent, layout }
+        | Bound::Theirs { extent, layout }
+        | Bound::Shared { extent, layout } => {
             each!(layout.dtype(), (extent, &layout), read_given)
         }
     }
