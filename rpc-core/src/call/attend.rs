@@ -46,7 +46,10 @@ impl Exchange {
         if let Some(limit) = limit {
             loop {
                 let found = lead.look(limit, || slot.is_done());
-                self.read_ring(&mut lead)?;
+                if !self.read_ring(&mut lead)? {
+                    // Dropping the lead, it has the driver read on.
+                    return Ok(());
+                }
                 if slot.is_done() || !found {
                     waiting.note(found);
                     lead.note_quick(found);
@@ -66,17 +69,21 @@ impl Exchange {
         self.read_and_leave(lead)
     }
 
-    fn read_ring(&self, lead: &mut Lead<'_>) -> Result<(), Violation> {
-        while let Arrival::Frame(frame) = lead.receive(Look::Ring)? {
-            self.accept(frame)?;
+    /// Reads what the ring has; `false` if that is much that concerns no call, and not yet all.
+    fn read_ring(&self, lead: &mut Lead<'_>) -> Result<bool, Violation> {
+        loop {
+            match lead.receive(Look::Ring)? {
+                Arrival::Frame(frame) => self.accept(frame)?,
+                Arrival::Pause => return Ok(false),
+                Arrival::Nothing | Arrival::EndOfFile => return Ok(true),
+            }
         }
-        Ok(())
     }
 
     fn read_and_leave(&self, mut lead: Lead<'_>) -> Result<(), Violation> {
         loop {
-            if lead.is_ready() {
-                self.read_ring(&mut lead)?;
+            if lead.is_ready() && !self.read_ring(&mut lead)? {
+                return Ok(());
             }
             match lead.leave() {
                 Some(still) => lead = still,

@@ -332,10 +332,13 @@ impl Exchange {
     /// Reads all frames that are left of a worker that is gone.
     pub(crate) fn drain(&self) -> Result<(), Violation> {
         let mut lead = self.channel.lead();
-        while let Arrival::Frame(frame) = lead.receive(Look::Both)? {
-            self.accept(frame)?;
+        loop {
+            match lead.receive(Look::Both)? {
+                Arrival::Frame(frame) => self.accept(frame)?,
+                Arrival::Pause => {}
+                Arrival::Nothing | Arrival::EndOfFile => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     /// Fails the calls whose deadline has passed; returns the next deadline.

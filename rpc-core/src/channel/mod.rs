@@ -166,6 +166,8 @@ pub(crate) enum Arrival {
     Frame(Frame),
     /// Nothing more for now.
     Nothing,
+    /// There may be more, but what came for long concerned no call: whoever reads looks around first.
+    Pause,
     /// The peer closed its end.
     EndOfFile,
 }
@@ -179,7 +181,12 @@ impl Channel {
             None => (None, None),
         };
         let bell = codec::encode(&Frame::Bell).map_err(io::Error::other)?;
-        let outbox = Outbox::new(Arc::clone(&socket), outgoing.clone(), bell)?;
+        let outbox = Outbox::new(
+            Arc::clone(&socket),
+            outgoing.clone(),
+            bell,
+            terms.limits.n_calls,
+        )?;
         Ok(Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             uid: NEXT_UID.fetch_add(1, Ordering::Relaxed),

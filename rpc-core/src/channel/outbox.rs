@@ -3,8 +3,9 @@
 //! A frame goes into the ring, where there is one, if it brings no descriptor, and finds room, and
 //! nothing waits before it; otherwise over the socket. Nobody waits for room: a message that finds
 //! none is queued, and the channel's driver, which is always armed, sends it when the peer has read.
-//! So a sender never blocks on a peer that is itself blocked on sending. What can be queued is
-//! bounded by the calls in flight and the segments that are alive.
+//! So a sender never blocks on a peer that is itself blocked on sending. What is queued for a peer
+//! that means well is bounded by the calls in flight and the memory that is shared; one that has more
+//! said to it, and reads nothing, breaks the protocol.
 //!
 //! Whatever is put into the ring says how many messages were sent over the socket before it, so the
 //! peer deals with everything in the order in which it was sent.
@@ -23,6 +24,7 @@ use crate::segment::backing::Backing;
 use crate::segment::fork;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
+use crate::wire::handshake::MESSAGE_BYTES;
 
 /// The descriptor that a message brings.
 #[derive(Debug)]
@@ -42,6 +44,12 @@ impl Descriptor {
     }
 }
 
+/// What a message takes while it waits, besides its bytes.
+const MESSAGE_OVERHEAD_BYTES: usize = 64;
+/// What may wait besides one long message for each call in flight: the ends of transfers and the like,
+/// which are short.
+const WAITING_BYTES: usize = 32 << 20;
+
 /// The channel is closed: nothing more can be sent.
 #[derive(Debug)]
 pub(crate) struct Closed;
@@ -58,6 +66,8 @@ pub(crate) struct Outbox {
     /// Wakes the driver when the queue is no longer empty.
     wake: OwnedFd,
     sent_bytes: AtomicU64,
+    /// The most that may wait.
+    most_waiting_bytes: usize,
     /// The process that made it. A forked child inherits the socket and must not speak.
     owner: u32,
 }
@@ -65,18 +75,26 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct Queue {
     messages: VecDeque<(Vec<u8>, Option<Descriptor>)>,
+    /// What they take.
+    waiting_bytes: usize,
     is_closed: bool,
     /// The writing end of the ring.
     producer: Option<Producer>,
     /// The messages that were sent over the socket.
     n_sent: Count,
-    /// What the peer wrote into the ring that no consumer writes.
+    /// What the peer did that no reader does.
     violation: Option<String>,
 }
 
 impl Outbox {
-    /// Sends over `socket`, and into the ring of `lane`. `bell` is the message that wakes the peer.
-    pub(crate) fn new(socket: Arc<Socket>, lane: Option<Lane>, bell: Vec<u8>) -> io::Result<Self> {
+    /// Sends over `socket`, and into the ring of `lane`. `bell` is the message that wakes the peer, with
+    /// which `n_calls` may be in flight.
+    pub(crate) fn new(
+        socket: Arc<Socket>,
+        lane: Option<Lane>,
+        bell: Vec<u8>,
+        n_calls: u32,
+    ) -> io::Result<Self> {
         let wake = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let queue = Queue {
             producer: lane.clone().map(Producer::new),
@@ -89,6 +107,7 @@ impl Outbox {
             bell,
             wake,
             sent_bytes: AtomicU64::new(0),
+            most_waiting_bytes: WAITING_BYTES + n_calls as usize * MESSAGE_BYTES,
             owner: fork::process_id(),
         })
     }
@@ -193,6 +212,18 @@ impl Outbox {
                 }
             }
         }
+        queue.waiting_bytes += message.len() + MESSAGE_OVERHEAD_BYTES;
+        if queue.waiting_bytes > self.most_waiting_bytes {
+            queue.is_closed = true;
+            let (n, bytes) = (queue.messages.len(), queue.waiting_bytes);
+            queue.violation = Some(format!(
+                "leaves unread what it is sent: {n} messages wait, which take {bytes} bytes"
+            ));
+            drop(queue);
+            drop(fd);
+            self.wake_driver();
+            return Err(Closed);
+        }
         queue.messages.push_back((message.to_vec(), fd));
         drop(queue);
         self.wake_driver();
@@ -216,6 +247,8 @@ impl Outbox {
                 Ok(()) => {
                     queue.n_sent = queue.n_sent.next();
                     let sent = queue.messages.pop_front();
+                    let len = sent.as_ref().map_or(0, |(message, _)| message.len());
+                    queue.waiting_bytes -= len + MESSAGE_OVERHEAD_BYTES;
                     drop(queue);
                     drop(sent);
                 }
@@ -228,7 +261,7 @@ impl Outbox {
         }
     }
 
-    /// What the peer wrote into the ring that no consumer writes, once.
+    /// What the peer did that no reader does, once.
     pub(crate) fn take_violation(&self) -> Option<String> {
         self.lock().violation.take()
     }
@@ -243,6 +276,7 @@ impl Outbox {
         let mut queue = self.lock();
         queue.is_closed = true;
         let forgotten = std::mem::take(&mut queue.messages);
+        queue.waiting_bytes = 0;
         drop(queue);
         drop(forgotten);
     }

@@ -10,7 +10,7 @@
 //! no frame left that was there before it. That is the order in which the peer sent.
 
 use std::sync::{PoisonError, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::bell::Wake;
 use super::ring::{Consumer, Corrupt, Count, Lane};
@@ -37,6 +37,11 @@ pub(super) struct Reader {
     /// How many calls in a row were answered at once.
     n_quick: u32,
 }
+
+/// So many frames that concern no call, or frames for so long, are dealt with at a time. A peer that
+/// sends them without end must not keep the reader from everything else.
+const SILENT_FRAMES: u32 = 256;
+const SILENCE: Duration = Duration::from_millis(5);
 
 /// After so many calls in a row that were answered at once, callers *linger*.
 const QUICK: u32 = 32;
@@ -188,10 +193,12 @@ impl<'a> Lead<'a> {
     }
 
     /// Reads what has arrived, dealing with all that concerns segments, up to the first frame that
-    /// concerns calls.
+    /// concerns calls, or for as long as a reader may be kept from everything else.
     pub(crate) fn receive(&mut self, look: Look) -> Result<Arrival, Violation> {
         let channel = self.channel;
         let reader = self.reader();
+        let mut n_silent = 0;
+        let mut since = None;
         loop {
             let head = reader.consumer.as_ref().and_then(Consumer::peek);
             let frame = match (&mut reader.consumer, head) {
@@ -234,6 +241,11 @@ impl<'a> Lead<'a> {
                 }
                 Some(frame) => return Ok(Arrival::Frame(frame)),
                 None => {}
+            }
+            n_silent += 1;
+            let since: &Instant = since.get_or_insert_with(Instant::now);
+            if n_silent == SILENT_FRAMES || since.elapsed() > SILENCE {
+                return Ok(Arrival::Pause);
             }
         }
     }

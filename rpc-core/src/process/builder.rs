@@ -13,7 +13,7 @@ use futures::channel::oneshot;
 use super::child::WorkerProcess;
 use super::error::SpawnError;
 use super::limits::WorkerLimits;
-use super::log::{Log, LogLine, LogSink};
+use super::log::{self, Log, LogLine, LogSink};
 use super::post::{Incumbent, Recipe};
 use super::restart::RestartPolicy;
 #[cfg(feature = "sandbox")]
@@ -53,6 +53,7 @@ pub struct WorkerBuilder {
     call_deadline: Option<Duration>,
     shutdown_grace: Duration,
     sink: LogSink,
+    log_rate: u64,
     #[cfg(feature = "sandbox")]
     sandbox: Option<Sandbox>,
 }
@@ -80,6 +81,7 @@ impl WorkerBuilder {
             call_deadline: None,
             shutdown_grace: GRACE_ON_DROP,
             sink: LogSink::default(),
+            log_rate: log::BYTES_PER_SECOND,
             #[cfg(feature = "sandbox")]
             sandbox: None,
         }
@@ -283,6 +285,15 @@ impl WorkerBuilder {
         self
     }
 
+    /// Passes on so many bytes of what the worker prints each second, instead of 1 MiB; four seconds'
+    /// worth of them at once after a silence. What is beyond that is left out, and the log says how much
+    /// it was, so that a worker that prints without end fills neither memory nor disk.
+    #[must_use]
+    pub fn log_rate(mut self, bytes_per_second: u64) -> Self {
+        self.log_rate = bytes_per_second;
+        self
+    }
+
     /// Confines the worker to what `sandbox` allows, from its program's first instruction on.
     ///
     /// That is apart from how far its channel is trusted, and goes well with it: a sandbox keeps a
@@ -363,7 +374,7 @@ impl WorkerBuilder {
         #[cfg(not(feature = "sandbox"))]
         let mut command = self.command();
         #[cfg(feature = "sandbox")]
-        let mut command = self.confined_command(&ours)?;
+        let (mut command, plan) = self.confined_command()?;
         command
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::piped())
@@ -376,7 +387,7 @@ impl WorkerBuilder {
         })?;
         // The command owns the child's end of the socket.
         drop(command);
-        let log = Log::new(Arc::clone(&worker), self.sink.clone());
+        let log = Log::new(Arc::clone(&worker), self.sink.clone(), self.log_rate);
         let mut process = WorkerProcess::new(child, log)?;
         // Before `Hello`. Dropped with an error, the process is killed and reaped.
         process
@@ -387,6 +398,11 @@ impl WorkerBuilder {
                 source,
             })?;
         let killer = process.killer()?;
+        // Limited first, then told what to become.
+        #[cfg(feature = "sandbox")]
+        if let Some(plan) = plan {
+            plan.send(&ours)?;
+        }
         let starting = Starting {
             worker: Arc::clone(&worker),
             program: self.program,
@@ -406,25 +422,19 @@ impl WorkerBuilder {
         Ok(Hatching::new(receiver, killer))
     }
 
-    /// The command of the worker, or of the launcher that confines itself and becomes it.
+    /// The command of the worker; or of the launcher that confines itself and becomes it, and what
+    /// that is to be told.
     #[cfg(feature = "sandbox")]
-    fn confined_command(&self, socket: &Socket) -> Result<Command, SpawnError> {
+    fn confined_command(&self) -> Result<(Command, Option<sandbox::Sealed>), SpawnError> {
         let command = self.command();
         let Some(sandbox) = &self.sandbox else {
-            return Ok(command);
+            return Ok((command, None));
         };
         let library = self.library.as_deref();
         let keeps_environment = !self.is_environment_cleared;
-        let memory = self.segments;
-        sandbox::confine(
-            sandbox,
-            &command,
-            library,
-            keeps_environment,
-            memory,
-            socket,
-        )
-        .map_err(|refused| refused.of(&self.worker_name(), &self.program))
+        sandbox::confine(sandbox, &command, library, keeps_environment, self.segments)
+            .map(|(launcher, plan)| (launcher, Some(plan)))
+            .map_err(|refused| refused.of(&self.worker_name(), &self.program))
     }
 
     fn worker_name(&self) -> Arc<str> {

@@ -246,6 +246,7 @@ impl Driver {
                     Some(still) => lead = still,
                     None => return Ok(false),
                 },
+                Arrival::Pause => break,
                 Arrival::EndOfFile => return Ok(true),
             }
         }

@@ -9,9 +9,15 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Lines that are kept for the error that tells of the worker's end.
 const KEPT_LINES: usize = 20;
+/// How many bytes of a worker's output are passed on each second, unless
+/// [`log_rate`](crate::WorkerBuilder::log_rate) says otherwise.
+pub(super) const BYTES_PER_SECOND: u64 = 1 << 20;
+/// For so long a worker may have been silent to print so much more at once.
+const BURST: Duration = Duration::from_secs(4);
 /// A longer line is broken here.
 const LONGEST_LINE_BYTES: usize = 16 * 1024;
 
@@ -71,15 +77,58 @@ pub(crate) struct Log {
     sink: LogSink,
     last_lines: VecDeque<String>,
     last_panic: Option<String>,
+    rate: Rate,
+    left_out: LeftOut,
+}
+
+/// How many bytes may be passed on, now and from now on.
+struct Rate {
+    bytes_per_second: u64,
+    left_bytes: u64,
+    since: Instant,
+}
+
+/// What wasn't passed on, and hasn't been told of yet.
+#[derive(Default)]
+struct LeftOut {
+    n_lines: u64,
+    n_bytes: u64,
+}
+
+impl Rate {
+    fn new(bytes_per_second: u64) -> Self {
+        Self {
+            bytes_per_second,
+            left_bytes: bytes_per_second.saturating_mul(BURST.as_secs()),
+            since: Instant::now(),
+        }
+    }
+
+    /// Tells whether so many bytes may be passed on, and counts them.
+    fn allows(&mut self, n_bytes: usize, now: Instant) -> bool {
+        // In whole seconds, so that what is told of what was left out is told that often.
+        let seconds = now.saturating_duration_since(self.since).as_secs();
+        if seconds > 0 {
+            let most = self.bytes_per_second.saturating_mul(BURST.as_secs());
+            let more = self.bytes_per_second.saturating_mul(seconds);
+            self.left_bytes = self.left_bytes.saturating_add(more).min(most);
+            self.since += Duration::from_secs(seconds);
+        }
+        let left = self.left_bytes.checked_sub(n_bytes as u64);
+        self.left_bytes = left.unwrap_or(0);
+        left.is_some()
+    }
 }
 
 impl Log {
-    pub(crate) fn new(worker: Arc<str>, sink: LogSink) -> Self {
+    pub(crate) fn new(worker: Arc<str>, sink: LogSink, bytes_per_second: u64) -> Self {
         Self {
             worker,
             sink,
             last_lines: VecDeque::new(),
             last_panic: None,
+            rate: Rate::new(bytes_per_second),
+            left_out: LeftOut::default(),
         }
     }
 
@@ -95,13 +144,13 @@ impl Log {
 
     fn line(&mut self, stream: LogStream, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
-        let line = LogLine {
-            worker: &self.worker,
-            stream,
-            text: &text,
-        };
-        // A sink that panics loses this line, and nothing else.
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.sink.0)(line)));
+        if self.rate.allows(text.len() + 1, Instant::now()) {
+            self.tell_what_was_left_out(stream);
+            self.pass_on(stream, &text);
+        } else {
+            self.left_out.n_lines += 1;
+            self.left_out.n_bytes += text.len() as u64 + 1;
+        }
         if stream == LogStream::Stderr
             && let Some(location) = panic_location(&text)
         {
@@ -112,6 +161,29 @@ impl Log {
             self.last_lines.pop_front();
         }
         self.last_lines.push_back(text.into_owned());
+    }
+
+    /// Says how much of the worker's output is missing since this was last said.
+    pub(crate) fn tell_what_was_left_out(&mut self, stream: LogStream) {
+        let LeftOut { n_lines, n_bytes } = std::mem::take(&mut self.left_out);
+        if n_lines > 0 {
+            let most = self.rate.bytes_per_second;
+            let text = format!(
+                "({n_lines} lines of {n_bytes} bytes were left out: it prints more than {most} bytes a second, see `WorkerBuilder::log_rate`)"
+            );
+            self.pass_on(stream, &text);
+        }
+    }
+
+    fn pass_on(&self, stream: LogStream, text: &str) {
+        let worker = &self.worker;
+        let line = LogLine {
+            worker,
+            stream,
+            text,
+        };
+        // A sink that panics loses this line, and nothing else.
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.sink.0)(line)));
     }
 }
 
@@ -175,6 +247,7 @@ impl<R: Read + AsFd> Stream<R> {
         if !self.partial.is_empty() {
             log.line(self.stream, &std::mem::take(&mut self.partial));
         }
+        log.tell_what_was_left_out(self.stream);
     }
 
     fn add(&mut self, bytes: &[u8], log: &mut Log) {

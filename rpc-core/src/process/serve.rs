@@ -341,6 +341,10 @@ fn read_frames(server: &Arc<Server>) -> Result<bool, Violation> {
                 Some(still) => lead = still,
                 None => return Ok(true),
             },
+            Arrival::Pause => {
+                server.channel().wake_driver();
+                return Ok(true);
+            }
             Arrival::EndOfFile => return Ok(false),
         }
     }

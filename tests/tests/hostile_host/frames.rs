@@ -3,6 +3,15 @@
 use super::*;
 
 #[test]
+fn a_host_that_calls_and_reads_no_answer_is_left() {
+    let host = Host::greeted(WORKER);
+    let text = Bytes::new().run("x".repeat(60_000)).done();
+    let call = |n| frame::call(n, function("values", "echo"), &[], &text);
+    assert!((1..10_000).any(|n| !host.end().try_send(&call(n), &[])));
+    host.assert_violation("leaves unread what it is sent");
+}
+
+#[test]
 fn malformed_frames_are_a_violation() {
     let echo = function("values", "echo");
     let (whole, cancel) = (frame::call(1, echo, &[three()], b"1234"), frame::cancel(1));

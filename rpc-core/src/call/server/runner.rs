@@ -180,6 +180,7 @@ impl Runner {
                     }
                 }
                 Arrival::Frame(frame) => server.accept(frame)?,
+                Arrival::Pause => {}
                 Arrival::Nothing | Arrival::EndOfFile => lead = self.wait(lead, &mut tempo),
             }
         }

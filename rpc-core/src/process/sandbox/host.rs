@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,16 +25,15 @@ use crate::segment::kind::Segments;
 /// which code it runs.
 const KEPT_VARIABLES: [&str; 6] = ["PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "RUST_BACKTRACE"];
 
-/// Makes of the command that would start a worker the one that starts its launcher, and sends that
-/// its plan, as the first message over `socket`.
+/// Makes of the command that would start a worker the one that starts its launcher, and the plan that
+/// is to be sent to that.
 pub(in crate::process) fn confine(
     sandbox: &Sandbox,
     command: &Command,
     library: Option<&Path>,
     keeps_environment: bool,
     memory: Segments,
-    socket: &Socket,
-) -> Result<Command, Refused> {
+) -> Result<(Command, Sealed), Refused> {
     if memory != Segments::Memfd {
         return Err(SandboxError::NamedSegments.into());
     }
@@ -56,8 +55,6 @@ pub(in crate::process) fn confine(
         arguments: command.get_args().map(OsStr::to_owned).collect(),
         environment: environment(command, keeps_environment),
     };
-    send(&plan, socket)?;
-
     let mut launcher = match &sandbox.launcher {
         Some(program) => Command::new(program),
         None if serve::can_run_itself() => itself(),
@@ -67,7 +64,35 @@ pub(in crate::process) fn confine(
     if let Some(directory) = command.get_current_dir() {
         launcher.current_dir(directory);
     }
-    Ok(launcher)
+    Ok((launcher, Sealed::new(&plan)?))
+}
+
+/// A plan that is ready to be sent.
+#[derive(Debug)]
+pub(in crate::process) struct Sealed(OwnedFd);
+
+impl Sealed {
+    fn new(plan: &Plan) -> Result<Self, SandboxError> {
+        let memfd = MemfdOptions::default()
+            .allow_sealing(true)
+            .close_on_exec(true);
+        let memfd = memfd.create("reedbed plan").map_err(io::Error::other)?;
+        let mut file: &File = memfd.as_file();
+        file.write_all(&plan.write())?;
+        let seals = [
+            FileSeal::SealShrink,
+            FileSeal::SealGrow,
+            FileSeal::SealWrite,
+            FileSeal::SealSeal,
+        ];
+        memfd.add_seals(&seals).map_err(io::Error::other)?;
+        Ok(Self(memfd.into_file().into()))
+    }
+
+    /// Sends it, as the first message over `socket`.
+    pub(in crate::process) fn send(self, socket: &Socket) -> io::Result<()> {
+        socket.try_send(MAGIC, Some(self.0.as_fd()))
+    }
 }
 
 /// Why no launcher was started.
@@ -157,21 +182,4 @@ fn environment(command: &Command, keeps_any: bool) -> Vec<(OsString, OsString)> 
         variables.extend(value.map(|value| (name.to_owned(), value.to_owned())));
     }
     variables
-}
-
-fn send(plan: &Plan, socket: &Socket) -> Result<(), SandboxError> {
-    let memfd = MemfdOptions::default()
-        .allow_sealing(true)
-        .close_on_exec(true);
-    let memfd = memfd.create("reedbed plan").map_err(io::Error::other)?;
-    let mut file: &File = memfd.as_file();
-    file.write_all(&plan.write())?;
-    let seals = [
-        FileSeal::SealShrink,
-        FileSeal::SealGrow,
-        FileSeal::SealWrite,
-        FileSeal::SealSeal,
-    ];
-    memfd.add_seals(&seals).map_err(io::Error::other)?;
-    Ok(socket.try_send(MAGIC, Some(memfd.as_file().as_fd()))?)
 }

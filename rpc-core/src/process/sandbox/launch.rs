@@ -7,7 +7,9 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
@@ -15,6 +17,7 @@ use super::error::SandboxError;
 use super::inside::VARIABLE;
 use super::plan::{LONGEST_BYTES, MAGIC, Plan};
 use super::{calls, descriptors, files};
+use crate::channel::handshake;
 use crate::channel::socket::{Attachment, Received, Socket};
 use crate::process::serve;
 
@@ -38,6 +41,9 @@ pub fn launch_if_asked() {
     eprintln!("{}", with_sources(&error));
     std::process::exit(CANNOT_CONFINE);
 }
+
+/// How long a launcher waits for its plan.
+const PLAN_TIMEOUT: Duration = Duration::from_secs(30);
 
 fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -92,7 +98,9 @@ fn receive() -> Result<Plan, SandboxError> {
     }
     let socket = Socket::new(stdin.as_fd().try_clone_to_owned()?);
     let mut message = [0; MAGIC.len() + 1];
-    // The host sent it before it started this process.
+    // The host sends it once it has limited this process.
+    let mut fds = [PollFd::new(&socket, PollFlags::IN)];
+    handshake::poll(&mut fds, Some(PLAN_TIMEOUT))?;
     let received = socket.try_receive(&mut message);
     let Ok(Received::Message {
         len,

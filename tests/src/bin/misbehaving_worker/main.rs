@@ -1,6 +1,7 @@
 //! A worker that does what its first argument says, against the protocol.
 
 mod describe;
+mod flood;
 mod ring;
 
 use std::process::ExitCode;
@@ -123,6 +124,9 @@ fn after_the_handshake(how: &str, worker: &mut Worker) {
         Some(Frame::Call { call, handles, .. }) => (call, handles),
         other => panic!("a call is expected, not {other:?}"),
     };
+    if let Some(what) = how.strip_prefix("floods-with-") {
+        return flood::flood(what, worker);
+    }
     if let Some(frames) = frames(how, call) {
         let _memory = announce(worker, 1);
         for frame in frames {
