@@ -143,6 +143,8 @@ impl Driver {
         let mut violation = driven
             .unwrap_or_else(|_| Err(Violation(PANICKED.to_owned())))
             .err();
+        // What was noticed in the last round, and has closed the channel.
+        violation = violation.or_else(|| self.exchange.take_violation());
         self.exchange.channel().close();
         let end = match &mut self.life {
             Life::Process(process) => {
