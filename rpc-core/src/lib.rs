@@ -434,9 +434,9 @@ pub use process::{
 #[cfg(feature = "sandbox")]
 pub use process::{Sandbox, SandboxError, launch_if_asked};
 pub use segment::{
-    AccessError, Atomic, AtomicInteger, NotAligned, PoolUsage, Segment, SegmentIdentity,
-    SegmentView, SegmentViewMut, Segments, SharedCell, SharedCells, ShmExhausted, Shortage,
-    memory_budget, pool_usage, segments, set_memory_budget, set_pool_capacity, trim_pool,
+    AccessError, Atomic, AtomicInteger, NotAligned, OnExhausted, PoolUsage, Segment,
+    SegmentIdentity, SegmentView, SegmentViewMut, Segments, SharedCell, SharedCells, ShmExhausted,
+    Shortage, memory_budget, pool_usage, segments, set_memory_budget, set_pool_capacity, trim_pool,
 };
 #[cfg(feature = "posix-shm")]
 pub use segment::{ForeignError, ForeignSegment, set_segments};

@@ -57,6 +57,39 @@ pub mod edges {
         TENSORS.lock().expect("no function panics with it").clear();
     }
 
+    /// Adds one to each element of an array, if another one has anything but zeros.
+    pub fn add_all(
+        #[ndarray] mut target: ndarray::ArrayViewMut1<'_, u8>,
+        #[ndarray] values: ndarray::ArrayView1<'_, u8>,
+    ) {
+        target += u8::from(values.iter().any(|value| *value > 0));
+    }
+
+    /// Takes a tensor; returns how many elements there are of both.
+    pub fn take_beside(
+        #[ndarray] given: Tensor<u8, Ix1>,
+        #[ndarray] values: ndarray::ArrayView1<'_, u8>,
+    ) -> usize {
+        given.len() + values.len()
+    }
+
+    /// Lets this worker make more shared memory than its host has told it.
+    pub fn disobey(budget_bytes: u64) {
+        reedbed::set_memory_budget(budget_bytes);
+    }
+
+    /// Adds one to each element, once the gates are passed.
+    pub fn increment(
+        #[ndarray] mut values: ndarray::ArrayViewMut1<'_, u8>,
+        gates: Option<(PathBuf, PathBuf)>,
+    ) {
+        if let Some((first, second)) = gates {
+            Gate::at(first).pass();
+            Gate::at(second).pass();
+        }
+        values += 1;
+    }
+
     /// Makes a tensor of ones, or says why it can't.
     pub fn ones(len_bytes: usize) -> Result<Tensor<u8, Ix1>, String> {
         Tensor::from_elem(len_bytes, 1).map_err(|error| error.to_string())

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use ndarray::{Ix1, array};
-use reedbed::{Arg, ShmExhausted, Shortage, Tensor, Worker, WorkerLimits};
+use ndarray::{Array1, Ix1, array};
+use reedbed::{Arg, OnExhausted, ShmExhausted, Shortage, Tensor, Worker, WorkerLimits};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::thread::CapabilitySet;
 
 use crate::containers::stacks;
-use crate::modules::arrays;
+use crate::modules::{arrays, edges};
 use crate::{system, watched};
 
 /// Sets a limit of this process, and of the workers that it starts.
@@ -37,6 +37,7 @@ pub async fn run(worker: &str, name: &str) -> Result<(), Box<dyn Error>> {
         "ten-thousand-tensors" => ten_thousand(worker).await,
         "large-tensors-and-descriptors" => large_tensors(worker).await,
         "worker-descriptors" => worker_descriptors(worker).await,
+        "waiting-for-the-budget" => waiting_for_the_budget(worker).await,
         "limits-beyond-ones-own" => limits_beyond_ones_own(worker).await,
         _ => Err(format!("no check is called {name}").into()),
     }
@@ -203,6 +204,57 @@ async fn worker_descriptors(worker: &str) -> Result<(), Box<dyn Error>> {
     // With room again, the same call is answered.
     rustix::process::prlimit(pid, Resource::Nofile, before)?;
     assert_eq!(arrays.sum(&values).await?, 100_000);
+    Ok(())
+}
+
+/// With room for the copies of two calls, ten at a time are answered; one that is larger than the
+/// budget is refused, and so is one that only tensors are in the way of.
+async fn waiting_for_the_budget(worker: &str) -> Result<(), Box<dyn Error>> {
+    const LEN: usize = 4 << 20;
+    reedbed::set_memory_budget(10 << 20);
+    let builder = Worker::builder(worker).on_exhausted(OnExhausted::Wait);
+    let worker = builder.spawn().await?;
+    let edges = worker.import::<edges::Client>().await?;
+    let mut arrays = vec![Array1::<u8>::zeros(LEN); 10];
+    for n in 1..=2 {
+        let calls = arrays.iter_mut().map(|array| edges.increment(array, None));
+        futures::future::try_join_all(calls).await?;
+        assert!(
+            arrays
+                .iter()
+                .all(|array| array.iter().all(|value| *value == n))
+        );
+    }
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = arrays
+            .iter_mut()
+            .map(|array| scope.spawn(|| edges.increment(array, None).wait()))
+            .collect();
+        let results = calls
+            .into_iter()
+            .map(|call| call.join().map_err(|_| "it panicked"));
+        results.flatten().collect::<Result<(), _>>()
+    })?;
+    assert!(
+        arrays
+            .iter()
+            .all(|array| array.iter().all(|value| *value == 3))
+    );
+
+    let mut large = Array1::<u8>::zeros(11 << 20);
+    let error = edges.increment(&mut large, None).await;
+    tell(&format!(
+        "{:?}",
+        error.err().ok_or("there was room for it")?
+    ));
+    let kept = Tensor::<u8, Ix1>::zeros(8 << 20)?;
+    let error = edges.increment(&mut arrays[0], None).await;
+    tell(&format!(
+        "{:?}",
+        error.err().ok_or("there was room for it")?
+    ));
+    drop(kept);
+    edges.increment(&mut arrays[0], None).await?;
     Ok(())
 }
 

@@ -96,3 +96,15 @@ fn a_host_gives_its_workers_no_more_than_it_may_have() {
         assert!(message.contains(expected), "{message}");
     }
 }
+
+#[test]
+fn calls_wait_for_the_budget_and_not_for_what_never_comes() {
+    let message = check("waiting-for-the-budget");
+    let mut lines = message.lines();
+    let too_large = lines.next().unwrap_or_default();
+    let numbers = "11534336 bytes were asked for";
+    assert!(too_large.contains(numbers), "{message}");
+    let in_the_way = lines.next().unwrap_or_default();
+    let numbers = "4194304 bytes were asked for, 8388608 of 10485760 bytes are in use";
+    assert!(in_the_way.contains(numbers), "{message}");
+}

@@ -214,16 +214,21 @@ impl Exchange {
             find,
         });
         let shared = outgoing.loans.iter().filter_map(Loan::shared).collect();
-        let leases = outgoing
+        let leases: Vec<_> = outgoing
             .loans
             .iter_mut()
             .filter_map(|loan| loan.take_lease())
             .collect();
+        let n_copied = outgoing.report.copied_bytes;
+        if n_copied > 0 && !leases.is_empty() && outgoing.copies.is_none() {
+            outgoing.copies = Some(self.channel.account().note_copies(n_copied));
+        }
         let held = Held {
             leases,
             _shared: shared,
             bools,
             expects,
+            _copies: outgoing.copies.clone(),
         };
         if !held.is_empty() {
             self.calls.hold(slot, held).map_err(|(end, held)| {

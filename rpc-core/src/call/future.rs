@@ -24,6 +24,7 @@ use super::returned::Return;
 use super::trace;
 use crate::channel::Violation;
 use crate::channel::bell::Wake;
+use crate::segment::account::Copies;
 use crate::wire::frame::Failure;
 use crate::wire::trace::TraceContext;
 
@@ -84,6 +85,8 @@ enum State<'a> {
 enum Arguments<'a> {
     /// They are yet to be added.
     Due(Prepare<'a>),
+    /// They are once there is memory for copies.
+    Later(Box<Outgoing<'a>>),
     /// They were, for a worker that was gone before the call was sent.
     Added(Box<Outgoing<'a>>),
 }
@@ -95,6 +98,8 @@ struct InFlight<'a> {
     _span: Option<Box<Span>>,
     report: Report,
     copies_back: Vec<Box<dyn CopyBack + Send + 'a>>,
+    /// Counts what is yet to be copied back.
+    _copies: Option<Copies>,
 }
 
 /// Calls `method` with the arguments that `send` adds.
@@ -351,6 +356,9 @@ impl<'a, T, E> Call<'a, T, E> {
                     return Poll::Pending;
                 }
             };
+            if exchange.channel().account().asks_first() {
+                ready!(self.poll_copies(cx, &connection, deadline))?;
+            }
             self.send(connection, begun, deadline)
                 .map_err(CallError::Failed)?;
             if !matches!(self.state, State::Unsent(_)) {
@@ -358,6 +366,76 @@ impl<'a, T, E> Call<'a, T, E> {
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+
+    /// Adds the arguments, as soon as there is memory for those that are copied.
+    fn poll_copies(
+        &mut self,
+        cx: &Context<'_>,
+        connection: &Connection,
+        deadline: Deadline,
+    ) -> Poll<Result<(), CallError<E>>> {
+        let channel = connection.exchange().channel();
+        let mut outgoing = match std::mem::replace(&mut self.state, State::Done) {
+            State::Unsent(Arguments::Due(prepare)) => {
+                let mut outgoing = Box::new(self.outgoing(connection));
+                outgoing.add_later();
+                if let Err(SendError(cause)) = prepare(&mut outgoing) {
+                    return Poll::Ready(Err(self.add_in_vain(outgoing, cause)));
+                }
+                outgoing
+            }
+            State::Unsent(Arguments::Later(outgoing)) => outgoing,
+            others => {
+                self.state = others;
+                return Poll::Ready(Ok(()));
+            }
+        };
+        // It may be another process's by now.
+        outgoing.readdress(channel);
+        let cause = match channel.account().poll_room(cx, outgoing.wanted()) {
+            Poll::Ready(Ok(room)) => {
+                let (copies, added) = room.spend(|| outgoing.add_now());
+                outgoing.copies = copies;
+                match added {
+                    Ok(()) => {
+                        self.state = State::Unsent(Arguments::Added(outgoing));
+                        return Poll::Ready(Ok(()));
+                    }
+                    Err(SendError(cause)) => cause,
+                }
+            }
+            Poll::Ready(Err(source)) => FailureCause::Exhausted {
+                argument: outgoing.largest().to_owned(),
+                source,
+            },
+            Poll::Pending => match deadline {
+                Some((at, limit)) if at <= Instant::now() => {
+                    FailureCause::DeadlineExceeded { limit }
+                }
+                _ => {
+                    self.state = State::Unsent(Arguments::Later(outgoing));
+                    connection.calls().wake_at_end(cx, deadline);
+                    connection.exchange().note_deadline(deadline);
+                    return Poll::Pending;
+                }
+            },
+        };
+        Poll::Ready(Err(self.add_in_vain(outgoing, cause)))
+    }
+
+    /// Fails; what was passed by value is handed back.
+    fn add_in_vain(&self, mut outgoing: Box<Outgoing<'a>>, cause: FailureCause) -> CallError<E> {
+        outgoing.add_in_vain();
+        self.failure(cause, outgoing.given)
+    }
+
+    fn outgoing(&self, connection: &Connection) -> Outgoing<'a> {
+        let holder = connection.holder(&self.method);
+        let channel = connection.exchange().channel();
+        let mut outgoing = Outgoing::new(holder, self.forbids_copies, channel);
+        outgoing.expects = self.find;
+        outgoing
     }
 
     /// Whether it may go to another process than the one that is there now. An instance is lost with
@@ -380,12 +458,11 @@ impl<'a, T, E> Call<'a, T, E> {
         let span = trace::calling(connection.name(), &self.method, begun.slot().id());
         let (mut outgoing, added) = match arguments {
             Arguments::Due(prepare) => {
-                let holder = connection.holder(&self.method);
-                let mut outgoing = Outgoing::new(holder, self.forbids_copies, channel);
-                outgoing.expects = self.find;
+                let mut outgoing = self.outgoing(&connection);
                 let added = prepare(&mut outgoing).map_err(|SendError(cause)| cause);
                 (outgoing, added)
             }
+            Arguments::Later(_) => unreachable!("they were added before"),
             Arguments::Added(mut outgoing) => {
                 outgoing.readdress(channel);
                 (*outgoing, Ok(()))
@@ -415,6 +492,7 @@ impl<'a, T, E> Call<'a, T, E> {
                 let Outgoing {
                     report,
                     copies_back,
+                    copies,
                     ..
                 } = outgoing;
                 self.state = State::InFlight(InFlight {
@@ -422,6 +500,7 @@ impl<'a, T, E> Call<'a, T, E> {
                     slot,
                     _span: span,
                     report,
+                    _copies: copies.filter(|_| !copies_back.is_empty()),
                     copies_back,
                 });
                 Ok(())
@@ -443,12 +522,14 @@ impl<'a, T, E> Call<'a, T, E> {
         };
         let outgoing = match arguments {
             Arguments::Due(prepare) => {
-                let holder = connection.holder(&self.method);
-                let channel = connection.exchange().channel();
-                let mut outgoing = Outgoing::new(holder, self.forbids_copies, channel);
+                let mut outgoing = self.outgoing(connection);
                 // Its own error matters less than the worker's end.
                 let _ = prepare(&mut outgoing);
                 outgoing
+            }
+            Arguments::Later(mut outgoing) => {
+                outgoing.add_in_vain();
+                *outgoing
             }
             Arguments::Added(outgoing) => *outgoing,
         };

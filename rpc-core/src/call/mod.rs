@@ -4,7 +4,7 @@
 //! [`copy_back`] is for what the function wrote into copies,
 //! [`future`] is the call as its caller holds it, [`pending`] keeps what every call in flight holds
 //! until its end, [`connection`] joins them with a channel and a dispatcher, [`attend`] waits for
-//! answers, [`instance`] is what a
+//! answers, [`later`] has arguments that wait for memory, [`instance`] is what a
 //! constructor's caller receives.
 //!
 //! The worker's side: [`server`] runs the functions, [`incoming`] turns frames into arguments, a
@@ -28,6 +28,7 @@ pub(crate) mod error;
 pub(crate) mod future;
 pub(crate) mod incoming;
 pub(crate) mod instance;
+pub(crate) mod later;
 pub(crate) mod module;
 mod numbered;
 pub(crate) mod outgoing;

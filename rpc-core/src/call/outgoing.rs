@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::argument::{ArgMut, SendArg};
 use super::copy_back::{CopyBack, FromExposed, Staged};
 use super::error::{FailureCause, SendError};
+use super::later::Later;
 use super::pending::FindInstance;
 use super::report::{CopyReason, Report};
 use crate::channel::Channel;
@@ -17,6 +18,7 @@ use crate::channel::exposed::Exposed;
 use crate::channel::inline::Inline;
 use crate::channel::loan::{self, Loan};
 use crate::channel::wait::COPIED_SOON_BYTES;
+use crate::segment::account::Copies;
 use crate::segment::backing::Backing;
 use crate::segment::lease::{Holder, Lease};
 use crate::segment::mapping::Access;
@@ -32,8 +34,8 @@ use crate::wire::trace::TraceContext;
 pub struct Outgoing<'a> {
     /// Whom leases are held by: worker, module and function.
     holder: Holder,
-    forbids_copies: bool,
-    channel: Arc<Channel>,
+    pub(super) forbids_copies: bool,
+    pub(super) channel: Arc<Channel>,
     pub(crate) body: Vec<u8>,
     pub(crate) trace: Option<TraceContext>,
     pub(crate) loans: Vec<Loan>,
@@ -41,6 +43,10 @@ pub struct Outgoing<'a> {
     pub(crate) report: Report,
     /// What is copied back into the caller's arrays when the function has returned.
     pub(crate) copies_back: Vec<Box<dyn CopyBack + Send + 'a>>,
+    /// Arguments that wait for memory, if they do that.
+    pub(super) later: Option<Later<'a>>,
+    /// What was counted for copies.
+    pub(crate) copies: Option<Copies>,
     /// Why an argument can't be sent: the first one's reason.
     failure: Option<SendError>,
     /// What was passed by value, until it is sent.
@@ -61,6 +67,8 @@ impl<'a> Outgoing<'a> {
             inline: Inline::default(),
             report: Report::default(),
             copies_back: Vec::new(),
+            later: None,
+            copies: None,
             failure: None,
             given: Vec::new(),
             expects: None,
@@ -69,6 +77,10 @@ impl<'a> Outgoing<'a> {
 
     /// Makes it ready for another worker, after one that was gone before it was sent.
     pub(crate) fn readdress(&mut self, channel: &Arc<Channel>) {
+        if !Arc::ptr_eq(&self.channel, channel) {
+            // They count for the worker that they are copied for.
+            self.copies = None;
+        }
         self.channel = Arc::clone(channel);
     }
 
@@ -424,7 +436,8 @@ fn exhausted(argument: &str, source: ShmExhausted) -> SendError {
     SendError(FailureCause::Exhausted { argument, source })
 }
 
-fn size_bytes<A, D: Dimension>(array: &ArrayRef<A, D>) -> usize {
+/// The bytes of all elements.
+pub(crate) fn size_bytes<A, D: Dimension>(array: &ArrayRef<A, D>) -> usize {
     array.len().saturating_mul(size_of::<A>())
 }
 

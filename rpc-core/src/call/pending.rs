@@ -18,6 +18,7 @@ use super::incoming::{Incoming, Parcel};
 use super::slots::Slots;
 use crate::channel::Channel;
 use crate::process::WorkerEnd;
+use crate::segment::account::Copies;
 use crate::segment::extent::Extent;
 use crate::segment::lease::Lease;
 use crate::tensor::pointer::Located;
@@ -49,6 +50,8 @@ pub(crate) struct Held {
     pub(crate) _shared: Vec<Arc<Extent>>,
     pub(crate) bools: Vec<LentBools>,
     pub(crate) expects: Option<Expected>,
+    /// Counts the copies among what is leased, which end before it.
+    pub(crate) _copies: Option<Copies>,
 }
 
 impl Held {
@@ -202,6 +205,9 @@ struct Table {
     /// Where a function panicked last.
     last_panic: Option<String>,
     waiting_for_room: Vec<Waker>,
+    /// Calls that wait for something else than room, to be woken when the worker has ended or it is
+    /// time.
+    waiting_elsewhere: Vec<Waker>,
 }
 
 /// A call in the table.
@@ -241,6 +247,13 @@ impl Table {
             Some(slot) => slot,
             None => unreachable!("it was made a moment ago"),
         }
+    }
+
+    /// Those that wait for whatever.
+    fn take_waiting(&mut self) -> Vec<Waker> {
+        let mut waiting = std::mem::take(&mut self.waiting_for_room);
+        waiting.append(&mut self.waiting_elsewhere);
+        waiting
     }
 
     fn entry(&mut self, id: u64) -> Option<&mut Entry> {
@@ -294,6 +307,22 @@ impl Calls {
             table.waiting_for_room.push(cx.waker().clone());
         }
         Poll::Pending
+    }
+
+    /// Has a call that isn't in the table woken when the worker has ended, or at its deadline.
+    pub(crate) fn wake_at_end(&self, cx: &Context<'_>, deadline: Deadline) {
+        let mut table = self.lock();
+        if table.end.is_some() {
+            cx.waker().wake_by_ref();
+            return;
+        }
+        if let Some((at, _)) = deadline {
+            table.deadlines.insert((at, WAITING_FOR_ROOM));
+        }
+        let is_same = |waker: &Waker| waker.will_wake(cx.waker());
+        if !table.waiting_elsewhere.iter().any(is_same) {
+            table.waiting_elsewhere.push(cx.waker().clone());
+        }
     }
 
     /// Notes how long the frame of a call is that is about to be sent.
@@ -452,7 +481,7 @@ impl Calls {
             entries.extend(aside.into_values());
             table.n_bytes = 0;
             self.note_len(&table);
-            (entries, std::mem::take(&mut table.waiting_for_room))
+            (entries, table.take_waiting())
         };
         for Entry { slot, held, .. } in entries {
             poison(held, "whose worker ended");
@@ -474,7 +503,7 @@ impl Calls {
                         let (at, id) = (*at, *id);
                         table.deadlines.remove(&(at, id));
                         if id == WAITING_FOR_ROOM {
-                            waiting.append(&mut table.waiting_for_room);
+                            waiting = table.take_waiting();
                         }
                         let limit = table.deadline_of.remove(&id).map(|(_, limit)| limit);
                         expired.extend(limit.map(|limit| (id, limit)));

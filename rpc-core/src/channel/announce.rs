@@ -37,12 +37,12 @@ impl Channel {
                  already (RLIMIT_NOFILE)"
                     .to_owned(),
             )),
-            (Attachment::Some(fd), Some(stranger)) => {
+            (Attachment::Some(fd), Some(stranger)) => self.admit(len_bytes, || {
                 imports::map_apart(fd, len_bytes, access, stranger)
-            }
-            (Attachment::Some(fd), None) => {
+            }),
+            (Attachment::Some(fd), None) => self.admit(len_bytes, || {
                 imports::map(fd, len_bytes, access, self.keeps_descriptors)
-            }
+            }),
             (Attachment::Lost, _) => Err(ImportError::Refused(
                 "the table of file descriptors is full (RLIMIT_NOFILE)".to_owned(),
             )),
@@ -76,6 +76,21 @@ impl Channel {
         }
         backing.audience().admit(stranger);
         Ok(())
+    }
+
+    /// Maps a segment, by `map`, if the peer may make so much.
+    pub(super) fn admit(
+        &self,
+        len_bytes: u64,
+        map: impl FnOnce() -> Result<Arc<Backing>, ImportError>,
+    ) -> Result<Arc<Backing>, ImportError> {
+        let admitted = self.account.admit(len_bytes);
+        let counted = admitted.map_err(ImportError::Refused)?;
+        let backing = map()?;
+        if counted.is_counted() {
+            backing.on_drop(move || drop(counted));
+        }
+        Ok(backing)
     }
 
     /// Checks that the peer announces segments of the kind that both agreed on.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::inline::Placed;
 use super::{Channel, Violation, exposed};
 use crate::segment::ShmExhausted;
+use crate::segment::account::ResultBytes;
 use crate::segment::backing::Backing;
 use crate::segment::extent::{Extent, Tenure};
 use crate::segment::lease::{Holder, Leases};
@@ -303,6 +304,7 @@ impl Channel {
             leases,
             bytes: place.bytes.clone(),
             key: Mutex::new(Some(key)),
+            _counted: self.account().note_result(place.bytes.len()),
         };
         let start = place.bytes.start / BASE_ALIGNMENT * BASE_ALIGNMENT;
         let extent = Arc::new(Extent::new(backing, start..place.bytes.end, tenure));
@@ -419,6 +421,7 @@ struct FromPeer {
     bytes: Range<usize>,
     /// The mark on the bytes; none while they are on their way back.
     key: Mutex<Option<u64>>,
+    _counted: ResultBytes,
 }
 
 impl FromPeer {

@@ -50,6 +50,7 @@ use socket::{Attachment, Socket};
 use wait::{WaitPolicy, Waiting};
 
 use crate::segment::ShmExhausted;
+use crate::segment::account::Account;
 use crate::segment::backing::Backing;
 use crate::segment::kind::Segments;
 use crate::segment::mapping::Access;
@@ -91,6 +92,8 @@ pub(crate) struct Channel {
     segments: Segments,
     /// The worker at the other end, if it isn't trusted.
     stranger: Option<Stranger>,
+    /// What the peer may have of the shared memory.
+    account: Arc<Account>,
     /// Whether descriptors of the peer's segments are kept, to forward tensors to third parties.
     keeps_descriptors: bool,
     received_bytes: AtomicU64,
@@ -205,6 +208,7 @@ impl Channel {
             transfers: Mutex::default(),
             segments: terms.segments,
             stranger: terms.stranger,
+            account: terms.account,
             keeps_descriptors: terms.keeps_descriptors,
             received_bytes: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
@@ -258,6 +262,11 @@ impl Channel {
     /// What the segments of both sides are made of.
     pub(crate) fn segments(&self) -> Segments {
         self.segments
+    }
+
+    /// What the peer may have of the shared memory.
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     /// The worker at the other end, if it isn't trusted.
@@ -381,7 +390,7 @@ impl Channel {
                 self.check_kind(Segments::Named)?;
                 self.check_room()?;
                 let access = announce::access_of(is_writable);
-                let mapped = imports::map_named(&name, len_bytes, access);
+                let mapped = self.admit(len_bytes, || imports::map_named(&name, len_bytes, access));
                 self.note_import(segment, access, mapped)?;
             }
             #[cfg(not(feature = "posix-shm"))]
@@ -502,6 +511,8 @@ pub(crate) struct Terms {
     pub(crate) segments: Segments,
     /// The worker at the other end, if this side is its host and doesn't trust it.
     pub(crate) stranger: Option<Stranger>,
+    /// What the peer may have of the shared memory.
+    pub(crate) account: Arc<Account>,
     /// The rings that carry frames; without them the socket does.
     pub(crate) rings: Option<Rings>,
     /// How this side waits.
@@ -518,6 +529,7 @@ impl Terms {
             limits: Limits::OURS,
             segments: Segments::Memfd,
             stranger: None,
+            account: Account::unlimited(),
             rings: None,
             wait: WaitPolicy::default(),
             keeps_descriptors: false,

@@ -125,10 +125,7 @@ impl<A: Element, D: Dimension> Lend for Arg<'_, A, D> {
     where
         Self: 'a,
     {
-        match *self {
-            Self::Tensor(view) => outgoing.lend(argument, view.located()),
-            Self::Array(view) => outgoing.copy_in(argument, &view),
-        }
+        self.send_to(argument, outgoing)
     }
 }
 
@@ -155,11 +152,9 @@ impl<A: Element, D: Dimension> Lend for ArgMut<'_, A, D> {
     where
         Self: 'a,
     {
-        match (*self, access) {
-            (Self::Tensor(view), Access::Write) => outgoing.lend_mut(argument, view),
-            (Self::Tensor(view), _) => outgoing.lend(argument, view.located()),
-            (Self::Array(view), Access::Write) => outgoing.copy_in_and_back(argument, view),
-            (Self::Array(view), _) => outgoing.copy_in(argument, &view),
+        match access {
+            Access::Write => self.send_to(argument, outgoing),
+            _ => self.send_for_reading(argument, outgoing),
         }
     }
 }

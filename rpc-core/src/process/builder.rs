@@ -24,6 +24,8 @@ use super::stock;
 use super::worker::{GRACE_ON_DROP, Worker};
 use crate::channel::socket::{self, Socket};
 use crate::channel::wait::WaitPolicy;
+use crate::segment::account::{Account, OnExhausted};
+use crate::segment::budget::WORKER_VARIABLE;
 use crate::segment::kind::{self, Segments};
 use crate::segment::stranger::Stranger;
 use crate::wire::handshake::{ChannelKind, Dispatcher, Trust};
@@ -52,6 +54,8 @@ pub struct WorkerBuilder {
     restart_policy: RestartPolicy,
     call_deadline: Option<Duration>,
     shutdown_grace: Duration,
+    shared_memory_bytes: Option<u64>,
+    on_exhausted: OnExhausted,
     sink: LogSink,
     log_rate: u64,
     #[cfg(feature = "sandbox")]
@@ -80,6 +84,8 @@ impl WorkerBuilder {
             restart_policy: RestartPolicy::default(),
             call_deadline: None,
             shutdown_grace: GRACE_ON_DROP,
+            shared_memory_bytes: None,
+            on_exhausted: OnExhausted::default(),
             sink: LogSink::default(),
             log_rate: log::BYTES_PER_SECOND,
             #[cfg(feature = "sandbox")]
@@ -239,6 +245,37 @@ impl WorkerBuilder {
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = trust;
+        self
+    }
+
+    /// Gives the worker a budget of shared memory, in bytes, besides the one that this process has for
+    /// all of them ([`set_memory_budget`](crate::set_memory_budget)). Two things are held to it:
+    ///
+    /// - what the worker makes. It is told, and refuses itself more than that
+    ///   ([`ShmExhausted`](crate::ShmExhausted) in its functions); segments beyond it are not mapped
+    ///   here, which fails the call that returns them
+    ///   ([`NotReturned`](crate::Failure::NotReturned)).
+    /// - results that this process has, together with the copies of arguments for calls in flight. An
+    ///   argument that finds no room is what [`on_exhausted`](Self::on_exhausted) says. Tensors that are
+    ///   lent are nobody's copies, and don't count.
+    ///
+    /// So worker and calls together take twice as much at most.
+    #[must_use]
+    pub fn shared_memory(mut self, bytes: u64) -> Self {
+        self.shared_memory_bytes = Some(bytes);
+        self
+    }
+
+    /// Chooses what a call does whose arguments are to be copied and find no room, be it in the worker's
+    /// budget or in that of this process. By default it fails.
+    ///
+    /// A call that waits holds nothing meanwhile, neither leases nor memory, and takes what it needs at
+    /// once. Which of several goes first isn't said. It relies on other calls to end, and, where arrays
+    /// are copied back, on their futures to be polled or dropped; one that is forgotten keeps its memory
+    /// for ever.
+    #[must_use]
+    pub fn on_exhausted(mut self, on_exhausted: OnExhausted) -> Self {
+        self.on_exhausted = on_exhausted;
         self
     }
 
@@ -413,6 +450,11 @@ impl WorkerBuilder {
             kind: self.kind,
             wait: self.wait,
             shutdown_grace: self.shutdown_grace,
+            account: Account::new(
+                Arc::clone(&worker),
+                self.shared_memory_bytes,
+                self.on_exhausted,
+            ),
             start_dispatch: starting_dispatch,
             socket: ours,
         };
@@ -471,6 +513,11 @@ impl WorkerBuilder {
                 None => command.env_remove(variable),
             };
         }
+        match self.shared_memory_bytes {
+            Some(bytes) => command.env(WORKER_VARIABLE, bytes.to_string()),
+            // That of this process is its own, if it is a worker.
+            None => command.env_remove(WORKER_VARIABLE),
+        };
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }

@@ -17,6 +17,8 @@ use crate::channel::handshake::{self, HandshakeError, Introduced};
 use crate::channel::socket::Socket;
 use crate::channel::wait::WaitPolicy;
 use crate::channel::{Arrival, Channel, Look, Terms, Violation};
+use crate::segment::account::Account;
+use crate::segment::budget;
 use crate::segment::kind::{self, Segments};
 use crate::wire::handshake::{Hello, Limits};
 
@@ -183,6 +185,7 @@ pub fn serve_channel(
     }
     let runtime = builder.build()?;
     let segments = Segments::from_number(hello.segments).unwrap_or_default();
+    budget::obey_host();
     // Whatever the functions make is to travel without a copy.
     kind::set(segments);
     #[cfg(feature = "posix-shm")]
@@ -268,6 +271,7 @@ fn introduce(
         segments: Segments::from_number(hello.segments).unwrap_or_default(),
         // The host is trusted, whatever it thinks of this worker.
         stranger: None,
+        account: Account::unlimited(),
         rings,
         wait: WaitPolicy::from_number(hello.wait),
         keeps_descriptors: false,

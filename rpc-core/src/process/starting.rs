@@ -29,6 +29,7 @@ use crate::channel::handshake::{self, HandshakeError, Introduced};
 use crate::channel::socket::{self, Socket};
 use crate::channel::wait::WaitPolicy;
 use crate::channel::{Channel, Rings, Terms};
+use crate::segment::account::Account;
 use crate::segment::kind::{self, Segments};
 use crate::segment::stranger::Stranger;
 use crate::wire::handshake::{ChannelKind, Dispatcher, Hello, Limits, Trust, Welcome};
@@ -120,6 +121,7 @@ pub(crate) struct Starting {
     pub(crate) kind: ChannelKind,
     pub(crate) wait: WaitPolicy,
     pub(crate) shutdown_grace: Duration,
+    pub(crate) account: Arc<Account>,
     pub(crate) start_dispatch: StartDispatch,
     pub(crate) socket: Socket,
 }
@@ -267,6 +269,7 @@ impl Starting {
             limits,
             segments: self.segments,
             stranger: self.stranger,
+            account: self.account,
             rings,
             wait: self.wait,
             keeps_descriptors: true,
@@ -314,6 +317,7 @@ pub(crate) fn start_in_process(
         kind,
         wait: WaitPolicy::default(),
         shutdown_grace: GRACE_ON_DROP,
+        account: Account::unlimited(),
         start_dispatch,
         socket: Socket::new(ours),
     };

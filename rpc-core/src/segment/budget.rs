@@ -4,6 +4,7 @@
 //! and never later as a signal in the middle of an access. So each reservation is counted here
 //! before the kernel is asked.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -46,6 +47,9 @@ crate::readable::debug_as_message!(ShmExhausted);
 pub enum Shortage {
     /// The process's own budget: drop tensors, or raise it with [`set_memory_budget`].
     Budget,
+    /// The budget of the worker of this name, for what it makes and what is copied for its calls: see
+    /// [`WorkerBuilder::shared_memory`](crate::WorkerBuilder::shared_memory).
+    WorkerBudget(String),
     /// The resource limit on the size of a file (`ulimit -f`), in bytes, which also bounds memfds.
     FileSizeLimit(u64),
     /// The kernel had no descriptor left for a new segment (`ulimit -n`, or the system's table).
@@ -70,6 +74,12 @@ impl fmt::Display for Shortage {
             Self::Budget => f.write_str(
                 "the budget refuses it: drop tensors that are no longer needed, or raise it with \
                  `reedbed::set_memory_budget`",
+            ),
+            Self::WorkerBudget(worker) => write!(
+                f,
+                "the budget of worker `{worker}` refuses it: drop its results, make fewer calls at a \
+                 time or have them wait (`WorkerBuilder::on_exhausted`), or raise it \
+                 (`WorkerBuilder::shared_memory`)"
             ),
             Self::FileSizeLimit(limit) => write!(
                 f,
@@ -158,13 +168,83 @@ impl Reservation {
             // Beyond it, the kernel would not only refuse but send SIGXFSZ, which kills.
             return Err(ShmExhausted::new(bytes, Shortage::FileSizeLimit(limit)));
         }
-        let budget = memory_budget();
-        RESERVED
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |reserved| {
-                reserved.checked_add(wanted).filter(|sum| *sum <= budget)
-            })
-            .map(|_| Self { bytes: wanted })
-            .map_err(|_| ShmExhausted::new(bytes, Shortage::Budget))
+        let earmarked = EARMARKED.get().min(wanted);
+        if !reserve(wanted - earmarked) {
+            return Err(ShmExhausted::new(bytes, Shortage::Budget));
+        }
+        EARMARKED.set(EARMARKED.get() - earmarked);
+        Ok(Self { bytes: wanted })
+    }
+}
+
+/// Counts bytes against the budget, if it has room for them.
+fn reserve(bytes: u64) -> bool {
+    let budget = memory_budget();
+    RESERVED
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |reserved| {
+            reserved.checked_add(bytes).filter(|sum| *sum <= budget)
+        })
+        .is_ok()
+}
+
+thread_local! {
+    /// What reservations of this thread take before they ask the budget.
+    static EARMARKED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Bytes that were set aside: nobody but their owner finds the budget exhausted for them.
+#[derive(Debug)]
+pub(super) struct Earmark {
+    bytes: u64,
+}
+
+/// Sets bytes aside for reservations that are made soon.
+///
+/// # Errors
+/// [`ShmExhausted`], if the budget hasn't got them.
+pub(super) fn earmark(bytes: u64) -> Result<Earmark, ShmExhausted> {
+    if reserve(bytes) {
+        return Ok(Earmark { bytes });
+    }
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    Err(ShmExhausted::new(bytes, Shortage::Budget))
+}
+
+impl Earmark {
+    /// Makes reservations, by `make`, on this thread. What they leave over is given back.
+    pub(super) fn spend<T>(mut self, make: impl FnOnce() -> T) -> T {
+        EARMARKED.set(std::mem::take(&mut self.bytes));
+        // Dropped when `make` has returned, or panicked.
+        let rest = RestOfEarmark;
+        let made = make();
+        drop(rest);
+        made
+    }
+}
+
+impl Drop for Earmark {
+    fn drop(&mut self) {
+        RESERVED.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+struct RestOfEarmark;
+
+impl Drop for RestOfEarmark {
+    fn drop(&mut self) {
+        RESERVED.fetch_sub(EARMARKED.take(), Ordering::Relaxed);
+    }
+}
+
+/// The variable of a worker's environment by which its host says how many bytes of shared memory it
+/// shall make at most.
+pub(crate) const WORKER_VARIABLE: &str = "REEDBED_SHARED_MEMORY";
+
+/// Keeps to what the host has said, if it has, unless this process's budget is smaller already.
+pub(crate) fn obey_host() {
+    let told = std::env::var(WORKER_VARIABLE).ok();
+    if let Some(bytes) = told.and_then(|text| text.parse().ok()) {
+        set_memory_budget(memory_budget().min(bytes));
     }
 }
 
@@ -224,6 +304,26 @@ mod tests {
         assert_eq!(available_bytes(text), Some(12_000_000 * 1024));
         assert_eq!(available_bytes("MemTotal: 1 kB"), None);
         assert_eq!(available_bytes("MemAvailable: many kB"), None);
+    }
+
+    #[test]
+    fn an_earmark_is_spent_by_its_thread_and_what_is_left_is_given_back() {
+        let earmark = earmark(1 << 20).unwrap();
+        let reservation = earmark.spend(|| {
+            let reservation = Reservation::new(1 << 19).unwrap();
+            assert_eq!(EARMARKED.get(), 1 << 19);
+            // Beyond the earmark, the rest is asked of the budget.
+            drop(Reservation::new(3 << 19).unwrap());
+            assert_eq!(EARMARKED.get(), 0);
+            reservation
+        });
+        assert_eq!((reservation.bytes, EARMARKED.get()), (1 << 19, 0));
+        let panicked = std::panic::catch_unwind(|| {
+            super::earmark(1 << 20)
+                .unwrap()
+                .spend(|| panic!("half way"));
+        });
+        assert!(panicked.is_err() && EARMARKED.get() == 0);
     }
 
     #[test]

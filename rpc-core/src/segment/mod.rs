@@ -1,6 +1,6 @@
 //! Shareable memory: memfds, their mappings, and who may use which bytes.
 //!
-//! - [`budget`] decides whether memory may be reserved at all;
+//! - [`budget`] decides whether memory may be reserved at all, [`account`] whether for one worker;
 //! - [`kind`] says what segments are made of: [`memfd`]s or [`named`] files; [`mapping`] maps their pages (the home of `mmap`);
 //! - [`backing`] joins a descriptor and its mapping into a segment;
 //! - [`extent`] is a range of a segment with one tenant; [`lease`] lends parts of it;
@@ -11,6 +11,7 @@
 //! - [`cell`] is for values that two processes use at once: [`atomic`] says what they may be,
 //!   [`shared`] makes them of memory (with `mapping`, a home of unsafe code).
 
+pub(crate) mod account;
 pub(crate) mod arena;
 mod atomic;
 pub(crate) mod backing;
@@ -37,6 +38,7 @@ pub(crate) mod words;
 #[path = "words_model.rs"]
 pub(crate) mod words;
 
+pub use account::OnExhausted;
 pub use atomic::{Atomic, AtomicInteger};
 pub use backing::SegmentIdentity;
 pub use budget::{ShmExhausted, Shortage, memory_budget, set_memory_budget};

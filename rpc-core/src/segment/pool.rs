@@ -259,6 +259,23 @@ fn size_class(len: usize) -> Option<usize> {
     len.checked_next_multiple_of(step)
 }
 
+/// The bytes of segments that have to be made, at most, for one extent of each of these lengths, each
+/// of them in a segment of its own if they lie apart.
+pub(crate) fn most_reserved_bytes(lens: impl Iterator<Item = usize>, is_apart: bool) -> u64 {
+    let (mut large, mut small) = (0u64, 0u64);
+    for len in lens {
+        if len <= SMALL_BYTES && !is_apart {
+            small = small.saturating_add(len.max(1).next_multiple_of(ALIGNMENT) as u64);
+        } else {
+            let capacity = size_class(len.max(1)).unwrap_or(usize::MAX);
+            large = large.saturating_add(capacity as u64);
+        }
+    }
+    // Each arena but the last is filled until the next extent doesn't fit.
+    let n_arenas = small.div_ceil((ARENA_BYTES - SMALL_BYTES) as u64);
+    large.saturating_add(n_arenas.saturating_mul(ARENA_BYTES as u64))
+}
+
 fn take_idle(segments: Segments, capacity: usize) -> Option<Arc<Backing>> {
     lock().idle.take(|backing| {
         backing.mapping().len() == capacity
@@ -387,6 +404,18 @@ mod tests {
                 assert_ne!(uid(&allocate(stranger, reach, 5000).0), before);
             }
         }
+    }
+
+    #[test]
+    fn no_more_is_reserved_than_was_expected() {
+        let most = |lens: &[usize]| most_reserved_bytes(lens.iter().copied(), false);
+        assert_eq!(most(&[]), 0);
+        assert_eq!(most(&[0]), ARENA_BYTES as u64);
+        assert_eq!(most(&[SMALL_BYTES; 15]), ARENA_BYTES as u64);
+        assert_eq!(most(&[SMALL_BYTES; 16]), 2 * ARENA_BYTES as u64);
+        assert_eq!(most(&[1 << 20, 64]), (1 << 20) + ARENA_BYTES as u64);
+        assert_eq!(most(&[usize::MAX, usize::MAX]), u64::MAX);
+        assert_eq!(most_reserved_bytes([0, 5000].into_iter(), true), 3 * 4096);
     }
 
     #[test]

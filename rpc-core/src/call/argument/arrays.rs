@@ -7,7 +7,8 @@ use ndarray::{ArrayBase, ArrayView, ArrayViewMut, Data, DataMut, Dimension};
 use super::{HandleArg, SendArg};
 use crate::call::error::SendError;
 use crate::call::incoming::Incoming;
-use crate::call::outgoing::Outgoing;
+use crate::call::outgoing::{Outgoing, size_bytes};
+use crate::segment::mapping::Access;
 use crate::tensor::{Element, FrozenTensor, Tensor, TensorView, TensorViewMut};
 use crate::wire::frame::Failure;
 use crate::wire::schema::SchemaWriter;
@@ -125,16 +126,39 @@ pub(crate) fn describe_returned<A: Element, D: Dimension>(writer: &mut SchemaWri
     describe_array::<A, D>("own", writer);
 }
 
-impl<'a, A: Element, D: Dimension> SendArg<'a> for Arg<'a, A, D> {
+impl<'a, A: Element, D: Dimension + 'a> SendArg<'a> for Arg<'a, A, D> {
     fn send(self, argument: &str, outgoing: &mut Outgoing<'a>) -> Result<(), SendError> {
-        match self {
-            Self::Tensor(view) => outgoing.lend(argument, view.located()),
-            Self::Array(view) => outgoing.copy_in(argument, &view),
-        }
+        self.send_to(argument, outgoing)
     }
 }
 
-impl<'a, A: Element, D: Dimension> HandleArg<'a> for ArrayView<'a, A, D> {
+impl<'b, A: Element, D: Dimension> Arg<'b, A, D> {
+    /// Adds it to a call that it outlives.
+    pub(crate) fn send_to<'a>(
+        self,
+        argument: &str,
+        outgoing: &mut Outgoing<'a>,
+    ) -> Result<(), SendError>
+    where
+        'b: 'a,
+        D: 'a,
+    {
+        let copied_bytes = match &self {
+            Self::Tensor(view) => outgoing.copied_bytes(view.located(), Access::Read),
+            Self::Array(view) => size_bytes(view),
+        };
+        outgoing.now_or_later(
+            argument,
+            copied_bytes,
+            move |argument, outgoing| match self {
+                Self::Tensor(view) => outgoing.lend(argument, view.located()),
+                Self::Array(view) => outgoing.copy_in(argument, &view),
+            },
+        )
+    }
+}
+
+impl<'a, A: Element, D: Dimension + 'a> HandleArg<'a> for ArrayView<'a, A, D> {
     type Sent = Arg<'a, A, D>;
 
     fn describe(writer: &mut SchemaWriter) {
@@ -148,9 +172,57 @@ impl<'a, A: Element, D: Dimension> HandleArg<'a> for ArrayView<'a, A, D> {
 
 impl<'a, A: Element, D: Dimension + 'a> SendArg<'a> for ArgMut<'a, A, D> {
     fn send(self, argument: &str, outgoing: &mut Outgoing<'a>) -> Result<(), SendError> {
+        self.send_to(argument, outgoing)
+    }
+}
+
+impl<'b, A: Element, D: Dimension> ArgMut<'b, A, D> {
+    /// Adds it to a call that it outlives.
+    pub(crate) fn send_to<'a>(
+        self,
+        argument: &str,
+        outgoing: &mut Outgoing<'a>,
+    ) -> Result<(), SendError>
+    where
+        'b: 'a,
+        D: 'a,
+    {
+        let copied_bytes = self.copied_bytes(outgoing, Access::ReadWrite);
+        outgoing.now_or_later(
+            argument,
+            copied_bytes,
+            move |argument, outgoing| match self {
+                Self::Tensor(view) => outgoing.lend_mut(argument, view),
+                Self::Array(view) => outgoing.copy_in_and_back(argument, view),
+            },
+        )
+    }
+
+    /// Adds it to a call for reading alone.
+    pub(crate) fn send_for_reading<'a>(
+        self,
+        argument: &str,
+        outgoing: &mut Outgoing<'a>,
+    ) -> Result<(), SendError>
+    where
+        'b: 'a,
+        D: 'a,
+    {
+        let copied_bytes = self.copied_bytes(outgoing, Access::Read);
+        outgoing.now_or_later(
+            argument,
+            copied_bytes,
+            move |argument, outgoing| match self {
+                Self::Tensor(view) => outgoing.lend(argument, view.located()),
+                Self::Array(view) => outgoing.copy_in(argument, &view),
+            },
+        )
+    }
+
+    fn copied_bytes(&self, outgoing: &Outgoing<'_>, access: Access) -> usize {
         match self {
-            Self::Tensor(view) => outgoing.lend_mut(argument, view),
-            Self::Array(view) => outgoing.copy_in_and_back(argument, view),
+            Self::Tensor(view) => outgoing.copied_bytes(view.located(), access),
+            Self::Array(view) => size_bytes(view),
         }
     }
 }
@@ -169,7 +241,10 @@ impl<'a, A: Element, D: Dimension + 'a> HandleArg<'a> for ArrayViewMut<'a, A, D>
 
 impl<'a, A: Element, D: Dimension + 'static> SendArg<'a> for Tensor<A, D> {
     fn send(self, argument: &str, outgoing: &mut Outgoing<'a>) -> Result<(), SendError> {
-        outgoing.give(argument, self, Tensor::located)
+        let copied = outgoing.copied_bytes(self.located(), Access::ReadWrite);
+        outgoing.now_or_later(argument, copied, move |argument, outgoing| {
+            outgoing.give(argument, self, Tensor::located)
+        })
     }
 }
 

@@ -2,10 +2,11 @@
 
 use ndarray::{ArrayView, ArrayViewMut, Ix1};
 
-use super::{HandleArg, SendArg};
+use super::{Arg, ArgMut, HandleArg, SendArg};
 use crate::call::error::SendError;
 use crate::call::incoming::Incoming;
 use crate::call::outgoing::Outgoing;
+use crate::segment::mapping::Access;
 use crate::segment::{Segment, SegmentView, SegmentViewMut};
 use crate::tensor::{TensorView, TensorViewMut};
 use crate::wire::frame::Failure;
@@ -33,7 +34,7 @@ impl<'a> From<&'a mut Segment> for SegmentArgMut<'a> {
 
 impl<'a> SendArg<'a> for SegmentArg<'a> {
     fn send(self, argument: &str, outgoing: &mut Outgoing<'a>) -> Result<(), SendError> {
-        outgoing.lend(argument, self.0.located())
+        Arg::Tensor(self.0).send(argument, outgoing)
     }
 }
 
@@ -54,7 +55,7 @@ impl<'a> HandleArg<'a> for SegmentView<'a> {
 
 impl<'a> SendArg<'a> for SegmentArgMut<'a> {
     fn send(self, argument: &str, outgoing: &mut Outgoing<'a>) -> Result<(), SendError> {
-        outgoing.lend_mut(argument, self.0)
+        ArgMut::Tensor(self.0).send(argument, outgoing)
     }
 }
 
@@ -75,7 +76,10 @@ impl<'a> HandleArg<'a> for SegmentViewMut<'a> {
 
 impl<'a> SendArg<'a> for Segment {
     fn send(self, argument: &str, outgoing: &mut Outgoing<'a>) -> Result<(), SendError> {
-        outgoing.give(argument, self, Self::located)
+        let copied = outgoing.copied_bytes(self.located(), Access::ReadWrite);
+        outgoing.now_or_later(argument, copied, move |argument, outgoing| {
+            outgoing.give(argument, self, Self::located)
+        })
     }
 }
 
