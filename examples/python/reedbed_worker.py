@@ -994,6 +994,7 @@ class Results:
 # Who owns which memory, and until when: segments of both sides, leases and transfers (section 8).
 
 POOL_BYTES = 256 << 20  # what is kept of segments that the host has ended
+BUDGET_BYTES = int(os.environ.get("REEDBED_SHARED_MEMORY") or 1 << 63)  # what the host gives this worker
 
 
 class Sharing(Connection):
@@ -1114,6 +1115,13 @@ class Sharing(Connection):
             self.forget(self.free.pop(0))
         if len(self.exports) >= self.n_segments:
             raise OSError(f"the host holds {len(self.exports)} arrays of this worker, and no more are agreed on")
+        while self.made_bytes() + length > BUDGET_BYTES and self.free:
+            self.forget(self.free.pop(0))
+        if self.made_bytes() + length > BUDGET_BYTES:
+            raise OSError(
+                f"no shared memory of {length} bytes: {self.made_bytes()} of the {BUDGET_BYTES} bytes that the host "
+                "gives this worker are in use (WorkerBuilder::shared_memory)"
+            )
         descriptor = os.memfd_create("reedbed-python", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.posix_fallocate(descriptor, 0, length)
@@ -1126,6 +1134,9 @@ class Sharing(Connection):
         segment = Segment(self.n_exported, length, True, {True: mapping}, descriptor=descriptor)
         self.exports[segment.number] = segment
         return segment
+
+    def made_bytes(self) -> int:
+        return sum(segment.length for segment in self.exports.values())
 
     def recycle(self, segment: Segment) -> None:
         """Keeps a segment of this worker that nobody uses, for another array."""

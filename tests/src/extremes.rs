@@ -95,10 +95,16 @@ pub mod edges {
         Tensor::from_elem(len_bytes, 1).map_err(|error| error.to_string())
     }
 
-    /// Passes the first gate, then waits at the second; returns the sum of the elements.
-    pub fn hold(#[ndarray] values: ndarray::ArrayView1<'_, u8>, gates: (PathBuf, PathBuf)) -> u64 {
+    /// Passes the first gate, then waits at the second; returns how many elements there are, if all are
+    /// one.
+    pub fn hold(
+        #[ndarray] values: ndarray::ArrayView1<'_, u8>,
+        gates: (PathBuf, PathBuf),
+    ) -> Option<u64> {
         Gate::at(gates.0).pass();
         Gate::at(gates.1).pass();
-        values.iter().map(|value| u64::from(*value)).sum()
+        // Compared as memory is, which is quick without the optimiser, too.
+        let ones = vec![1; values.len()];
+        (values.as_slice() == Some(&ones)).then_some(values.len() as u64)
     }
 }

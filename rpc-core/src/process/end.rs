@@ -104,11 +104,6 @@ impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited(code) => write!(f, "it exited with status {code}"),
-            Self::Signalled(XCPU) => write!(
-                f,
-                "it was killed by signal {XCPU} (SIGXCPU): it has used up its processor time \
-                 (`WorkerLimits::cpu_time`, RLIMIT_CPU)"
-            ),
             Self::Signalled(signal) => match signal_name(*signal) {
                 Some((name, "")) => write!(f, "it was killed by signal {signal} ({name})"),
                 Some((name, why)) => write!(f, "it was killed by signal {signal} ({name}: {why})"),
@@ -145,9 +140,6 @@ impl fmt::Display for WorkerEnd {
 
 impl std::error::Error for WorkerEnd {}
 
-/// The signal that comes where a process has used up its processor time.
-const XCPU: i32 = 24;
-
 /// The names of the signals that end processes (`man 7 signal`, the numbers of x86 and ARM), and what
 /// those mean that tell more than that somebody sent them.
 fn signal_name(signal: i32) -> Option<(&'static str, &'static str)> {
@@ -168,7 +160,7 @@ fn signal_name(signal: i32) -> Option<(&'static str, &'static str)> {
         13 => ("SIGPIPE", ""),
         14 => ("SIGALRM", ""),
         15 => ("SIGTERM", ""),
-        XCPU => ("SIGXCPU", ""),
+        24 => ("SIGXCPU", "it has used up its processor time, RLIMIT_CPU"),
         25 => ("SIGXFSZ", "a file beyond its limit on file sizes"),
         31 => ("SIGSYS", "a system call that it may not make"),
         _ => return None,

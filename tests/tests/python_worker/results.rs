@@ -87,3 +87,24 @@ async fn another_result_than_is_declared_is_refused_with_what_to_do() -> TestRes
     assert_eq!(served.result("shared").await?.view()?, expected());
     Ok(())
 }
+
+#[tokio::test]
+async fn results_beyond_the_budget_are_refused_and_fit_again_later() -> TestResult {
+    let test = "results_beyond_the_budget_are_refused_and_fit_again_later";
+    let Some(builder) = crate::program(test) else {
+        return Ok(());
+    };
+    let worker = builder.shared_memory(4 << 20).spawn().await?;
+    let served: crate::Client = worker.import().await?;
+    let first = served.range_of(300_000).await?;
+    let error = served.range_of(300_000).await.unwrap_err().to_string();
+    assert!(
+        error.contains("of the 4194304 bytes that the host gives this worker"),
+        "{error}"
+    );
+    drop(first);
+    for n in [300_000, 500_000, 200_000] {
+        assert_eq!(served.range_of(n).await?.len(), n);
+    }
+    Ok(())
+}
