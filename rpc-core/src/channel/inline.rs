@@ -136,7 +136,7 @@ impl<'a> Placed<'a> {
         let layout = place.moved_to(handle, start, backing.mapping().len())?;
         Lent::new(backing, layout, Access::Read, extent)
             .map(Bound::Lent)
-            .ok_or_else(|| refuse(handle, "has a bool that is neither 0 nor 1"))
+            .ok_or_else(|| refuse(handle, "has a bool that is neither 0 nor 1, or more of them than bytes"))
     }
 
     fn give(&mut self, handle: &Handle) -> Result<Bound, BindError> {
@@ -229,6 +229,25 @@ mod tests {
         let handle = handle(layout, f64::DTYPE as u8, Terms::Moved { transfer: 0 });
         let bound = Placed::new(&bytes).bind(&handle);
         assert!(matches!(bound, Ok(Bound::Given { .. })), "{bound:?}");
+    }
+
+    /// Looking at each of them would take longer than anybody waits.
+    #[test]
+    fn bools_that_a_handle_names_over_and_over_are_looked_at_once() {
+        let bools = |shape: &[u64], strides: &[i64], bytes: &[u8]| {
+            let layout = Layout {
+                offset_bytes: 0,
+                shape: shape.to_vec(),
+                strides: strides.to_vec(),
+            };
+            let handle = handle(layout, bool::DTYPE as u8, Terms::Read);
+            Placed::new(bytes).bind(&handle).is_ok()
+        };
+        assert!(bools(&[1 << 60, 2], &[0, 1], &[0, 1]));
+        assert!(!bools(&[1 << 60, 2], &[0, 1], &[0, 2]));
+        assert!(bools(&[0, 1 << 60], &[0, 0], &[]));
+        // Rows that overlap all but for one element.
+        assert!(!bools(&[1 << 13, 1 << 13], &[1, 1], &[1; 1 << 14]));
     }
 
     #[test]

@@ -294,7 +294,8 @@ pub(crate) struct Lent {
 impl Lent {
     /// Notes that a peer lent the elements of `layout`, which was checked against the length of
     /// `backing`, until `loan` is dropped. `None` if the mapping doesn't allow `access`, or if an
-    /// element isn't valid for its type.
+    /// element isn't valid for its type: a `bool` that is neither 0 nor 1, or one of more `bool`s than
+    /// there are bytes for.
     pub(crate) fn new(
         backing: Arc<Backing>,
         layout: CheckedLayout,
@@ -335,9 +336,19 @@ impl Lent {
         if self.layout.dtype() != DType::Bool {
             return true;
         }
-        let Some(raw) = self.raw::<bool, IxDyn>() else {
+        let Some(mut raw) = self.raw::<bool, IxDyn>() else {
             return false;
         };
+        // An element that is repeated is looked at once. Where as many are left as there are bytes, or
+        // fewer, looking takes no longer than the segment is; more make a layout that no array has.
+        for (axis, stride) in self.layout.strides().iter().enumerate() {
+            if *stride == 0 && raw.len_of(Axis(axis)) > 1 {
+                raw.slice_axis_inplace(Axis(axis), Slice::new(0, Some(1), 1));
+            }
+        }
+        if raw.len() > self.layout.bytes().len() {
+            return false;
+        }
         // SAFETY: `self` keeps the mapping alive and the loan lasts (invariant 3); read as bytes,
         // of which every value is valid. No mutable view was given out yet.
         let bytes = unsafe { raw.cast::<u8>().deref_into_view() };
