@@ -14,7 +14,8 @@ macro_rules! element_modules {
             /// Functions on arrays of one element type.
             #[remote_module]
             pub mod $module {
-                use reedbed::ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
+                use reedbed::Tensor;
+                use reedbed::ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, IxDyn};
 
                 /// Returns a copy.
                 pub fn copy(#[ndarray] values: ArrayViewD<'_, $element>) -> ArrayD<$element> {
@@ -27,6 +28,13 @@ macro_rules! element_modules {
                     #[ndarray] mut target: ArrayViewMutD<'_, $element>,
                 ) {
                     target.assign(&values);
+                }
+
+                /// Gives back what it was given, with its dimensions in reverse order.
+                pub fn reverse(
+                    #[ndarray] values: Tensor<$element, IxDyn>,
+                ) -> Tensor<$element, IxDyn> {
+                    values.reversed_axes()
                 }
             }
         )*

@@ -511,7 +511,12 @@ fn lent(
 ) -> Result<Bound, BindError> {
     Lent::new(backing, place.layout.clone(), access, loan)
         .map(Bound::Lent)
-        .ok_or_else(|| refuse(handle, "has a bool that is neither 0 nor 1, or more of them than bytes"))
+        .ok_or_else(|| {
+            refuse(
+                handle,
+                "has a bool that is neither 0 nor 1, or more of them than bytes",
+            )
+        })
 }
 
 /// Whether the bytes of a handle lie in an extent.

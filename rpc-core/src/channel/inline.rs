@@ -136,7 +136,12 @@ impl<'a> Placed<'a> {
         let layout = place.moved_to(handle, start, backing.mapping().len())?;
         Lent::new(backing, layout, Access::Read, extent)
             .map(Bound::Lent)
-            .ok_or_else(|| refuse(handle, "has a bool that is neither 0 nor 1, or more of them than bytes"))
+            .ok_or_else(|| {
+                refuse(
+                    handle,
+                    "has a bool that is neither 0 nor 1, or more of them than bytes",
+                )
+            })
     }
 
     fn give(&mut self, handle: &Handle) -> Result<Bound, BindError> {
