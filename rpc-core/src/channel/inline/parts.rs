@@ -1,17 +1,24 @@
 //! Arrays in a frame, for fuzzers.
 
+use std::sync::Arc;
+
 use ndarray::IxDyn;
 
 use super::Placed;
 use crate::channel::bind::{BindError, Bound};
+use crate::segment::extent::Extent;
+use crate::tensor::layout::CheckedLayout;
 use crate::tensor::pointer::{Lent, Located, bytes_of};
 use crate::tensor::{DType, Element};
 use crate::wire::parts::AnyHandle;
 
+/// No more elements of an array are read: few may be named over and over.
+const MAX_ELEMENTS: usize = 1024;
+
 /// What a handle of a frame led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// An array: the bytes of each element, in row-major order.
+    /// An array: the bytes of each of its first 1024 elements, in row-major order.
     Array(Vec<Vec<u8>>),
     /// The handle was refused.
     Violation(String),
@@ -19,8 +26,8 @@ pub enum Found {
     Exhausted,
 }
 
-/// Finds the arrays of a frame that brought `inline`, one after another, and reads all of their
-/// elements. Every handle is taken for one of an array in the frame.
+/// Finds the arrays of a frame that brought `inline`, one after another, and reads their elements.
+/// Every handle is taken for one of an array in the frame.
 #[must_use]
 pub fn bind_inline(handles: &[AnyHandle], inline: &[u8]) -> Vec<Found> {
     let mut placed = Placed::new(inline);
@@ -68,19 +75,14 @@ fn bytes<A: Element>(element: &A) -> Vec<u8> {
 
 fn read_lent<A: Element>(lent: &Lent) -> Option<Vec<Vec<u8>>> {
     let view = lent.view::<A, IxDyn>()?;
-    Some(view.iter().map(bytes).collect())
+    Some(view.iter().take(MAX_ELEMENTS).map(bytes).collect())
 }
 
-fn read_given<A: Element>(
-    (extent, layout): (
-        std::sync::Arc<crate::segment::extent::Extent>,
-        &crate::tensor::layout::CheckedLayout,
-    ),
-) -> Option<Vec<Vec<u8>>> {
+fn read_given<A: Element>((extent, layout): (Arc<Extent>, &CheckedLayout)) -> Option<Vec<Vec<u8>>> {
     let located = Located::<A, IxDyn>::new(extent, layout)?;
     if !located.are_elements_valid().ok()? {
         return None;
     }
     let view = located.view().ok()?;
-    Some(view.iter().map(bytes).collect())
+    Some(view.iter().take(MAX_ELEMENTS).map(bytes).collect())
 }
