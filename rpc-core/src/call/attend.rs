@@ -13,14 +13,28 @@ use std::time::Duration;
 
 use super::connection::Exchange;
 use super::pending::Slot;
-use crate::channel::bell::Wake;
 use crate::channel::{Arrival, Channel, Lead, Look, Violation};
 
 /// After how long a caller that sleeps looks whether its call has ended, should a worker that breaks
 /// the protocol keep it from being woken.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// How a call was sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    /// Whether the worker had to be woken for it.
+    pub(crate) has_woken: bool,
+    /// Whether the worker runs on another processor.
+    pub(crate) is_apart: bool,
+}
+
 impl Exchange {
+    /// Wakes a worker that sleeps, for a call that is about to be prepared; tells whether it slept. It
+    /// wakes while this side does its part.
+    pub(crate) fn wake_ahead(&self) -> bool {
+        self.channel().wake_ahead()
+    }
+
     /// Takes the lead before a call is sent; tells whether the worker runs on another processor.
     pub(crate) fn lead(&self) -> Option<(Lead<'_>, bool)> {
         let lead = self.channel().try_lead()?;
@@ -28,7 +42,7 @@ impl Exchange {
     }
 
     /// Reads what has arrived; for a call that was just sent, looks for its answer for a while.
-    pub(crate) fn attend(&self, lead: Lead<'_>, slot: &Slot, sent: Option<(Wake, bool)>) {
+    pub(crate) fn attend(&self, lead: Lead<'_>, slot: &Slot, sent: Option<Sent>) {
         let attended = self.read_until(lead, slot, sent);
         if let Err(violation) = attended {
             self.break_off(violation);
@@ -39,11 +53,13 @@ impl Exchange {
         &self,
         mut lead: Lead<'_>,
         slot: &Slot,
-        sent: Option<(Wake, bool)>,
+        sent: Option<Sent>,
     ) -> Result<(), Violation> {
         let waiting = self.channel().waiting();
-        let limit = sent.and_then(|(wake, is_apart)| waiting.for_answer(wake, is_apart));
-        if let Some(limit) = limit {
+        let limit = |sent: Sent| waiting.for_answer(sent.has_woken, sent.is_apart);
+        if let Some(sent) = sent
+            && let Some(limit) = limit(sent)
+        {
             loop {
                 let found = lead.look(limit, || slot.is_done());
                 if !self.read_ring(&mut lead)? {
@@ -51,7 +67,7 @@ impl Exchange {
                     return Ok(());
                 }
                 if slot.is_done() || !found {
-                    waiting.note(found);
+                    waiting.note(sent.has_woken, found);
                     lead.note_quick(found);
                     break;
                 }

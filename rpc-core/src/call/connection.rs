@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use super::attend::Sent;
 use super::error::FailureCause;
 use super::incoming::Parcel;
 use super::module::Method;
@@ -176,14 +177,16 @@ impl Exchange {
         &self.calls
     }
 
-    /// Sends a call whose arguments are prepared, and looks for the answer for a moment. If it can't be
-    /// sent, the arguments are as they were, unless the worker's end has taken their leases.
+    /// Sends a call whose arguments are prepared, and looks for the answer for a moment. `has_woken`
+    /// tells whether the worker was woken ahead of it. If it can't be sent, the arguments are as they
+    /// were, unless the worker's end has taken their leases.
     pub(crate) fn send(
         &self,
         method: &Method,
         outgoing: &mut Outgoing<'_>,
-        begun: Begun,
+        begun: Begun<'_>,
         deadline: Deadline,
+        has_woken: bool,
     ) -> Result<Arc<Slot>, FailureCause> {
         let gone = |end| FailureCause::WorkerGone { end };
         let n_handles = self.channel.limits().n_handles;
@@ -246,7 +249,7 @@ impl Exchange {
             call: slot.id(),
             function: method.id,
             time_left_ns: time_left.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
-            trace: outgoing.trace,
+            trace: outgoing.trace.take(),
             handles: named.take_handles(),
             inline: Bytes(outgoing.inline.take()),
             body: Bytes(std::mem::take(&mut outgoing.body)),
@@ -276,7 +279,12 @@ impl Exchange {
         #[cfg(feature = "failpoints")]
         crate::failpoint::reach(crate::failpoint::Point::Sent);
         if let Some((lead, is_apart)) = lead {
-            self.attend(lead, &slot, Some((wake, is_apart)));
+            let has_woken = has_woken || wake != Wake::Nothing;
+            let sent = Sent {
+                has_woken,
+                is_apart,
+            };
+            self.attend(lead, &slot, Some(sent));
         }
         Ok(slot)
     }

@@ -37,7 +37,7 @@ impl CallState {
         Self {
             deadline,
             call: frame.call,
-            trace: frame.trace,
+            trace: frame.trace.as_deref().copied(),
             ..Self::default()
         }
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tracing::Span;
 
-use super::attend::Sleeper;
+use super::attend::{Sent, Sleeper};
 use super::connection::{Caller, Connection};
 use super::copy_back::{CopyBack, INVALID_BOOL, Unfetched};
 use super::error::{CallError, CallFailure, FailureCause, SendError};
@@ -23,7 +23,6 @@ use super::report::{CopyReason, Report};
 use super::returned::Return;
 use super::trace;
 use crate::channel::Violation;
-use crate::channel::bell::Wake;
 use crate::segment::account::Copies;
 use crate::wire::frame::Failure;
 use crate::wire::trace::TraceContext;
@@ -93,6 +92,11 @@ enum Arguments<'a> {
 
 struct InFlight<'a> {
     connection: Arc<Connection>,
+    sent: SentCall<'a>,
+}
+
+/// A call that was sent, and what is to be done when it is answered.
+struct SentCall<'a> {
     slot: Arc<Slot>,
     /// Ends when the call does.
     _span: Option<Box<Span>>,
@@ -227,7 +231,7 @@ impl<T, E> Call<'_, T, E> {
                 State::InFlight(in_flight) => {
                     let exchange = in_flight.connection.exchange();
                     if !exchange.never_sleeps() {
-                        exchange.sleep(&in_flight.slot, &sleeper);
+                        exchange.sleep(&in_flight.sent.slot, &sleeper);
                     }
                 }
                 // It waits for room.
@@ -246,14 +250,17 @@ impl<T, E> Call<'_, T, E> {
             let exchange = in_flight.connection.exchange();
             if let Some(lead) = exchange.channel().try_lead() {
                 // Where nobody sleeps, it goes on looking.
-                let again = exchange.never_sleeps().then_some((Wake::Nothing, true));
-                exchange.attend(lead, &in_flight.slot, again);
+                let again = exchange.never_sleeps().then_some(Sent {
+                    has_woken: false,
+                    is_apart: true,
+                });
+                exchange.attend(lead, &in_flight.sent.slot, again);
             }
         }
         let State::InFlight(in_flight) = &mut self.state else {
             panic!("a call was polled after it had completed");
         };
-        let answer = in_flight.slot.poll(cx);
+        let answer = in_flight.sent.slot.poll(cx);
         if answer.is_pending() && in_flight.connection.exchange().never_sleeps() {
             // Others have their turn on this thread, and then it looks again.
             cx.waker().wake_by_ref();
@@ -283,14 +290,14 @@ impl<T, E> Call<'_, T, E> {
         };
         let unfetched = |unfetched| self.unfetched(unfetched, &in_flight.connection);
         // Nothing of the caller's changes unless everything that came can be used.
-        for array in &mut in_flight.copies_back {
+        for array in &mut in_flight.sent.copies_back {
             array.fetch().map_err(unfetched)?;
         }
         let n_given = parcel.size_bytes();
         let n_copied = parcel
             .copy_out()
             .map_err(|source| self.failure(FailureCause::NoRoomForResult { source }, Vec::new()))?;
-        let mut report = in_flight.report;
+        let mut report = in_flight.sent.report;
         if copied_bytes > 0 {
             report.copied(None, copied_bytes, CopyReason::HeapReturned);
         }
@@ -309,7 +316,7 @@ impl<T, E> Call<'_, T, E> {
         };
         let returned = returned.map_err(malformed)?;
         incoming.finish().map_err(malformed)?;
-        for array in &mut in_flight.copies_back {
+        for array in &mut in_flight.sent.copies_back {
             array.copy_back().map_err(unfetched)?;
         }
         returned
@@ -343,6 +350,7 @@ impl<'a, T, E> Call<'a, T, E> {
             {
                 return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
             }
+            let has_woken = exchange.wake_ahead();
             let begun = match exchange.calls().poll_begin(cx, deadline) {
                 Poll::Ready(Ok(begun)) => begun,
                 Poll::Ready(Err(FailureCause::WorkerGone { .. })) if can_wait => continue,
@@ -359,9 +367,9 @@ impl<'a, T, E> Call<'a, T, E> {
             if exchange.channel().account().asks_first() {
                 ready!(self.poll_copies(cx, &connection, deadline))?;
             }
-            self.send(connection, begun, deadline)
-                .map_err(CallError::Failed)?;
-            if !matches!(self.state, State::Unsent(_)) {
+            let sent = self.send(&connection, begun, deadline, has_woken);
+            if let Some(sent) = sent.map_err(CallError::Failed)? {
+                self.state = State::InFlight(InFlight { connection, sent });
                 self.caller.settle();
                 return Poll::Ready(Ok(()));
             }
@@ -447,10 +455,11 @@ impl<'a, T, E> Call<'a, T, E> {
     /// Sends it; or leaves it unsent, if the worker is gone and another one will come.
     fn send(
         &mut self,
-        connection: Arc<Connection>,
-        begun: Begun,
+        connection: &Connection,
+        begun: Begun<'_>,
         deadline: Deadline,
-    ) -> Result<(), Box<CallFailure>> {
+        has_woken: bool,
+    ) -> Result<Option<SentCall<'a>>, Box<CallFailure>> {
         let State::Unsent(arguments) = std::mem::replace(&mut self.state, State::Done) else {
             unreachable!("only an unsent call is sent");
         };
@@ -468,11 +477,12 @@ impl<'a, T, E> Call<'a, T, E> {
                 (*outgoing, Ok(()))
             }
         };
-        outgoing.trace = trace::of_call(self.trace.as_deref().copied(), span.as_deref());
+        outgoing.trace =
+            trace::of_call(self.trace.as_deref().copied(), span.as_deref()).map(Box::new);
         let sent = match added {
             Ok(()) => {
                 let exchange = connection.exchange();
-                let sent = exchange.send(&self.method, &mut outgoing, begun, deadline);
+                let sent = exchange.send(&self.method, &mut outgoing, begun, deadline, has_woken);
                 if sent.is_err()
                     && self.can_wait_for_successors()
                     && !channel.can_send()
@@ -481,7 +491,7 @@ impl<'a, T, E> Call<'a, T, E> {
                     // Whoever looks next finds that this worker is gone, before its driver does.
                     channel.close();
                     self.state = State::Unsent(Arguments::Added(Box::new(outgoing)));
-                    return Ok(());
+                    return Ok(None);
                 }
                 sent
             }
@@ -495,15 +505,13 @@ impl<'a, T, E> Call<'a, T, E> {
                     copies,
                     ..
                 } = outgoing;
-                self.state = State::InFlight(InFlight {
-                    connection,
+                Ok(Some(SentCall {
                     slot,
                     _span: span,
                     report,
                     _copies: copies.filter(|_| !copies_back.is_empty()),
                     copies_back,
-                });
-                Ok(())
+                }))
             }
             Err(cause) => Err(Box::new(self.call_failure(cause, outgoing.given))),
         }
@@ -580,7 +588,10 @@ impl<T, E> Future for Call<'_, T, E> {
 impl<T, E> Drop for Call<'_, T, E> {
     fn drop(&mut self) {
         if let State::InFlight(in_flight) = &self.state {
-            in_flight.connection.exchange().cancel(in_flight.slot.id());
+            in_flight
+                .connection
+                .exchange()
+                .cancel(in_flight.sent.slot.id());
         }
     }
 }

@@ -37,7 +37,7 @@ pub struct Outgoing<'a> {
     pub(super) forbids_copies: bool,
     pub(super) channel: Arc<Channel>,
     pub(crate) body: Vec<u8>,
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trace: Option<Box<TraceContext>>,
     pub(crate) loans: Vec<Loan>,
     pub(crate) inline: Inline,
     pub(crate) report: Report,
@@ -356,7 +356,7 @@ impl<'a> Outgoing<'a> {
         let size_bytes = size_bytes(array);
         self.check_copy(argument, size_bytes as u64, &reason)?;
         if size_bytes <= COPIED_SOON_BYTES {
-            self.channel.wake_peer();
+            self.channel.wake_ahead();
         }
         let exposed =
             Exposed::copy_of(array, stranger).map_err(|source| exhausted(argument, source))?;
@@ -375,7 +375,7 @@ impl<'a> Outgoing<'a> {
         let size_bytes = size_bytes(array);
         self.check_copy(argument, size_bytes as u64, &reason)?;
         if size_bytes <= COPIED_SOON_BYTES {
-            self.channel.wake_peer();
+            self.channel.wake_ahead();
         }
         let staged = loan::stage(self.channel.home(), array)
             .map_err(|source| exhausted(argument, source))?;

@@ -143,36 +143,42 @@ pub(crate) type Deadline = Option<(Instant, Duration)>;
 const WAITING_FOR_ROOM: u64 = 0;
 
 /// A call that has a slot and was not sent yet. Dropped, it is taken back.
-pub(crate) struct Begun {
-    calls: Arc<Calls>,
-    slot: Arc<Slot>,
-    is_sent: bool,
+pub(crate) struct Begun<'a> {
+    calls: &'a Calls,
+    /// None once it was sent, or taken back.
+    slot: Option<Arc<Slot>>,
 }
 
-impl Begun {
+impl Begun<'_> {
     /// The slot.
-    pub(crate) fn slot(&self) -> &Arc<Slot> {
-        &self.slot
+    pub(crate) fn slot(&self) -> &Slot {
+        match &self.slot {
+            Some(slot) => slot,
+            None => unreachable!("whatever takes it consumes this"),
+        }
     }
 
     /// Takes it back, with what it held; nothing, if the worker's end came before.
     pub(crate) fn withdraw(mut self) -> Held {
-        self.is_sent = true;
-        self.calls.withdraw(&self.slot).unwrap_or_default()
+        let slot = self.slot.take();
+        slot.and_then(|slot| self.calls.withdraw(&slot))
+            .unwrap_or_default()
     }
 
     /// Notes that it was sent: from now on the worker ends it.
     pub(crate) fn sent(mut self) -> Arc<Slot> {
-        self.is_sent = true;
-        Arc::clone(&self.slot)
+        match self.slot.take() {
+            Some(slot) => slot,
+            None => unreachable!("whatever takes it consumes this"),
+        }
     }
 }
 
-impl Drop for Begun {
+impl Drop for Begun<'_> {
     fn drop(&mut self) {
-        if !self.is_sent {
+        if let Some(slot) = &self.slot {
             // Its leases end; nothing was written.
-            drop(self.calls.withdraw(&self.slot));
+            drop(self.calls.withdraw(slot));
         }
     }
 }
@@ -277,10 +283,10 @@ impl Calls {
 
     /// Begins a call that holds nothing yet, as soon as there is room for one more.
     pub(crate) fn poll_begin(
-        self: &Arc<Self>,
+        &self,
         cx: &Context<'_>,
         deadline: Deadline,
-    ) -> Poll<Result<Begun, FailureCause>> {
+    ) -> Poll<Result<Begun<'_>, FailureCause>> {
         let mut table = self.lock();
         if let Some(end) = &table.end {
             return Poll::Ready(Err(FailureCause::WorkerGone { end: end.clone() }));
@@ -289,9 +295,8 @@ impl Calls {
             let slot = table.begin(false, deadline);
             self.note_len(&table);
             return Poll::Ready(Ok(Begun {
-                calls: Arc::clone(self),
-                slot,
-                is_sent: false,
+                calls: self,
+                slot: Some(slot),
             }));
         }
         if let Some((at, limit)) = deadline
@@ -616,7 +621,7 @@ fn poison(held: Held, how: &str) {
 mod tests {
     use super::*;
 
-    fn begin(calls: &Arc<Calls>) -> Option<Begun> {
+    fn begin(calls: &Calls) -> Option<Begun<'_>> {
         match calls.poll_begin(&Context::from_waker(Waker::noop()), None) {
             Poll::Ready(begun) => Some(begun.unwrap()),
             Poll::Pending => None,
@@ -625,7 +630,7 @@ mod tests {
 
     #[test]
     fn long_frames_hold_further_calls_up_and_short_ones_do_not() {
-        let calls = Arc::new(Calls::new(3, 100_000));
+        let calls = Calls::new(3, 100_000);
         let (first, second) = (begin(&calls).unwrap(), begin(&calls).unwrap());
         calls.weigh(first.slot().id(), SMALL_BYTES);
         calls.weigh(second.slot().id(), 99_999);
@@ -642,7 +647,7 @@ mod tests {
 
     #[test]
     fn a_call_that_is_set_aside_makes_room_for_long_frames() {
-        let calls = Arc::new(Calls::new(3, 100_000));
+        let calls = Calls::new(3, 100_000);
         let first = begin(&calls).unwrap().sent();
         calls.weigh(first.id(), 100_000);
         assert!(begin(&calls).is_none());

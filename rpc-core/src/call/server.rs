@@ -96,7 +96,6 @@ enum Job {
 pub(crate) struct Prepared {
     call: ServerCall,
     handler: Handler,
-    state: Arc<CallState>,
 }
 
 impl Server {
@@ -248,7 +247,6 @@ impl Server {
         Ok(Ok(Prepared {
             call: ServerCall::new(parcel, callee, instances, Arc::clone(state)),
             handler: function.handler,
-            state: Arc::clone(state),
         }))
     }
 
@@ -261,6 +259,7 @@ impl Server {
     }
 
     /// Finds what to run for a call; `None` if it was answered already.
+    #[inline]
     fn begin(self: &Arc<Self>, frame: CallFrame) -> Result<Option<Begun>, Violation> {
         let (call, function) = (frame.call, frame.function);
         let state = Arc::new(CallState::of(&frame));
@@ -282,23 +281,22 @@ impl Server {
         let Prepared {
             call: arguments,
             handler,
-            state,
         } = prepared;
-        let ending = Ending {
+        let may_block = matches!(handler, Handler::Blocking(_));
+        let ending = |state| Ending {
             listed,
-            state: Arc::clone(&state),
+            state,
             is_answered: false,
         };
-        let may_block = matches!(handler, Handler::Blocking(_));
         let job = match handler {
             Handler::Sync(function) | Handler::Blocking(function) => Job::Sync(SyncJob {
                 arguments: Some(arguments),
                 function,
-                ending,
+                ending: Some(ending(state)),
             }),
             Handler::Async(function) => Job::Async(AsyncJob {
-                running: Some(Running::new(state, function(arguments))),
-                ending: Some(ending),
+                running: Some(Running::new(Arc::clone(&state), function(arguments))),
+                ending: Some(ending(state)),
             }),
         };
         Ok(Some(Begun {
@@ -318,7 +316,7 @@ impl Server {
             ..
         } = begun;
         match job {
-            Job::Sync(job) => {
+            Job::Sync(mut job) => {
                 let server = Arc::clone(self);
                 self.runtime.spawn_blocking(move || {
                     let done = server.served.measure(function, || job.run());

@@ -56,6 +56,11 @@ impl ServerCall {
         }
     }
 
+    /// What the function may ask about its call.
+    pub(crate) fn state(&self) -> &Arc<CallState> {
+        &self.state
+    }
+
     /// Returns the instance whose method is called.
     ///
     /// # Errors

@@ -137,7 +137,7 @@ impl Dispatch for TarpcDispatch {
             .min(NO_DEADLINE);
         let mut context = tarpc::context::current();
         context.deadline = Instant::now() + limit;
-        if let Some(trace) = frame.trace {
+        if let Some(trace) = frame.trace.as_deref().copied() {
             context.trace_context = trace.into();
         }
         let (client, calls, tasks) = (

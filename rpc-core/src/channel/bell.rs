@@ -66,9 +66,10 @@ impl<'a> Bell<'a> {
         futex::wake_all(self.word);
     }
 
-    /// Tells whether the other side, the consumer, sleeps.
+    /// Tells whether a thread of the other side, the consumer, sleeps on the bell. (One that sleeps in
+    /// `poll` has more to look after than the ring, and goes back to sleep if it finds nothing there.)
     pub(crate) fn is_asleep(self) -> bool {
-        self.word.load(Ordering::Relaxed) != NOTHING
+        self.word.load(Ordering::Relaxed) == FUTEX
     }
 
     /// Wakes the other side, the consumer, after a frame was put into the ring. Returns how it

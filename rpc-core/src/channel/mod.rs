@@ -239,9 +239,12 @@ impl Channel {
         incoming.producer_cpu().load(Ordering::Relaxed) != cpu
     }
 
-    /// Wakes the peer, if it sleeps, for what will soon be sent.
-    pub(crate) fn wake_peer(&self) {
-        self.outbox.wake_peer();
+    /// Wakes the thread of the peer that reads calls, if it sleeps and that may pay, for what will soon
+    /// be sent; tells whether it slept.
+    pub(crate) fn wake_ahead(&self) -> bool {
+        self.outbox.is_peer_asleep()
+            && self.waiting.may_wake_ahead(self.is_apart())
+            && self.outbox.wake_peer()
     }
 
     /// What the peer wrote into a ring that nobody writes who keeps to the protocol.
@@ -359,7 +362,20 @@ impl Channel {
     }
 
     /// Deals with a frame that concerns segments; returns one that concerns calls.
+    #[inline]
     fn accept(&self, frame: Frame, attachment: Attachment) -> Result<Option<Frame>, Violation> {
+        // Most frames, which need nothing here, are moved no further.
+        match (&frame, &attachment) {
+            (Frame::Call(_) | Frame::Reply(_), Attachment::None) => Ok(Some(frame)),
+            _ => self.accept_segment(frame, attachment),
+        }
+    }
+
+    fn accept_segment(
+        &self,
+        frame: Frame,
+        attachment: Attachment,
+    ) -> Result<Option<Frame>, Violation> {
         let is_announcement = matches!(frame, Frame::Segment { .. });
         if !is_announcement && !matches!(attachment, Attachment::None) {
             return Err(Violation(

@@ -173,14 +173,16 @@ impl Outbox {
         wake
     }
 
-    /// Wakes the peer, if it sleeps, for what will soon be put into the ring.
-    pub(crate) fn wake_peer(&self) {
-        if let Some(lane) = &self.lane
-            && self.is_owner()
-            && lane.bell().is_asleep()
-        {
-            self.ring();
-        }
+    /// Tells whether a thread of the peer sleeps until something is put into the ring.
+    pub(crate) fn is_peer_asleep(&self) -> bool {
+        self.lane
+            .as_ref()
+            .is_some_and(|lane| self.is_owner() && lane.bell().is_asleep())
+    }
+
+    /// Wakes the peer, if it sleeps, for what will soon be put into the ring; tells whether it slept.
+    pub(crate) fn wake_peer(&self) -> bool {
+        self.is_owner() && self.ring() != Wake::Nothing
     }
 
     /// Sends a message over the socket, or queues it.

@@ -7,8 +7,6 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::bell::Wake;
-
 /// How a worker and its callers wait for each other (see
 /// [`WorkerBuilder::wait`](crate::WorkerBuilder::wait)).
 ///
@@ -54,6 +52,8 @@ const AFTER_WAKING: Duration = Duration::from_micros(150);
 /// How long a caller looks for the answer; where it never sleeps, at a time: others may have to run
 /// on its thread for the answer to come.
 const FOR_ANSWER: Duration = Duration::from_micros(50);
+/// How long it does where the worker had to be woken, which takes longer.
+const FOR_ANSWER_OF_WOKEN: Duration = Duration::from_micros(80);
 /// How long a worker looks for a call whose arguments are being copied.
 const WHILE_COPYING: Duration = Duration::from_micros(200);
 /// Arrays up to this length are copied in so short a time that waking the worker before pays.
@@ -67,35 +67,81 @@ const TRY_AGAIN: u32 = 32;
 /// Looks between two looks at the clock.
 const LOOKS_AT_A_TIME: u32 = 32;
 
+/// How often looking has paid of late.
+#[derive(Debug)]
+struct Luck {
+    luck: AtomicU32,
+    n_unlucky: AtomicU32,
+}
+
+impl Default for Luck {
+    fn default() -> Self {
+        Self {
+            luck: AtomicU32::new(MOST_LUCK),
+            n_unlucky: AtomicU32::new(0),
+        }
+    }
+}
+
+impl Luck {
+    fn is_good(&self) -> bool {
+        self.luck.load(Ordering::Relaxed) > 0
+            || self.n_unlucky.fetch_add(1, Ordering::Relaxed) % TRY_AGAIN == TRY_AGAIN - 1
+    }
+
+    fn note(&self, has_paid: bool) {
+        // Two callers may overwrite each other's note: it is an estimate.
+        let luck = self.luck.load(Ordering::Relaxed);
+        let next = match has_paid {
+            true => (luck + 1).min(MOST_LUCK),
+            false => luck.saturating_sub(UNLUCKY),
+        };
+        if next != luck {
+            self.luck.store(next, Ordering::Relaxed);
+        }
+    }
+}
+
 /// How long one side of a channel looks for frames, by what came of it before.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     policy: WaitPolicy,
-    /// How often looking has paid of late.
-    luck: AtomicU32,
-    n_unlucky: AtomicU32,
+    /// With a peer that was awake.
+    awake: Luck,
+    /// With one that had to be woken.
+    woken: Luck,
 }
 
 impl Waiting {
     pub(crate) fn new(policy: WaitPolicy) -> Self {
         Self {
             policy,
-            luck: AtomicU32::new(MOST_LUCK),
-            n_unlucky: AtomicU32::new(0),
+            awake: Luck::default(),
+            woken: Luck::default(),
         }
     }
 
-    /// How long a caller looks for the answer to a call, whose sending woke the worker by `wake`.
+    fn luck(&self, has_woken: bool) -> &Luck {
+        match has_woken {
+            true => &self.woken,
+            false => &self.awake,
+        }
+    }
+
+    /// How long a caller looks for the answer to a call, for which it `has_woken` the worker or not.
     /// `is_apart` tells whether the worker ran on another processor when it was last seen.
-    pub(crate) fn for_answer(&self, wake: Wake, is_apart: bool) -> Option<Duration> {
+    pub(crate) fn for_answer(&self, has_woken: bool, is_apart: bool) -> Option<Duration> {
         match self.policy {
             WaitPolicy::Park => None,
             WaitPolicy::Spin => Some(FOR_ANSWER),
-            // A worker that had to be woken needs longer than it pays to look, and maybe this core.
-            WaitPolicy::Adaptive => {
-                let may_pay = wake == Wake::Nothing && is_apart;
-                (may_pay && self.is_lucky()).then_some(FOR_ANSWER)
+            WaitPolicy::Adaptive if is_apart && self.luck(has_woken).is_good() => {
+                Some(match has_woken {
+                    true => FOR_ANSWER_OF_WOKEN,
+                    false => FOR_ANSWER,
+                })
             }
+            // What is computed on this very core is only held up.
+            WaitPolicy::Adaptive => None,
         }
     }
 
@@ -112,7 +158,7 @@ impl Waiting {
             WaitPolicy::Spin => Some(Duration::MAX),
             WaitPolicy::Adaptive if !is_apart => None,
             // Else both would find each other asleep for ever, however fast the calls come.
-            WaitPolicy::Adaptive if has_woken && self.is_lucky() => Some(AFTER_WAKING),
+            WaitPolicy::Adaptive if has_woken && self.woken.is_good() => Some(AFTER_WAKING),
             WaitPolicy::Adaptive => Some(AFTER_REPLY),
         }
     }
@@ -125,22 +171,14 @@ impl Waiting {
         }
     }
 
-    fn is_lucky(&self) -> bool {
-        self.luck.load(Ordering::Relaxed) > 0
-            || self.n_unlucky.fetch_add(1, Ordering::Relaxed) % TRY_AGAIN == TRY_AGAIN - 1
+    /// Whether waking the worker before its call is ready to be sent may pay.
+    pub(crate) fn may_wake_ahead(&self, is_apart: bool) -> bool {
+        self.policy != WaitPolicy::Park && is_apart
     }
 
     /// Notes whether looking has paid.
-    pub(crate) fn note(&self, has_paid: bool) {
-        // Two callers may overwrite each other's note: it is an estimate.
-        let luck = self.luck.load(Ordering::Relaxed);
-        let next = match has_paid {
-            true => (luck + 1).min(MOST_LUCK),
-            false => luck.saturating_sub(UNLUCKY),
-        };
-        if next != luck {
-            self.luck.store(next, Ordering::Relaxed);
-        }
+    pub(crate) fn note(&self, has_woken: bool, has_paid: bool) {
+        self.luck(has_woken).note(has_paid);
     }
 }
 

@@ -108,6 +108,7 @@ impl Frame {
     }
 
     /// Reads a frame that takes all of `bytes`.
+    #[inline]
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         quick::decode(bytes).map_or_else(|| codec::decode(bytes), Ok)
     }
@@ -122,8 +123,8 @@ pub(crate) struct CallFrame {
     pub(crate) function: u64,
     /// How long the caller will wait, counted from the moment the frame was made.
     pub(crate) time_left_ns: Option<u64>,
-    /// The trace that it belongs to.
-    pub(crate) trace: Option<TraceContext>,
+    /// The trace that it belongs to. Boxed, because few calls have one and all frames move.
+    pub(crate) trace: Option<Box<TraceContext>>,
     /// The arrays among the arguments.
     pub(crate) handles: Vec<Handle>,
     /// The elements of those that travel in the frame.

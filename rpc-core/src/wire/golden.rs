@@ -336,7 +336,7 @@ fn frames_of_calls(checks: &mut Checks) {
     checks.value(
         "call-with-trace",
         Frame::Call(CallFrame {
-            trace: TraceContext::new(trace, span, true),
+            trace: TraceContext::new(trace, span, true).map(Box::new),
             ..call(3, None, &[])
         }),
     );

@@ -95,6 +95,7 @@ fn write_handles(handles: &[Handle], bytes: &mut Vec<u8>) {
 }
 
 /// Reads a frame that takes all of `bytes`; `None` if that is left to the codec, malformed or not.
+#[inline]
 pub(super) fn decode(bytes: &[u8]) -> Option<Frame> {
     let mut rest = Rest(bytes);
     let frame = match rest.u32()? {

@@ -18,12 +18,8 @@ use crate::wire::frame::{Failure, Frame, ReplyFrame};
 impl Prepared {
     /// Runs the function for tarpc's dispatcher, which cancels by dropping the future.
     pub(crate) async fn run(self, listed: Listed) -> Result<Reply, Failure> {
-        let Self {
-            call,
-            handler,
-            state,
-            ..
-        } = self;
+        let Self { call, handler } = self;
+        let state = Arc::clone(call.state());
         let ended = || Failure::NotReturned {
             reason: "the worker is ending".to_owned(),
         };
@@ -161,27 +157,30 @@ impl Drop for Ending {
 pub(super) struct SyncJob {
     pub(super) arguments: Option<ServerCall>,
     pub(super) function: fn(&ServerCall) -> Result<Reply, Failure>,
-    pub(super) ending: Ending,
+    pub(super) ending: Option<Ending>,
 }
 
 impl SyncJob {
-    /// Runs the function.
-    pub(super) fn run(mut self) -> Done {
-        let (state, function) = (&self.ending.state, self.function);
-        let returned = self.arguments.take().and_then(|arguments| {
-            if state.is_cancelled.load(Ordering::Relaxed) {
-                return None;
-            }
-            let returned = current::run(state, || function(&arguments));
-            drop(arguments);
-            // If it was told to stop and did so, this is no answer.
-            let is_answer = returned.is_err() || !state.knows_it.load(Ordering::Relaxed);
-            is_answer.then_some(returned)
-        });
+    /// Runs the function, once. (A job is large, so it isn't moved for that.)
+    pub(super) fn run(&mut self) -> Done {
         Done {
-            returned,
-            ending: Some(self.ending),
+            returned: self.returned(),
+            ending: self.ending.take(),
         }
+    }
+
+    fn returned(&mut self) -> Option<Result<Reply, Failure>> {
+        let state = &self.ending.as_ref()?.state;
+        let arguments = self.arguments.as_ref()?;
+        if state.is_cancelled.load(Ordering::Relaxed) {
+            self.arguments = None;
+            return None;
+        }
+        let returned = current::run(state, || (self.function)(arguments));
+        self.arguments = None;
+        // If it was told to stop and did so, this is no answer.
+        let is_answer = returned.is_err() || !state.knows_it.load(Ordering::Relaxed);
+        is_answer.then_some(returned)
     }
 }
 
@@ -225,18 +224,15 @@ impl Future for AsyncJob {
 }
 
 impl AsyncJob {
-    /// Polls the function once; `Err` if it hasn't returned yet.
-    pub(super) fn try_run(mut self) -> Result<Done, Self> {
+    /// Polls the function once; `None` if it hasn't returned yet.
+    pub(super) fn try_run(&mut self) -> Option<Done> {
         let mut cx = Context::from_waker(Waker::noop());
-        let Some(running) = &mut self.running else {
-            return Err(self);
-        };
-        match Pin::new(running).poll(&mut cx) {
+        match Pin::new(self.running.as_mut()?).poll(&mut cx) {
             // Polled again by the task that it becomes.
-            Poll::Pending => Err(self),
+            Poll::Pending => None,
             Poll::Ready(returned) => {
                 self.running = None;
-                Ok(Done {
+                Some(Done {
                     returned: Some(returned),
                     ending: self.ending.take(),
                 })

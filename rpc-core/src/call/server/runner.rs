@@ -188,7 +188,7 @@ impl Runner {
     }
 
     /// Runs a call on this thread, or has another one do it if it might keep others waiting.
-    fn run_here<'a>(&'a self, lead: Lead<'a>, begun: Begun, tempo: &mut Tempo) -> Lead<'a> {
+    fn run_here<'a>(&'a self, lead: Lead<'a>, mut begun: Begun, tempo: &mut Tempo) -> Lead<'a> {
         let (server, channel, watch) = (&self.server, &self.server.channel, &self.server.watch);
         if begun.may_block {
             server.spawn(begun);
@@ -215,17 +215,13 @@ impl Runner {
                 channel.wake_driver();
             }
         }
-        let Begun { call, job, .. } = begun;
-        let done = match job {
+        let done = match &mut begun.job {
             Job::Sync(job) => Some(server.served.measure(function, || job.run())),
-            Job::Async(job) => match server.served.measure(function, || job.try_run()) {
-                Ok(done) => Some(done),
-                Err(job) => {
-                    server.spawn_task(call, job);
-                    None
-                }
-            },
+            Job::Async(job) => server.served.measure(function, || job.try_run()),
         };
+        if done.is_none() {
+            server.spawn(begun);
+        }
         // Taken before the answer is sent, so that the host needs to wake nobody for its next call.
         let lead = channel.try_lead();
         watch.next_turn();
@@ -244,7 +240,7 @@ impl Runner {
         let limit = waiting.after_reply(channel.is_apart(), has_woken);
         let found = limit.is_some_and(|limit| lead.look(limit, is_ended));
         if has_woken {
-            waiting.note(found);
+            waiting.note(true, found);
         }
         if found {
             return lead.make_way();
