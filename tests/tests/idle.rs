@@ -3,7 +3,7 @@
 //! The one place where tests wait for time to pass, because what is measured is that nothing happens
 //! in it. There is one test in this program, since it counts what all of the host's threads do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
@@ -36,8 +36,27 @@ fn rest(worker: u32) -> [[BTreeMap<u32, Activity>; 2]; 2] {
         assert!(since.elapsed() < LIMIT, "they never rest: {now:#?}");
         before = now;
     }
-    sleep(IDLE);
-    [before, both()]
+    loop {
+        sleep(IDLE);
+        let after = both();
+        if !has_fewer_threads(&before, &after) {
+            return [before, after];
+        }
+        // Threads that the runtime had kept for further calls ended for want of these.
+        before = after;
+    }
+}
+
+/// Tells whether threads have ended, and none has begun.
+fn has_fewer_threads(
+    before: &[BTreeMap<u32, Activity>],
+    after: &[BTreeMap<u32, Activity>],
+) -> bool {
+    let threads = |both: &[BTreeMap<u32, Activity>]| -> BTreeSet<u32> {
+        both.iter().flat_map(BTreeMap::keys).copied().collect()
+    };
+    let (before, after) = (threads(before), threads(after));
+    after.is_subset(&before) && after != before
 }
 
 #[test]

@@ -110,7 +110,7 @@ pub(crate) async fn a_crash_is_told_to_every_caller(setting: Setting) -> TestRes
             end.last_lines().iter().any(|line| line == "and errors"),
             "{end}"
         );
-        assert!(error.to_string().contains("signal 11 (SIGSEGV)"), "{error}");
+        assert!(error.to_string().contains("signal 11 (SIGSEGV"), "{error}");
     }
     assert!(labels.is_poisoned());
     labels.recover()?;
