@@ -247,6 +247,7 @@ class Writer:
 # The socket, and what is said on it: messages, frames, and the end (sections 2, 5 and 12).
 
 SEGMENT, FORGET, REFUSED, ENDED, CALL, REPLY, CANCEL, RELEASED, DESCRIBE, DESCRIPTION, OVERSIZE, SHUTDOWN = range(12)
+PING, PONG = 16, 17
 MESSAGE_BYTES = 65536
 NO_ROOM = {errno.EAGAIN, errno.ETOOMANYREFS}
 GONE = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN}
@@ -1392,6 +1393,8 @@ class Host(Sharing):
                     self.on_describe(reader.u64(), reader.string())
                 elif kind == OVERSIZE:
                     message = self.long_frame(Handle.read(reader))
+                elif kind == PING:
+                    self.send(Writer().put(U32, PONG).put(U64, reader.u64()).data)
                 elif kind == SHUTDOWN:
                     self.is_shutting_down = True
                 else:

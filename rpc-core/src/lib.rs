@@ -426,10 +426,11 @@ pub use call::stub::{TarpcStub, not_begun};
 pub use channel::wait::WaitPolicy;
 pub use process::blocking;
 pub use process::{
-    Backoff, CANNOT_SERVE, Crew, EndReason, GivenUp, ImportError, LimitError, LimitName, LogLine,
-    LogStream, RestartError, RestartPolicy, ServeError, ServeOptions, SpawnError, Traffic, Worker,
-    WorkerBuilder, WorkerEnd, WorkerLimits, inherited_channel, is_started_as_worker,
-    library_beside, program_beside, serve_channel, serve_inherited,
+    Backoff, CANNOT_SERVE, Crew, EndReason, GivenUp, Heartbeat, ImportError, LimitError, LimitName,
+    LogLine, LogStream, RestartError, RestartPolicy, ServeError, ServeOptions, SpawnError,
+    StuckSign, StuckStep, Traffic, Worker, WorkerBuilder, WorkerEnd, WorkerLimits,
+    inherited_channel, is_started_as_worker, library_beside, program_beside, serve_channel,
+    serve_inherited,
 };
 #[cfg(feature = "sandbox")]
 pub use process::{Sandbox, SandboxError, launch_if_asked};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use futures::future::join_all;
-use reedbed::{WaitPolicy, Worker};
+use reedbed::{Heartbeat, WaitPolicy, Worker};
 use reedbed_tests::modules::values;
 use reedbed_tests::system::{Activity, activity};
 
@@ -62,7 +62,13 @@ fn has_fewer_threads(
 #[test]
 fn neither_side_moves_while_nobody_calls() -> TestResult {
     for policy in [WaitPolicy::Adaptive, WaitPolicy::Park] {
-        let worker = block_on(Worker::builder(WORKER).wait(policy).spawn())?;
+        // It is asked whether it answers, but not while nobody calls.
+        let heartbeat = Heartbeat {
+            every: Duration::from_millis(50),
+            ..Heartbeat::default()
+        };
+        let worker = Worker::builder(WORKER).wait(policy).heartbeat(heartbeat);
+        let worker = block_on(worker.spawn())?;
         let id = worker.id().ok_or("a process")?;
 
         let values = block_on(worker.import::<values::Client>())?;

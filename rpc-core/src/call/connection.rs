@@ -1,6 +1,7 @@
 //! The caller's end of a channel: calls in flight, and who matches them with their answers.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use crate::dynamic::Interfaces;
 use crate::process::WorkerEnd;
 use crate::process::crew::Roster;
 use crate::process::post::Post;
+use crate::process::stuck::StuckSign;
 use crate::process::succession::Staff;
 use crate::readable::shorten;
 use crate::segment::lease::Holder;
@@ -52,6 +54,9 @@ pub(crate) trait Dispatch: Send + Sync {
     /// Asks the worker to stop a call whose caller is gone.
     fn cancel(&self, call: u64);
 
+    /// Tells whether the worker says when it has let go of a call that was cancelled.
+    fn hears_of_cancelled(&self) -> bool;
+
     /// Takes a frame of the dispatcher's own; `Err` if there is no such frame.
     fn accept(&self, frame: Frame) -> Result<(), Violation>;
 }
@@ -75,6 +80,10 @@ impl Dispatch for OwnDispatch {
         self.channel.send_or_close(&Frame::Cancel { call });
     }
 
+    fn hears_of_cancelled(&self) -> bool {
+        true
+    }
+
     fn accept(&self, _: Frame) -> Result<(), Violation> {
         Err(Violation(
             "sent a frame that a worker doesn't send".to_owned(),
@@ -89,6 +98,14 @@ pub(crate) struct Exchange {
     dispatch: Box<dyn Dispatch>,
     /// What a caller noticed that the driver has not heard of yet.
     pub(super) violation: Mutex<Option<Violation>>,
+    pings: Pings,
+}
+
+/// The questions whether the worker still reads.
+#[derive(Debug, Default)]
+struct Pings {
+    n_asked: AtomicU64,
+    n_answered: AtomicU64,
 }
 
 /// A worker, as its host calls it.
@@ -164,6 +181,7 @@ impl Exchange {
             calls,
             dispatch,
             violation: Mutex::default(),
+            pings: Pings::default(),
         })
     }
 
@@ -207,6 +225,7 @@ impl Exchange {
         let mut named = self.channel.name_all(&outgoing.loans)?;
         let slot = begun.slot();
         self.note_deadline(deadline);
+        self.note_call();
         let bools = outgoing
             .loans
             .iter()
@@ -291,8 +310,46 @@ impl Exchange {
 
     /// Has the driver wake up in time for a deadline.
     pub(crate) fn note_deadline(&self, deadline: Deadline) {
-        if deadline.is_some_and(|deadline| self.calls.must_wake_driver(deadline)) {
+        if deadline.is_some_and(|(at, _)| self.calls.must_wake_driver(at)) {
             self.channel.wake_driver();
+        }
+    }
+
+    /// Has the driver look whether the worker answers, if it does so while calls are in flight.
+    fn note_call(&self) {
+        if let Some(after) = self.calls.first_look()
+            && let Some(at) = Instant::now().checked_add(after)
+            && self.calls.must_wake_driver(at)
+        {
+            self.channel.wake_driver();
+        }
+    }
+
+    /// Asks whether the worker still reads. Only the driver calls it.
+    pub(crate) fn ping(&self) {
+        // Written before it is sent, so that the answer is expected.
+        let n = self.pings.n_asked.fetch_add(1, Ordering::Relaxed) + 1;
+        self.channel.send_or_close(&Frame::Ping { n });
+    }
+
+    /// Takes an answer. They come in the order of the questions, each once.
+    fn pong(&self, n: u64) -> Result<(), Violation> {
+        let due = self.pings.n_answered.fetch_add(1, Ordering::Relaxed) + 1;
+        if n == due && n <= self.pings.n_asked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(Violation(format!(
+            "answered ping {n}, which was not asked, or not next"
+        )))
+    }
+
+    /// Asks the worker, which is stuck, to stop all calls.
+    pub(crate) fn cancel_all(&self, sign: StuckSign) {
+        if self.dispatch.hears_of_cancelled() {
+            let calls = self.calls.cancel_all(sign);
+            calls
+                .into_iter()
+                .for_each(|call| self.dispatch.cancel(call));
         }
     }
 
@@ -300,6 +357,16 @@ impl Exchange {
     pub(crate) fn cancel(&self, call: u64) {
         if self.calls.contains(call) {
             self.dispatch.cancel(call);
+            self.note_cancelled(call);
+        }
+    }
+
+    /// Has the driver look whether the worker lets go of a call.
+    fn note_cancelled(&self, call: u64) {
+        if let Some(at) = self.calls.note_cancelled(call)
+            && self.calls.must_wake_driver(at)
+        {
+            self.channel.wake_driver();
         }
     }
 
@@ -338,6 +405,7 @@ impl Exchange {
                 let answered = self.calls.answer(call, Answer::Described(module));
                 known(answered == Ok(true), call)
             }
+            Frame::Pong { n } => self.pong(n),
             frame => self.dispatch.accept(frame),
         }
     }
@@ -359,6 +427,7 @@ impl Exchange {
         let (expired, next) = self.calls.expire(now);
         for call in expired {
             self.dispatch.cancel(call);
+            self.calls.note_cancelled(call);
         }
         next
     }

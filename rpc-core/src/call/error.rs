@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::module::Method;
 use crate::channel;
 use crate::dynamic::Mismatch;
-use crate::process::{GivenUp, WorkerEnd};
+use crate::process::{GivenUp, StuckSign, WorkerEnd};
 use crate::segment::{AccessError, ShmExhausted};
 use crate::wire::frame::Failure;
 
@@ -184,6 +184,14 @@ pub enum FailureCause {
         /// How the worker ended.
         end: WorkerEnd,
     },
+    /// The worker was stuck, so the call was cancelled, and the worker has let go of it.
+    #[error("it was cancelled, because the worker was stuck: {sign}")]
+    Cancelled {
+        /// By what the worker was found to be stuck.
+        sign: StuckSign,
+        /// Whether the function had begun.
+        has_begun: bool,
+    },
     /// The worker did not begin the function, or the function did not return.
     #[error("{}", .0)]
     Remote(Refusal),
@@ -281,6 +289,7 @@ impl CallFailure {
             | FailureCause::GivenUp { .. }
             | FailureCause::InstanceLost { .. } => true,
             FailureCause::Remote(refusal) => refusal.0.is_before_begin(),
+            FailureCause::Cancelled { has_begun, .. } => !has_begun,
             FailureCause::WorkerDied { .. }
             | FailureCause::NoRoomForResult { .. }
             | FailureCause::DeadlineExceeded { .. }

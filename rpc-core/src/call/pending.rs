@@ -18,6 +18,7 @@ use super::incoming::{Incoming, Parcel};
 use super::slots::Slots;
 use crate::channel::Channel;
 use crate::process::WorkerEnd;
+use crate::process::stuck::{StuckSign, Vigilance};
 use crate::segment::account::Copies;
 use crate::segment::extent::Extent;
 use crate::segment::lease::Lease;
@@ -191,6 +192,7 @@ pub(crate) struct Calls {
     n_at_most: usize,
     /// No call begins while the frames of those in flight have so many bytes.
     most_bytes: u64,
+    vigilance: Vigilance,
 }
 
 /// Frames up to this length aren't counted: as many as may be in flight are no burden.
@@ -203,6 +205,8 @@ struct Table {
     aside: HashMap<u64, Entry>,
     deadlines: BTreeSet<(Instant, u64)>,
     deadline_of: HashMap<u64, (Instant, Duration)>,
+    /// The calls that the worker was asked to stop, by when it is stuck if it hasn't.
+    overdue: BTreeSet<(Instant, u64)>,
     /// Until when the driver sleeps at most; for ever, if none.
     driver_sleeps_until: Option<Instant>,
     /// The bytes of the long frames of calls in flight.
@@ -222,6 +226,10 @@ struct Entry {
     held: Held,
     /// Of its frame, if that is long.
     n_bytes: u64,
+    /// When the worker is stuck that was asked to stop it.
+    overdue_at: Option<Instant>,
+    /// Why it was cancelled, if its caller didn't ask for that.
+    cancelled_for: Option<StuckSign>,
 }
 
 impl Table {
@@ -243,6 +251,8 @@ impl Table {
                 slot: Arc::clone(slot.insert(made)),
                 held,
                 n_bytes: 0,
+                overdue_at: None,
+                cancelled_for: None,
             }
         });
         if let Some((at, limit)) = deadline {
@@ -278,7 +288,21 @@ impl Calls {
             n_in_flight: AtomicUsize::new(0),
             n_at_most,
             most_bytes,
+            vigilance: Vigilance::default(),
         }
+    }
+
+    /// Has the driver told of what it watches for.
+    pub(crate) fn watched(self, vigilance: &Vigilance) -> Self {
+        Self {
+            vigilance: *vigilance,
+            ..self
+        }
+    }
+
+    /// After how long a call wants the driver to look whether the worker answers.
+    pub(crate) fn first_look(&self) -> Option<Duration> {
+        self.vigilance.first_look()
     }
 
     /// Begins a call that holds nothing yet, as soon as there is room for one more.
@@ -343,14 +367,55 @@ impl Calls {
     }
 
     /// Tells whether the driver, which sleeps until the deadlines that it knows, must be woken for
-    /// this one.
-    pub(crate) fn must_wake_driver(&self, (at, _): (Instant, Duration)) -> bool {
+    /// this one, or for another reason to look then.
+    pub(crate) fn must_wake_driver(&self, at: Instant) -> bool {
         let mut table = self.lock();
         let is_early = table.driver_sleeps_until.is_none_or(|until| at < until);
         if is_early {
             table.driver_sleeps_until = Some(at);
         }
         is_early
+    }
+
+    /// Notes until when the driver sleeps at most, besides the deadlines.
+    pub(crate) fn driver_sleeps_until(&self, at: Instant) {
+        let mut table = self.lock();
+        let until = [table.driver_sleeps_until, Some(at)];
+        table.driver_sleeps_until = until.into_iter().flatten().min();
+    }
+
+    /// Notes that the worker was asked to stop a call; returns when it is stuck if it hasn't.
+    pub(crate) fn note_cancelled(&self, id: u64) -> Option<Instant> {
+        let limit = self.vigilance.stuck_timeout?;
+        let at = Instant::now().checked_add(limit)?;
+        let mut table = self.lock();
+        let entry = table.slots.get_mut(id)?;
+        if entry.overdue_at.is_some() {
+            return None;
+        }
+        entry.overdue_at = Some(at);
+        table.overdue.insert((at, id));
+        Some(at)
+    }
+
+    /// When the worker is stuck, by the first call that it has not let go of.
+    pub(crate) fn first_overdue(&self) -> Option<Instant> {
+        self.vigilance.stuck_timeout?;
+        self.lock().overdue.first().map(|(at, _)| *at)
+    }
+
+    /// Notes that all calls are cancelled, because the worker is stuck; returns their numbers.
+    pub(crate) fn cancel_all(&self, sign: StuckSign) -> Vec<u64> {
+        let mut table = self.lock();
+        let calls = table
+            .slots
+            .iter_mut()
+            .filter(|entry| !entry.slot.is_question);
+        let cancelled = calls.map(|entry| {
+            entry.cancelled_for = Some(sign);
+            entry.slot.id
+        });
+        cancelled.collect()
     }
 
     /// Begins a question that holds nothing and always finds room.
@@ -429,7 +494,13 @@ impl Calls {
     /// Ends a cancelled call; `false` if no such call is in flight.
     pub(crate) fn release(&self, id: u64, has_begun: bool) -> bool {
         let limit = self.lock().deadline_of.get(&id).map(|(_, limit)| *limit);
-        let Some(Entry { slot, held, .. }) = self.remove(id, false) else {
+        let Some(Entry {
+            slot,
+            held,
+            cancelled_for,
+            ..
+        }) = self.remove(id, false)
+        else {
             return false;
         };
         if has_begun {
@@ -438,9 +509,10 @@ impl Calls {
             end_leases(held);
         }
         // The worker may notice a deadline a moment before this side does.
-        slot.finish(Err(match limit {
-            Some(limit) => FailureCause::DeadlineExceeded { limit },
-            None => FailureCause::Protocol {
+        slot.finish(Err(match (cancelled_for, limit) {
+            (Some(sign), _) => FailureCause::Cancelled { sign, has_begun },
+            (None, Some(limit)) => FailureCause::DeadlineExceeded { limit },
+            (None, None) => FailureCause::Protocol {
                 reason: "it ended without an answer".to_owned(),
             },
         }));
@@ -453,6 +525,9 @@ impl Calls {
         let waiting = {
             let mut table = self.lock();
             if let Some(mut entry) = table.slots.remove(id) {
+                if let Some(at) = entry.overdue_at.take() {
+                    table.overdue.remove(&(at, id));
+                }
                 table.n_bytes -= std::mem::take(&mut entry.n_bytes);
                 table.aside.insert(id, entry);
             }
@@ -481,6 +556,7 @@ impl Calls {
             table.end = Some(end.clone());
             table.deadlines.clear();
             table.deadline_of.clear();
+            table.overdue.clear();
             let aside = std::mem::take(&mut table.aside);
             let mut entries = table.slots.take_all();
             entries.extend(aside.into_values());
@@ -583,6 +659,9 @@ impl Calls {
                 Some(entry) => Some(entry),
                 None => table.aside.remove(&id),
             };
+            if let Some(at) = entry.as_ref().and_then(|entry| entry.overdue_at) {
+                table.overdue.remove(&(at, id));
+            }
             table.n_bytes -= entry.as_ref().map_or(0, |entry| entry.n_bytes);
             self.note_len(&table);
             (entry, std::mem::take(&mut table.waiting_for_room))
@@ -660,11 +739,13 @@ mod tests {
         let calls = Calls::new(3, 100_000);
         let limit = Duration::from_secs(60);
         let now = Instant::now();
-        assert!(calls.must_wake_driver((now + limit, limit)));
-        assert!(!calls.must_wake_driver((now + 2 * limit, limit)));
-        assert!(calls.must_wake_driver((now + limit / 2, limit)));
+        assert!(calls.must_wake_driver(now + limit));
+        assert!(!calls.must_wake_driver(now + 2 * limit));
+        assert!(calls.must_wake_driver(now + limit / 2));
         // Nothing is pending: it sleeps for ever, or so it thinks.
         assert_eq!(calls.expire(now), (Vec::new(), None));
-        assert!(calls.must_wake_driver((now + 2 * limit, limit)));
+        assert!(calls.must_wake_driver(now + 2 * limit));
+        calls.driver_sleeps_until(now + limit);
+        assert!(!calls.must_wake_driver(now + 2 * limit));
     }
 }

@@ -167,6 +167,10 @@ impl Server {
                     "dropped instance {instance}, which isn't there"
                 )))
             }
+            (Frame::Ping { n }, _) => {
+                self.channel.send_or_close(&Frame::Pong { n });
+                Ok(())
+            }
             (Frame::Shutdown, _) => {
                 let running = self.lock();
                 self.is_draining.store(true, Ordering::SeqCst);

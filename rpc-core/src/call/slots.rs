@@ -81,6 +81,12 @@ impl<T> Slots<T> {
         }
     }
 
+    /// All values.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        let taken = self.places.iter_mut().filter_map(Option::as_mut);
+        taken.map(|(_, value)| value)
+    }
+
     /// Takes a value out.
     pub(crate) fn remove(&mut self, number: u64) -> Option<T> {
         let index = self.index(number);

@@ -170,6 +170,10 @@ impl Dispatch for TarpcDispatch {
         self.calls.set_aside(call);
     }
 
+    fn hears_of_cancelled(&self) -> bool {
+        false
+    }
+
     fn accept(&self, frame: Frame) -> Result<(), Violation> {
         let Frame::Tarpc(message) = frame else {
             return Err(Violation(

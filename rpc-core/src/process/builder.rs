@@ -12,6 +12,7 @@ use futures::channel::oneshot;
 
 use super::child::WorkerProcess;
 use super::error::SpawnError;
+use super::heartbeat::Heartbeat;
 use super::limits::WorkerLimits;
 use super::log::{self, Log, LogLine, LogSink};
 use super::post::{Incumbent, Recipe};
@@ -21,6 +22,7 @@ use super::sandbox::{self, Sandbox};
 use super::serve::{self, SELF_MARKER};
 use super::starting::{Hatching, STARTUP_TIMEOUT, StartDispatch, Starting};
 use super::stock;
+use super::stuck::Vigilance;
 use super::worker::{GRACE_ON_DROP, Worker};
 use crate::channel::socket::{self, Socket};
 use crate::channel::wait::WaitPolicy;
@@ -54,6 +56,7 @@ pub struct WorkerBuilder {
     restart_policy: RestartPolicy,
     call_deadline: Option<Duration>,
     shutdown_grace: Duration,
+    vigilance: Vigilance,
     shared_memory_bytes: Option<u64>,
     on_exhausted: OnExhausted,
     sink: LogSink,
@@ -84,6 +87,7 @@ impl WorkerBuilder {
             restart_policy: RestartPolicy::default(),
             call_deadline: None,
             shutdown_grace: GRACE_ON_DROP,
+            vigilance: Vigilance::default(),
             shared_memory_bytes: None,
             on_exhausted: OnExhausted::default(),
             sink: LogSink::default(),
@@ -220,6 +224,33 @@ impl WorkerBuilder {
     #[must_use]
     pub fn restart_policy(mut self, policy: RestartPolicy) -> Self {
         self.restart_policy = policy;
+        self
+    }
+
+    /// Has the worker asked from time to time whether it still answers. By default it is not.
+    ///
+    /// One that doesn't is *stuck*: first its calls are cancelled, and it gets as long as
+    /// [`stuck_timeout`](Self::stuck_timeout) (or one more beat of its heart) to be heard again; then it
+    /// is sent SIGTERM, and half a second later SIGKILL. Calls that it has let go of until then fail
+    /// with [`Cancelled`](crate::FailureCause::Cancelled), the others with
+    /// [`WorkerDied`](crate::FailureCause::WorkerDied), for
+    /// [`EndReason::Stuck`](crate::EndReason::Stuck), which says what was noticed, and which signal has
+    /// ended it.
+    #[must_use]
+    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.vigilance.heartbeat = Some(heartbeat);
+        self
+    }
+
+    /// Gives the worker this long to let go of a call that was cancelled, or whose deadline has
+    /// passed. By default it has all the time it wants, and its leases last until then.
+    ///
+    /// If it doesn't, it is stuck: it is sent SIGTERM, and half a second later SIGKILL, and all its
+    /// calls fail. tarpc's dispatcher doesn't hear of the end of a cancelled call, so with that this
+    /// only says how long a worker may take that misses its [`heartbeat`](Self::heartbeat).
+    #[must_use]
+    pub fn stuck_timeout(mut self, limit: Duration) -> Self {
+        self.vigilance.stuck_timeout = Some(limit);
         self
     }
 
@@ -450,6 +481,7 @@ impl WorkerBuilder {
             kind: self.kind,
             wait: self.wait,
             shutdown_grace: self.shutdown_grace,
+            vigilance: self.vigilance,
             account: Account::new(
                 Arc::clone(&worker),
                 self.shared_memory_bytes,

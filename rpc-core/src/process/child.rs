@@ -12,6 +12,7 @@ use super::group::Group;
 use super::limits::{LimitError, WorkerLimits};
 use super::log::{Log, LogStream, Stream};
 use super::oom::OomWatch;
+use super::stuck::StuckStep;
 use crate::channel::handshake;
 
 /// How long a worker that was sent SIGTERM may take to exit, before it is killed.
@@ -192,6 +193,15 @@ impl WorkerProcess {
             stream.finish(&mut self.log);
         }
         reason
+    }
+
+    /// What was sent to end it, once [`terminate`](Self::terminate) has begun.
+    pub(crate) fn step(&self) -> Option<StuckStep> {
+        match (self.kill_at, self.is_killed) {
+            (None, _) => None,
+            (Some(_), false) => Some(StuckStep::Terminated),
+            (Some(_), true) => Some(StuckStep::Killed),
+        }
     }
 
     /// Sends SIGTERM, and SIGKILL once its grace is over.

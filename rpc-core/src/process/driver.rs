@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::child::WorkerProcess;
 use super::end::{EndReason, WorkerEnd};
 use super::post::Seat;
+use super::stuck::{Verdict, Watch};
 use crate::call::connection::Exchange;
 use crate::channel::{Arrival, Lingering, Look, Violation, handshake};
 use crate::wire::frame::Frame;
@@ -132,6 +133,7 @@ pub(crate) struct Driver {
     pub(crate) exchange: Arc<Exchange>,
     pub(crate) control: Arc<Control>,
     pub(crate) life: Life,
+    pub(super) watch: Watch,
 }
 
 impl Driver {
@@ -148,7 +150,14 @@ impl Driver {
         self.exchange.channel().close();
         let end = match &mut self.life {
             Life::Process(process) => {
-                let reason = process.reap();
+                let reason = match (process.reap(), self.watch.sign(), process.step()) {
+                    (
+                        EndReason::Signalled(9 | 15) | EndReason::Exited(_),
+                        Some(sign),
+                        Some(step),
+                    ) => EndReason::Stuck { sign, step },
+                    (reason, ..) => reason,
+                };
                 // What was answered before the end still counts.
                 if violation.is_none() {
                     violation = self.exchange.drain().err();
@@ -218,13 +227,18 @@ impl Driver {
             let mut wake_at = earliest([next_deadline, stop_by, exit_by]);
             match &mut self.life {
                 Life::Process(process) => {
+                    let verdict = self.watch.look(now, &self.exchange);
                     process.read_output();
                     if process.has_exited() || exit_by.is_some_and(|by| by <= now) {
                         return Ok(());
                     }
-                    if stop_by.is_some_and(|by| by <= now) {
+                    let is_stuck = verdict == Verdict::End;
+                    if is_stuck || stop_by.is_some_and(|by| by <= now) {
                         process.terminate(now);
                         wake_at = process.kill_at;
+                    } else if let Verdict::Wait(Some(look_again)) = verdict {
+                        wake_at = earliest([wake_at, Some(look_again)]);
+                        self.exchange.calls().driver_sleeps_until(look_again);
                     }
                 }
                 Life::Thread(_) => {

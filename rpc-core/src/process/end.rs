@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
+use super::stuck::{StuckSign, StuckStep};
+
 /// How a worker ended, and the last lines that it printed.
 #[derive(Clone, Debug)]
 pub struct WorkerEnd {
@@ -30,6 +32,13 @@ pub enum EndReason {
     OutOfMemory {
         /// The control group, as `/proc/PID/cgroup` names it.
         group: PathBuf,
+    },
+    /// It did not answer, and was ended.
+    Stuck {
+        /// By what that was found.
+        sign: StuckSign,
+        /// By what it was ended.
+        step: StuckStep,
     },
     /// The worker broke the protocol and was killed.
     ProtocolViolation(String),
@@ -114,6 +123,9 @@ impl fmt::Display for EndReason {
                 "the kernel killed it for lack of memory (control group `{}`)",
                 group.display()
             ),
+            Self::Stuck { sign, step } => {
+                write!(f, "it was stuck and was ended by {step}: {sign}")
+            }
             Self::ProtocolViolation(what) => {
                 write!(f, "it broke the protocol and was stopped: it {what}")
             }

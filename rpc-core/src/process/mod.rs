@@ -6,6 +6,7 @@
 //! - [`post`] is what outlasts a worker that is restarted; [`restart`] says when that is done of itself,
 //!   [`succession`] who waits for it, and [`vacancy`] does it;
 //! - [`driver`] is the thread that reads a worker's channel and watches over the process, the [`child`];
+//! - [`heartbeat`] asks whether a worker still answers, [`stuck`] ends one that doesn't;
 //! - [`limits`] is what a worker may use of the machine, [`group`] a control group of its own;
 //! - [`end`] says how a worker ended, [`log`] what it printed, [`oom`] whether memory was short;
 //! - [`stock`] finds the program that loads module libraries;
@@ -21,6 +22,7 @@ mod driver;
 mod end;
 mod error;
 mod group;
+mod heartbeat;
 mod limits;
 mod log;
 mod made_for;
@@ -32,6 +34,7 @@ mod sandbox;
 mod serve;
 mod starting;
 mod stock;
+pub(crate) mod stuck;
 pub(crate) mod succession;
 mod vacancy;
 mod worker;
@@ -41,6 +44,7 @@ pub use builder::WorkerBuilder;
 pub use crew::Crew;
 pub use end::{EndReason, WorkerEnd};
 pub use error::{ImportError, RestartError, SpawnError};
+pub use heartbeat::Heartbeat;
 pub use limits::{LimitError, LimitName, WorkerLimits};
 pub use log::{LogLine, LogStream};
 pub use restart::{Backoff, GivenUp, RestartPolicy};
@@ -50,4 +54,5 @@ pub use serve::{
     CANNOT_SERVE, ServeError, ServeOptions, inherited_channel, is_started_as_worker, serve_channel,
     serve_inherited,
 };
+pub use stuck::{StuckSign, StuckStep};
 pub use worker::{Traffic, Worker};

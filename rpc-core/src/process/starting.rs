@@ -20,6 +20,7 @@ use super::end::WorkerEnd;
 use super::error::SpawnError;
 use super::post::Incumbent;
 use super::serve;
+use super::stuck::{Vigilance, Watch};
 use super::worker::{GRACE_ON_DROP, StopOnDrop};
 use crate::call::connection::{Connection, Dispatch, Exchange, OwnDispatch};
 use crate::call::module::Module;
@@ -121,6 +122,7 @@ pub(crate) struct Starting {
     pub(crate) kind: ChannelKind,
     pub(crate) wait: WaitPolicy,
     pub(crate) shutdown_grace: Duration,
+    pub(crate) vigilance: Vigilance,
     pub(crate) account: Arc<Account>,
     pub(crate) start_dispatch: StartDispatch,
     pub(crate) socket: Socket,
@@ -134,6 +136,7 @@ impl Starting {
         ready: oneshot::Sender<Result<Incumbent, SpawnError>>,
     ) {
         let welcome = self.hello(&mut process);
+        let watch = Watch::new(self.vigilance);
         let id = process.id();
         let started = welcome.and_then(|(welcome, rings)| {
             let rings = handshake::open_rings(&welcome, rings);
@@ -150,6 +153,7 @@ impl Starting {
                     exchange,
                     control,
                     life: Life::Process(Box::new(process)),
+                    watch,
                 }
                 .run();
             }
@@ -275,7 +279,9 @@ impl Starting {
             keeps_descriptors: true,
         };
         let channel = Channel::new(self.socket, terms)?;
-        let calls = Arc::new(Calls::new(limits.n_calls as usize, limits.frame_bytes));
+        let n_calls = limits.n_calls as usize;
+        let calls = Calls::new(n_calls, limits.frame_bytes).watched(&self.vigilance);
+        let calls = Arc::new(calls);
         let dispatch = self.start_dispatch.start(&channel, &calls);
         let exchange = Exchange::new(channel, calls, dispatch);
         let control = Arc::new(Control::default());
@@ -317,6 +323,7 @@ pub(crate) fn start_in_process(
         kind,
         wait: WaitPolicy::default(),
         shutdown_grace: GRACE_ON_DROP,
+        vigilance: Vigilance::default(),
         account: Account::unlimited(),
         start_dispatch,
         socket: Socket::new(ours),
@@ -337,6 +344,7 @@ pub(crate) fn start_in_process(
         exchange,
         control,
         life: Life::Thread(Some(server)),
+        watch: Watch::new(Vigilance::default()),
     };
     thread::Builder::new()
         .name("reedbed in process".to_owned())

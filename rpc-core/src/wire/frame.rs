@@ -94,6 +94,16 @@ pub(crate) enum Frame {
     },
     /// The sender has put a frame into the ring, while the receiver slept: look there.
     Bell,
+    /// The sender, a host, asks whether the receiver still reads.
+    Ping {
+        /// Counts the questions, from 1.
+        n: u64,
+    },
+    /// The sender does.
+    Pong {
+        /// The number of the question.
+        n: u64,
+    },
 }
 
 impl Frame {

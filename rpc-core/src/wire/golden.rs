@@ -385,6 +385,8 @@ fn frames_of_calls(checks: &mut Checks) {
     );
     checks.value("shutdown", Frame::Shutdown);
     checks.value("bell", Frame::Bell);
+    checks.value("ping", Frame::Ping { n: 3 });
+    checks.value("pong", Frame::Pong { n: 3 });
     checks.value(
         "call-of-an-instance",
         Frame::Call(call(4, None, &7u64.to_le_bytes())),

@@ -177,6 +177,18 @@ pub fn bell() -> Vec<u8> {
     Bytes::new().u32(15).done()
 }
 
+/// Asks whether a worker still reads.
+#[must_use]
+pub fn ping(n: u64) -> Vec<u8> {
+    Bytes::new().u32(16).u64(n).done()
+}
+
+/// Says that a worker still reads.
+#[must_use]
+pub fn pong(n: u64) -> Vec<u8> {
+    Bytes::new().u32(17).u64(n).done()
+}
+
 /// Says that an instance is no longer needed.
 #[must_use]
 pub fn dropped(instance: u64) -> Vec<u8> {
@@ -249,6 +261,12 @@ pub enum Frame {
     },
     Dropped {
         instance: u64,
+    },
+    Ping {
+        n: u64,
+    },
+    Pong {
+        n: u64,
     },
 }
 
@@ -388,6 +406,8 @@ impl Frame {
                 is_writable: reader.bool(),
                 name: reader.string(),
             },
+            16 => Self::Ping { n: reader.u64() },
+            17 => Self::Pong { n: reader.u64() },
             other => panic!("there is no frame {other}"),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::bytes::Bytes;
 use super::end::{End, LIMIT, Received};
-use super::frame::Frame;
+use super::frame::{self, Frame};
 use super::memory::Memory;
 use super::rings::Rings;
 
@@ -105,7 +105,8 @@ impl Worker {
         &self.segments[&segment]
     }
 
-    /// Receives the next frame that doesn't announce or forget a segment; `None` at the end.
+    /// Receives the next frame that doesn't announce or forget a segment, and isn't a ping, which it
+    /// answers; `None` at the end.
     pub fn receive(&mut self) -> Option<Frame> {
         loop {
             let Received::Message(message, descriptor) = self.end.receive() else {
@@ -124,6 +125,7 @@ impl Worker {
                 (Frame::Forget { segment }, None) => {
                     self.segments.remove(&segment);
                 }
+                (Frame::Ping { n }, None) => self.send(&frame::pong(n)),
                 (frame, None) => return Some(frame),
                 (frame, Some(_)) => panic!("{frame:?} brought a descriptor"),
             }

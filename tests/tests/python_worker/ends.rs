@@ -9,7 +9,7 @@ use ndarray::Ix2;
 use reedbed::Stub as _;
 use reedbed::{EndReason, FailureCause, ImportError, LogStream, Tensor};
 use reedbed_tests::by_hand::bytes::Bytes;
-use reedbed_tests::by_hand::frame;
+use reedbed_tests::by_hand::frame::{self, Frame};
 use reedbed_tests::by_hand::handle::{Handle, Terms, dtype};
 use reedbed_tests::by_hand::host::{Hello, Host};
 use reedbed_tests::by_hand::memory::Memory;
@@ -176,6 +176,21 @@ fn the_hosts_end_is_pythons_end_in_the_middle_of_a_call() -> TestResult {
     stand_in.wait()?;
     let ended = host.ended();
     assert_eq!((ended.signal, ended.stderr.as_str()), (Some(9), ""));
+    Ok(())
+}
+
+#[test]
+fn a_ping_is_answered_while_a_function_runs() -> TestResult {
+    let (folder, gates) = (tempfile::tempdir()?, Gates::new());
+    let Some(program) = script(&folder, "a_ping_is_answered_while_a_function_runs") else {
+        return Ok(());
+    };
+    let host = Host::greeted(&program);
+    host.send(&frame::ping(1));
+    assert_eq!(host.receive(), Frame::Pong { n: 1 });
+    run_forever(&host, &gates);
+    host.send(&frame::ping(2));
+    assert_eq!(host.receive(), Frame::Pong { n: 2 });
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use reedbed::Stub;
 use reedbed_tests::by_hand::bytes::Bytes;
+use reedbed_tests::by_hand::end::Received;
 use reedbed_tests::by_hand::frame::{self, Frame};
 use reedbed_tests::by_hand::handle::{Handle, Terms, dtype};
 use reedbed_tests::by_hand::memory::Memory;
@@ -118,6 +119,7 @@ fn after_the_handshake(how: &str, worker: &mut Worker) {
     match how {
         "floods-its-output" => return flood(worker),
         "counts-calls" => return count_calls(worker),
+        "ignores-pings" | "answers-no-ping" | "answers-twice" => return answer_pings(how, worker),
         _ => {}
     }
     let (call, handles) = match worker.receive() {
@@ -276,6 +278,25 @@ fn frames(how: &str, call: u64) -> Option<Vec<Vec<u8>>> {
         "takes-next-to-nothing" => vec![frame::returned(call, &[], &6i64.to_le_bytes())],
         _ => return None,
     })
+}
+
+/// Takes a call, and then answers pings, or not, in its own way.
+fn answer_pings(how: &str, worker: &mut Worker) {
+    let call = worker.receive_call();
+    if how == "answers-no-ping" {
+        worker.send(&frame::pong(1));
+    }
+    while let Received::Message(message, _) = worker.end().receive() {
+        match Frame::read(&message) {
+            Frame::Ping { n } if how == "answers-twice" => {
+                worker.send(&frame::pong(n));
+                let _ = worker.end().try_send(&frame::pong(n), &[]);
+            }
+            Frame::Ping { .. } => {}
+            Frame::Cancel { call: cancelled } => assert_eq!(call, cancelled),
+            other => panic!("{other:?} came instead of a ping"),
+        }
+    }
 }
 
 /// Prints without end, and answers all the same.
