@@ -322,10 +322,7 @@ fn a_ping_is_answered_in_order_whatever_the_functions_do() {
         let gates = Gates::new();
         let never = gates.pair();
         let path = |path: &PathBuf| path.display().to_string();
-        let body = Bytes::new()
-            .run(&path(&never.0))
-            .run(&path(&never.1))
-            .done();
+        let body = Bytes::new().run(path(&never.0)).run(path(&never.1)).done();
         host.call(1, "control.pass", &[], &body);
         for n in 2..5 {
             host.send(&frame::ping(n));

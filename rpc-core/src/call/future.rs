@@ -364,7 +364,9 @@ impl<'a, T, E> Call<'a, T, E> {
                     return Poll::Pending;
                 }
             };
-            if exchange.channel().account().asks_first() {
+            // Another one of a crew may have asked before this one.
+            let is_half_way = matches!(self.state, State::Unsent(Arguments::Later(_)));
+            if is_half_way || exchange.channel().account().asks_first() {
                 ready!(self.poll_copies(cx, &connection, deadline))?;
             }
             let sent = self.send(&connection, begun, deadline, has_woken);
