@@ -1,6 +1,9 @@
 //! The implementations that the conformance suite runs over, and what each can do.
 
-use reedbed::{ChannelKind, Dispatcher, SpawnError, Worker};
+use reedbed::dynamic::DynamicCall;
+use reedbed::{
+    Call, ChannelKind, Dispatcher, Report, SegmentIdentity, Segments, SpawnError, Trust, Worker,
+};
 
 use crate::modules;
 
@@ -13,6 +16,8 @@ pub struct Setting {
     pub dispatcher: Dispatcher,
     /// What carries the frames.
     pub channel: ChannelKind,
+    /// How far the host trusts the worker.
+    pub trust: Trust,
 }
 
 /// Where a worker runs.
@@ -46,6 +51,10 @@ pub struct Capabilities {
     pub isolates_crashes: bool,
     /// A function may run its program as a worker.
     pub runs_itself: bool,
+    /// Tensors are shared, however they were made: lent, passed and returned without a copy. Where
+    /// they aren't, the worker has a copy of what it may write, so the host's own is never leased for
+    /// writing, nor poisoned.
+    pub shares_memory: bool,
 }
 
 impl Setting {
@@ -57,7 +66,43 @@ impl Setting {
             isolates_crashes: self.place != Place::Thread,
             // The stock worker doesn't know which library its own worker should load.
             runs_itself: self.place != Place::Library,
+            shares_memory: self.trust == Trust::Trusted,
         }
+    }
+
+    /// Forbids a call to copy, where tensors are shared.
+    #[must_use]
+    pub fn in_place<C: CanForbid>(self, call: C) -> C {
+        match self.capabilities().shares_memory {
+            true => call.forbidding(),
+            false => call,
+        }
+    }
+
+    /// Checks what a call shared and copied: `shared_bytes` of tensors, which are copied at least once
+    /// where they aren't shared, and `copied_bytes` of what is copied in either case.
+    ///
+    /// # Panics
+    /// If it is something else.
+    #[track_caller]
+    pub fn check(self, report: &Report, shared_bytes: u64, copied_bytes: u64) {
+        if self.capabilities().shares_memory {
+            let expected = (shared_bytes, copied_bytes);
+            assert_eq!((report.shared_bytes, report.copied_bytes), expected);
+            return;
+        }
+        assert_eq!(report.shared_bytes, 0, "{report:?}");
+        let at_least = shared_bytes + copied_bytes;
+        assert!(report.copied_bytes >= at_least, "{report:?}");
+        let each = report.copies.iter().map(|copy| copy.size_bytes);
+        assert_eq!(each.sum::<u64>(), report.copied_bytes, "{report:?}");
+    }
+
+    /// Tells whether what came back is what was given away; where tensors aren't shared, it may be or
+    /// not: a copy may have found the same memory.
+    #[must_use]
+    pub fn is_same(self, back: SegmentIdentity, given: SegmentIdentity) -> bool {
+        back == given || !self.capabilities().shares_memory
     }
 
     /// Starts a worker that serves all modules of the tests.
@@ -69,7 +114,13 @@ impl Setting {
             Place::Process => Worker::builder(programs.worker),
             Place::Thread => {
                 let modules = modules::all();
-                return Worker::in_process_over(&modules, self.dispatcher, self.channel).await;
+                let Self {
+                    trust,
+                    dispatcher,
+                    channel,
+                    ..
+                } = self;
+                return Worker::in_process_with_trust(&modules, trust, dispatcher, channel).await;
             }
             Place::Itself => Worker::builder_of_self(),
             Place::Library => {
@@ -78,6 +129,30 @@ impl Setting {
             }
         };
         let builder = builder.dispatcher(self.dispatcher).channel(self.channel);
+        let builder = match self.trust {
+            // Named segments are for workers that are trusted, whatever this process makes otherwise.
+            Trust::Untrusted => builder.trust(self.trust).segments(Segments::Memfd),
+            _ => builder,
+        };
         builder.spawn().await
+    }
+}
+
+/// A call that can be forbidden to copy.
+pub trait CanForbid {
+    /// Forbids it.
+    #[must_use]
+    fn forbidding(self) -> Self;
+}
+
+impl<T, E> CanForbid for Call<'_, T, E> {
+    fn forbidding(self) -> Self {
+        self.forbid_copies()
+    }
+}
+
+impl CanForbid for DynamicCall<'_> {
+    fn forbidding(self) -> Self {
+        self.forbid_copies()
     }
 }

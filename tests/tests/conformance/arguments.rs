@@ -14,7 +14,7 @@ pub(crate) async fn an_array_is_lent(setting: Setting) -> TestResult {
     for _ in 0..3 {
         let (sum, report) = arrays.sum(&values).reported().await?;
         assert_eq!(sum, 4_999_950_000);
-        assert_eq!((report.shared_bytes, report.copied_bytes), (800_000, 0));
+        setting.check(&report, 800_000, 0);
     }
     assert_eq!(values.view()?[7], 7);
     Ok(())
@@ -28,7 +28,7 @@ pub(crate) async fn an_array_is_filled_in_place(setting: Setting) -> TestResult 
     let ones = Tensor::<u32, Ix2>::from_elem((300, 200), 1)?;
     let (_, report) = arrays.add_to(&ones, &mut labels).reported().await?;
     assert!(labels.view()?.iter().all(|label| *label == 6));
-    assert_eq!((report.shared_bytes, report.copied_bytes), (480_000, 0));
+    setting.check(&report, 480_000, 0);
     labels.view_mut()?.fill(0);
     Ok(())
 }
@@ -65,7 +65,11 @@ pub(crate) async fn copies_can_be_forbidden(setting: Setting) -> TestResult {
         }) if argument == "values"
     ));
     let values = Tensor::from(array![1i64, 2]);
-    assert_eq!(arrays.sum(&values).forbid_copies().await?, 3);
+    let sum = arrays.sum(&values).forbid_copies().await;
+    match setting.capabilities().shares_memory {
+        true => assert_eq!(sum?, 3),
+        false => assert!(sum.unwrap_err().is_retryable()),
+    }
     Ok(())
 }
 
@@ -112,7 +116,7 @@ pub(crate) async fn any_strides_travel(setting: Setting) -> TestResult {
         .reported()
         .await?;
     assert_eq!(sum, expected(reversed()));
-    assert_eq!(report.copied_bytes, 0);
+    setting.check(&report, 8 * 3 * 2 * 3, 0);
     let transposed = whole.clone().reversed_axes().into_dyn();
     assert_eq!(
         arrays.checksum(transposed).await?,
@@ -185,7 +189,7 @@ pub(crate) async fn segments_travel_bare(setting: Setting) -> TestResult {
         .reported()
         .await?;
     let () = result;
-    assert_eq!((report.shared_bytes, report.copied_bytes), (200_000, 0));
+    setting.check(&report, 200_000, 0);
     assert!(target.as_bytes()?.iter().rev().eq(source.as_bytes()?));
 
     let mut short = Segment::zeroed(99)?;
@@ -199,7 +203,7 @@ pub(crate) async fn segments_travel_bare(setting: Setting) -> TestResult {
     let identity = target.identity();
     target.as_slice_mut::<u32>()?.fill(6);
     let incremented = arrays.increment(target).await?;
-    assert_eq!(incremented.identity(), identity);
+    assert!(setting.is_same(incremented.identity(), identity));
     assert!(incremented.as_slice::<u32>()?.iter().all(|word| *word == 7));
     let tensor = incremented
         .into_tensor::<u32, _>((250, 100))

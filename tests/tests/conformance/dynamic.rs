@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ndarray::{Array1, Array2, Axis, Ix1, Ix2, array};
 use reedbed::dynamic::{Access, AnyTensor, Type, Value};
-use reedbed::{CallError, DType, FailureCause, Segment, SharedCell, Tensor, Worker, args};
+use reedbed::{CallError, DType, FailureCause, Segment, Tensor, Worker, args};
 use reedbed_tests::gate::{self, Gates};
 use reedbed_tests::modules::values::{self, DivideError, Point, Shape, Survey};
 use reedbed_tests::setting::Setting;
@@ -247,16 +247,16 @@ pub(crate) async fn opaque_types_travel_as_bytes(setting: Setting) -> TestResult
 pub(crate) async fn arrays_are_lent_without_a_copy(setting: Setting) -> TestResult {
     let worker = start(setting).await?;
     let values = Tensor::from(Array1::from_iter(0..100_000i64));
-    let sum = worker.call("arrays", "sum", args![&values]).forbid_copies();
-    let (sum, report) = sum.reported().await?;
+    let sum = worker.call("arrays", "sum", args![&values]);
+    let (sum, report) = setting.in_place(sum).reported().await?;
     assert_eq!(sum.deserialize::<i64>()?, 4_999_950_000);
-    assert_eq!((report.shared_bytes, report.copied_bytes), (800_000, 0));
+    setting.check(&report, 800_000, 0);
 
     let mut labels = Tensor::<u32, Ix2>::zeros((300, 200))?;
     let fill = worker.call("arrays", "fill", args! { value: 5, values: &mut labels });
     let (n, report) = fill.reported().await?;
     assert_eq!(n.deserialize::<usize>()?, 60_000);
-    assert_eq!((report.shared_bytes, report.copied_bytes), (240_000, 0));
+    setting.check(&report, 240_000, 0);
     assert!(labels.view()?.iter().all(|label| *label == 5));
     labels.view_mut()?.fill(0);
 
@@ -272,10 +272,8 @@ pub(crate) async fn arrays_are_lent_without_a_copy(setting: Setting) -> TestResu
     );
     let mut target = Tensor::<u32, Ix2>::zeros((100, 200))?;
     let upper = labels.tensor_view_mut().split_at(Axis(0), 100).0;
-    worker
-        .call("arrays", "add_to", args![upper, &mut target])
-        .forbid_copies()
-        .await?;
+    let add_to = worker.call("arrays", "add_to", args![upper, &mut target]);
+    setting.in_place(add_to).await?;
     assert_eq!(target.view()?.sum(), 20_000);
     Ok(())
 }
@@ -316,11 +314,12 @@ pub(crate) async fn arrays_change_hands(setting: Setting) -> TestResult {
             (DType::F64, &[50_000][..])
         );
         let identity = tensor.identity();
-        let pass_on = worker
-            .call("arrays", "pass_on", args![tensor])
-            .forbid_copies();
-        any = pass_on.await?;
-        assert!(matches!(&any, Value::Tensor(tensor) if tensor.identity() == identity));
+        let pass_on = worker.call("arrays", "pass_on", args![tensor]);
+        any = setting.in_place(pass_on).await?;
+        assert!(matches!(
+            &any,
+            Value::Tensor(tensor) if setting.is_same(tensor.identity(), identity)
+        ));
     }
     let passed = any.into_tensor::<f64, Ix1>()?;
     assert_eq!(passed.view()?[2], 16.0);
@@ -365,8 +364,8 @@ pub(crate) async fn segments_and_cells_are_passed(setting: Setting) -> TestResul
     };
     assert_eq!(target.as_bytes()?, b"97655321");
 
-    let cell = SharedCell::new(7u64)?;
-    let wrong = SharedCell::new(7u32)?;
+    let cell = worker.cell(7u64)?;
+    let wrong = worker.cell(7u32)?;
     worker.call("values", "count_up", args![&cell, 5]).await?;
     assert_eq!(cell.load(), 12);
     assert_eq!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ndarray::Ix2;
-use reedbed::{CallError, Dispatcher, EndReason, Failure, FailureCause, Tensor};
+use reedbed::{CallError, Dispatcher, EndReason, Failure, FailureCause, Tensor, Trust};
 use reedbed_tests::gate::{self, Gates};
 use reedbed_tests::modules::arrays::ArrayError;
 use reedbed_tests::modules::{arrays, control, values};
@@ -53,6 +53,10 @@ pub(crate) async fn a_panic_poisons_what_it_wrote(setting: Setting) -> TestResul
             .contains("it panicked: told to panic after one element"),
         "{error}"
     );
+    if !setting.capabilities().shares_memory {
+        assert_eq!(labels.view()?.sum(), 0, "a copy was written");
+        return Ok(());
+    }
     assert!(labels.is_poisoned());
     let error = arrays.fill(&mut labels, 1).await.unwrap_err();
     assert!(
@@ -111,6 +115,10 @@ pub(crate) async fn a_crash_is_told_to_every_caller(setting: Setting) -> TestRes
             "{end}"
         );
         assert!(error.to_string().contains("signal 11 (SIGSEGV"), "{error}");
+    }
+    if !setting.capabilities().shares_memory {
+        assert_eq!(labels.view()?.sum(), 0, "a copy was written");
+        return Ok(());
     }
     assert!(labels.is_poisoned());
     labels.recover()?;
@@ -204,6 +212,16 @@ pub(crate) async fn a_poisoned_half_stays_poisoned(setting: Setting) -> TestResu
     let (inverted, panicked) = futures::join!(right_half, left_half);
     assert!(panicked.is_err());
     inverted?;
+    if !setting.capabilities().shares_memory {
+        let flags = flags.view()?;
+        let is_right = |place: usize| place >= 50;
+        assert!(
+            flags
+                .indexed_iter()
+                .all(|(place, flag)| *flag == is_right(place))
+        );
+        return Ok(());
+    }
     assert!(
         flags.is_poisoned(),
         "an answer for the other half says nothing of this one"
@@ -230,7 +248,8 @@ pub(crate) async fn what_could_not_be_returned_goes_back(setting: Setting) -> Te
     // A size that no other test of this process uses, so that nobody else takes the memory.
     let n = 300_000
         + 80_000 * setting.place as usize
-        + 40_000 * usize::from(setting.dispatcher == Dispatcher::Tarpc);
+        + 40_000 * usize::from(setting.dispatcher == Dispatcher::Tarpc)
+        + 400_000 * usize::from(setting.trust != Trust::Trusted);
     let given = Tensor::<f64, ndarray::Ix1>::from_elem(n, 1.0)?;
     let identity = given.identity();
     let error = arrays.pass_on_with(given, 70 << 20).await.unwrap_err();
@@ -238,6 +257,12 @@ pub(crate) async fn what_could_not_be_returned_goes_back(setting: Setting) -> Te
         error.to_string().contains("the result could not be sent"),
         "{error}"
     );
+    if !setting.capabilities().shares_memory {
+        // The worker had a copy.
+        let next = Tensor::<f64, ndarray::Ix1>::zeros(n)?;
+        assert_eq!(next.identity(), identity);
+        return Ok(());
+    }
     // The memory comes back to this process's pool, for one of the next ones of its size.
     let mut others = Vec::new();
     for _ in 0..50 {

@@ -1,6 +1,6 @@
 //! One suite for every implementation: a worker in a process of its own program, in one of this
 //! very program, in one of the stock worker, and on a thread; under Reedbed's own dispatcher and
-//! tarpc's; over rings in shared memory, and over the socket alone.
+//! tarpc's; over rings in shared memory, and over the socket alone; trusted, and not.
 //!
 //! A test is an ordinary function of a [`Setting`]; what a setting can't do is a named capability
 //! that the test asks for, and checks what happens instead.
@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
-use reedbed::{ChannelKind, Dispatcher, Stub, Worker};
+use reedbed::{ChannelKind, Dispatcher, Stub, Trust, Worker};
 use reedbed_tests::setting::{Place, Programs, Setting};
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -49,33 +49,32 @@ const PLACES: [(&str, Place); 4] = [
 ];
 
 /// Who matches calls and answers, what carries the frames, and in how many of the places. Over the
-/// socket, one kind of process stands for all.
-const WAYS: [(&str, Dispatcher, ChannelKind, usize); 4] = [
-    ("", Dispatcher::Reedbed, ChannelKind::Ring, PLACES.len()),
-    (
-        "_over_tarpc",
-        Dispatcher::Tarpc,
-        ChannelKind::Ring,
-        PLACES.len(),
-    ),
-    ("_over_socket", Dispatcher::Reedbed, ChannelKind::Socket, 2),
-    (
-        "_over_tarpc_over_socket",
-        Dispatcher::Tarpc,
-        ChannelKind::Socket,
-        1,
-    ),
+/// socket, and where it isn't trusted, one kind of process stands for all.
+const WAYS: [(&str, Trust, Dispatcher, ChannelKind, usize); 6] = [
+    ("", TRUSTED, OWN, RING, PLACES.len()),
+    ("_over_tarpc", TRUSTED, TARPC, RING, PLACES.len()),
+    ("_over_socket", TRUSTED, OWN, SOCKET, 2),
+    ("_over_tarpc_over_socket", TRUSTED, TARPC, SOCKET, 1),
+    ("_untrusted", Trust::Untrusted, OWN, RING, 2),
+    ("_untrusted_over_tarpc", Trust::Untrusted, TARPC, RING, 1),
 ];
+
+const TRUSTED: Trust = Trust::Trusted;
+const OWN: Dispatcher = Dispatcher::Reedbed;
+const TARPC: Dispatcher = Dispatcher::Tarpc;
+const RING: ChannelKind = ChannelKind::Ring;
+const SOCKET: ChannelKind = ChannelKind::Socket;
 
 pub(crate) fn main() -> ExitCode {
     reedbed_worker::init(&reedbed_tests::modules::all());
     let mut all = Vec::new();
-    for (over, dispatcher, channel, n_places) in WAYS {
+    for (over, trust, dispatcher, channel, n_places) in WAYS {
         for (name, place) in PLACES.into_iter().take(n_places) {
             let setting = Setting {
                 place,
                 dispatcher,
                 channel,
+                trust,
             };
             all.extend(trials(&format!("{name}{over}"), setting));
         }

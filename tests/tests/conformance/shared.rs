@@ -1,7 +1,7 @@
 //! Values that host and worker use at once.
 
 use ndarray::Array1;
-use reedbed::{SharedCell, SharedCells, Tensor};
+use reedbed::{SharedCell, Tensor};
 use reedbed_tests::gate::{self, Gates};
 use reedbed_tests::setting::Setting;
 use reedbed_tests::shared::cells;
@@ -9,8 +9,8 @@ use reedbed_tests::shared::cells;
 use crate::{TestResult, import, start};
 
 pub(crate) async fn progress_is_seen_while_the_call_runs(setting: Setting) -> TestResult {
-    let (_worker, cells) = import::<cells::Client>(setting).await?;
-    let progress = SharedCell::new(0)?;
+    let (worker, cells) = import::<cells::Client>(setting).await?;
+    let progress = worker.cell(0)?;
     let gates = Gates::new();
     let pair = gates.pair();
     let watch = async {
@@ -26,8 +26,8 @@ pub(crate) async fn progress_is_seen_while_the_call_runs(setting: Setting) -> Te
 }
 
 pub(crate) async fn a_flag_of_the_host_stops_the_function(setting: Setting) -> TestResult {
-    let (_worker, cells) = import::<cells::Client>(setting).await?;
-    let stop = SharedCell::new(false)?;
+    let (worker, cells) = import::<cells::Client>(setting).await?;
+    let stop = worker.cell(false)?;
     let gates = Gates::new();
     let gate = gates.make("running");
     let tell = async {
@@ -41,9 +41,9 @@ pub(crate) async fn a_flag_of_the_host_stops_the_function(setting: Setting) -> T
 
 pub(crate) async fn two_workers_count_in_one_cell(setting: Setting) -> TestResult {
     const N: u64 = 50_000;
-    let (_one, first) = import::<cells::Client>(setting).await?;
+    let (one_worker, first) = import::<cells::Client>(setting).await?;
     let (_other, second) = import::<cells::Client>(setting).await?;
-    let counter = SharedCell::new(0u64)?;
+    let counter = one_worker.cell(0u64)?;
     let gates = Gates::new();
     let (one, other) = gates.pair();
     let calls = futures::future::join(
@@ -65,8 +65,8 @@ pub(crate) async fn two_workers_count_in_one_cell(setting: Setting) -> TestResul
 }
 
 pub(crate) async fn a_run_of_cells_is_filled_by_many_calls(setting: Setting) -> TestResult {
-    let (_worker, cells) = import::<cells::Client>(setting).await?;
-    let bins = SharedCells::<u64>::zeroed(4)?;
+    let (worker, cells) = import::<cells::Client>(setting).await?;
+    let bins = worker.cells::<u64>(4)?;
     let values = Tensor::from(Array1::from_iter(
         (0..10_000u32).map(|value| (value % 5) as u8),
     ));
@@ -79,9 +79,9 @@ pub(crate) async fn a_run_of_cells_is_filled_by_many_calls(setting: Setting) -> 
 }
 
 pub(crate) async fn a_cell_outlives_a_crashed_worker(setting: Setting) -> TestResult {
-    let counter = SharedCell::new(-3)?;
+    let (crashing, cells) = import::<cells::Client>(setting).await?;
+    let counter = crashing.cell(-3)?;
     if setting.capabilities().isolates_crashes {
-        let (_worker, cells) = import::<cells::Client>(setting).await?;
         let crashed = cells.crash_after_adding(Some((&counter).into()), 10).await;
         assert!(crashed.is_err());
     } else {
@@ -89,8 +89,8 @@ pub(crate) async fn a_cell_outlives_a_crashed_worker(setting: Setting) -> TestRe
     }
     // What the dead worker wrote is there, nothing is poisoned, and the next worker goes on.
     assert_eq!(counter.fetch_sub(7), 7);
-    let (_worker, cells) = import::<cells::Client>(setting).await?;
-    let sum = SharedCell::new(1.0)?;
+    let (worker, cells) = import::<cells::Client>(setting).await?;
+    let sum = worker.cell(1.0)?;
     assert_eq!(cells.add(&sum, 0.25).await?, 1.0);
     assert_eq!((counter.load(), sum.load()), (0, 1.25));
     Ok(())
@@ -101,8 +101,8 @@ pub(crate) async fn a_kept_cell_stays_shared(setting: Setting) -> TestResult {
     // is a thread of it; the settings take turns.
     static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     let _turn = TURN.lock().await;
-    let (_worker, cells) = import::<cells::Client>(setting).await?;
-    let counter = SharedCell::new(1u64)?;
+    let (worker, cells) = import::<cells::Client>(setting).await?;
+    let counter = worker.cell(1u64)?;
     cells.keep(&counter).await?;
     counter.fetch_add(1);
     let returned = cells.add_to_kept(40).await?.expect("it was kept");
@@ -112,8 +112,17 @@ pub(crate) async fn a_kept_cell_stays_shared(setting: Setting) -> TestResult {
 
     // Dropped here, the memory stays the cell's as long as the worker has it.
     drop((counter, returned));
-    let others: Vec<_> = (0..1000)
-        .map(|_| SharedCell::new(u64::MAX))
+    let n = if setting.capabilities().shares_memory {
+        1000
+    } else {
+        20
+    };
+    let others: Vec<_> = (0..n)
+        .map(|_| match setting.capabilities().shares_memory {
+            true => SharedCell::new(u64::MAX),
+            // Each has a segment of its own.
+            false => worker.cell(u64::MAX),
+        })
         .collect::<Result<_, _>>()?;
     let returned = cells.add_to_kept(1).await?.expect("it was kept");
     assert_eq!(returned.load(), 6);
@@ -129,6 +138,13 @@ pub(crate) async fn a_cell_of_one_worker_goes_on_to_another(setting: Setting) ->
     let other = start(setting).await?;
     let adding: cells::Client = other.import().await?;
     let cell = making.make().await?.expect("memory for the test");
+    if !setting.capabilities().shares_memory {
+        // It lies among other things of its maker's.
+        let error = adding.add(&cell, 1.0).await.unwrap_err();
+        assert!(error.is_retryable(), "nothing was sent");
+        assert_eq!(making.add(&cell, 1.0).await?, 0.5);
+        return Ok(());
+    }
     assert_eq!(adding.add(&cell, 1.0).await?, 0.5);
     assert_eq!(making.add(&cell, 1.0).await?, 1.5);
     assert_eq!(cell.load(), 2.5);
@@ -142,8 +158,8 @@ pub(crate) async fn a_cell_of_one_worker_goes_on_to_another(setting: Setting) ->
 }
 
 pub(crate) async fn a_cell_goes_there_and_back(setting: Setting) -> TestResult {
-    let (_worker, cells) = import::<cells::Client>(setting).await?;
-    let cell = SharedCell::new(1)?;
+    let (worker, cells) = import::<cells::Client>(setting).await?;
+    let cell = worker.cell(1)?;
     // The worker keeps nothing of it when it returns it.
     let returned = cells.pass_on(&cell).await?;
     cell.store(2);

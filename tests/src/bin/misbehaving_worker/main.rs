@@ -3,6 +3,7 @@
 mod describe;
 mod flood;
 mod ring;
+mod untrusted;
 
 use std::process::ExitCode;
 
@@ -13,7 +14,7 @@ use reedbed_tests::by_hand::frame::{self, Frame};
 use reedbed_tests::by_hand::handle::{Handle, Terms, dtype};
 use reedbed_tests::by_hand::memory::Memory;
 use reedbed_tests::by_hand::worker::{Welcome, Worker};
-use reedbed_tests::modules::arrays;
+use reedbed_tests::modules::{arrays, of_bool};
 
 fn main() -> ExitCode {
     let how = std::env::args().nth(1).unwrap_or_default();
@@ -72,12 +73,17 @@ fn welcome(how: &str) -> Welcome {
         how if how.starts_with("describes") => 0,
         _ => arrays::Client::schema().hash(),
     };
-    let modules = vec![("arrays".to_owned(), hash)];
+    let bools = of_bool::Client::schema().hash();
+    let modules = vec![("arrays".to_owned(), hash), ("of_bool".to_owned(), bools)];
     let welcome = Welcome {
         modules,
         ..Welcome::default()
     };
     match how {
+        "untrusted-takes-every-descriptor" => Welcome {
+            n_segments: 1 << 14,
+            ..welcome
+        },
         "counts-calls" | "never-describes" => Welcome {
             n_calls: 1,
             ..welcome
@@ -113,6 +119,9 @@ fn three() -> Handle {
 
 /// Takes the first call or question, and does as it was told.
 fn after_the_handshake(how: &str, worker: &mut Worker) {
+    if let Some(how) = how.strip_prefix("untrusted-") {
+        return untrusted::misbehave(how, worker);
+    }
     if how.starts_with("describes") || how == "never-describes" {
         return describe::describe(how, worker);
     }
