@@ -1,5 +1,7 @@
 //! A worker that speaks the wire by hand, to a real host: what it does wrong ends the worker or
 //! fails a call, with an error that says what happened. Nothing hangs, and nothing is left behind.
+//!
+//! All of it happens twice: here over the socket, in `hostile_worker_over_rings.rs` through rings.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -8,7 +10,7 @@ use std::time::Instant;
 use ndarray::Ix1;
 use reedbed::{
     AccessError, CallError, CallFailure, EndReason, Failure, FailureCause, ImportError, Tensor,
-    Worker, WorkerEnd, ndarray,
+    Worker, WorkerBuilder, WorkerEnd, ndarray,
 };
 use reedbed_tests::modules::arrays;
 use reedbed_tests::system;
@@ -16,8 +18,19 @@ use reedbed_tests::watched::watched;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_misbehaving-worker");
 
+/// A worker that misbehaves over the socket, or through rings.
+fn builder(how: &str) -> WorkerBuilder {
+    let is_over_rings = env!("CARGO_CRATE_NAME").ends_with("over_rings");
+    let over = if is_over_rings {
+        "over-rings"
+    } else {
+        "over-the-socket"
+    };
+    Worker::builder(WORKER).args([how, over]).log(|_| {})
+}
+
 async fn spawn(how: &str) -> Worker {
-    let worker = Worker::builder(WORKER).arg(how).log(|_| {}).spawn();
+    let worker = builder(how).spawn();
     worker.await.expect("the handshake is as it should be")
 }
 
@@ -164,9 +177,95 @@ async fn an_unwanted_descriptor_ends_the_worker() {
 }
 
 #[tokio::test]
-async fn a_pipe_for_a_segment_ends_the_worker() {
-    let what = "announced a segment, but it isn't a memfd sealed against shrinking and growing";
-    assert_violation("announces-a-pipe", what, range).await;
+async fn what_is_no_segment_ends_the_worker() {
+    let unsealed = "announced a segment, but it isn't a memfd sealed against shrinking and growing";
+    for (how, what) in [
+        ("announces-a-pipe", unsealed),
+        ("offers-a-pipe", unsealed),
+        ("offers-a-device", unsealed),
+        ("offers-a-file", unsealed),
+        ("offers-a-file-of-dev-shm", unsealed),
+        ("offers-an-unsealed-memfd", unsealed),
+        ("offers-a-memfd-that-grows", unsealed),
+        ("offers-a-memfd-that-shrinks", unsealed),
+        ("offers-the-channel", unsealed),
+        ("offers-huge-pages", "it isn't ordinary shared memory"),
+        ("offers-no-pages", "not all of its pages are reserved"),
+        (
+            "offers-too-little",
+            "it has 1048576 bytes where 2097152 were",
+        ),
+        ("offers-too-much", "it has 4194304 bytes where 2097152 were"),
+        ("offers-nothing", "announced segment 1 without a descriptor"),
+        ("offers-two-descriptors", "a message with more than one"),
+    ] {
+        assert_violation(how, what, range).await;
+    }
+}
+
+#[tokio::test]
+async fn a_result_that_can_not_be_ends_the_worker() {
+    for (how, what) in [
+        ("claims-2^60-elements", "overflows"),
+        ("claims-a-shape-that-overflows", "overflows"),
+        ("begins-before-the-segment", "from byte -16"),
+        ("is-an-element-everywhere", "names an element twice"),
+        (
+            "has-a-thousand-dimensions",
+            "1000 dimensions are more than 32",
+        ),
+        ("sends-more-arrays-than-agreed", "20 arrays"),
+        (
+            "takes-back-what-it-gave",
+            "in segment 1, which was never announced",
+        ),
+        ("forgets-what-it-never-had", "took back segment 77"),
+        (
+            "ends-what-never-began",
+            "ended transfer 1152921504606846976",
+        ),
+        ("refuses-what-it-never-got", "refused segment 5"),
+        (
+            "answers-before-it-is-asked",
+            "answered call 2, which isn't in flight",
+        ),
+        (
+            "releases-what-was-never-called",
+            "answered call 8, which isn't in flight",
+        ),
+    ] {
+        assert_violation(how, what, range).await;
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_is_given_twice_harms_who_gave_it() {
+    watched(async {
+        let (worker, client) = client("gives-under-a-number-twice").await;
+        let (first, second, _) = client.ranges(3).await.expect("two arrays apart");
+        let second = second.expect("it is there");
+        drop(first);
+        // The worker hears twice that its transfer has ended; the memory is there all the same.
+        assert_eq!(second.view().expect("nobody else has it")[0], 3.0);
+        drop((worker, client));
+        assert_eq!(second.view().expect("nobody else has it")[0], 3.0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_replayed_ends_the_worker() {
+    watched(async {
+        let (worker, client) = client("replays-an-answer").await;
+        let range = client.range(3).await.expect("the first answer is good");
+        let end = worker.ended().await;
+        let what = "answered call 1, which isn't in flight";
+        // The array is in use, or the call isn't: whichever is noticed first.
+        let said = protocol_violation(&end);
+        assert!(said == what || said.contains("overlaps"), "{said}");
+        assert_eq!(range.view().unwrap(), ndarray::aview1(&[1.0, 2.0, 3.0]));
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -286,8 +385,7 @@ async fn a_result_that_claims_any_length_fails_the_call() {
 #[tokio::test]
 async fn a_result_that_can_not_be_mapped_fails_the_call_and_goes_back() {
     watched(async {
-        let worker = Worker::builder(WORKER).arg("announces-what-can-not-be-mapped");
-        let worker = worker.log(|_| {}).spawn().await.unwrap();
+        let worker = spawn("announces-what-can-not-be-mapped").await;
         let client: arrays::Client = worker.import().await.unwrap();
         let failure = failure(client.ranges(3).await);
         let FailureCause::Remote(refusal) = failure.cause() else {
@@ -434,9 +532,7 @@ async fn a_flood_of_lines_is_cut_off() {
         let printed = Arc::new(Mutex::new((0u64, 0)));
         let seen = Arc::clone(&printed);
         let since = Instant::now();
-        let builder = Worker::builder(WORKER)
-            .arg("floods-its-output")
-            .log_rate(1 << 20);
+        let builder = builder("floods-its-output").log_rate(1 << 20);
         let worker = builder.log(move |line| {
             let mut seen = seen.lock().expect("no panic");
             seen.0 += line.text.len() as u64;

@@ -1,9 +1,11 @@
-//! One end of a connection: whole messages, each with at most one descriptor.
+//! One end of a connection: whole messages, each with at most one descriptor, and frames in rings
+//! where there are some.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::cmsg_space;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -12,6 +14,12 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
+use super::frame;
+use super::rings::Rings;
+
+/// The longest message, and the longest frame in a ring.
+const LONGEST_BYTES: usize = 64 * 1024;
+
 /// How long a peer may take for anything. It is never waited out unless a test fails.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
@@ -19,6 +27,16 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct End {
     fd: OwnedFd,
+    /// Where frames go that bring no descriptor and find room.
+    lane: Option<Mutex<Lane>>,
+}
+
+/// Rings, and how many messages went each way.
+#[derive(Debug)]
+struct Lane {
+    rings: Rings,
+    n_sent: u32,
+    n_received: u32,
 }
 
 /// What came.
@@ -39,7 +57,7 @@ pub fn pair() -> (End, OwnedFd) {
     let flags = SocketFlags::CLOEXEC;
     let pair = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None);
     let (ours, theirs) = pair.expect("a pair of sockets");
-    (End { fd: ours }, theirs)
+    (End::new(ours), theirs)
 }
 
 /// Waits until `fd` is readable (a process: until it has ended); `false` if that takes too long.
@@ -56,11 +74,32 @@ pub fn wait_for(fd: BorrowedFd<'_>) -> bool {
     }
 }
 
+impl AsFd for End {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 impl End {
     /// Wraps a socket.
     #[must_use]
     pub fn new(fd: OwnedFd) -> Self {
-        Self { fd }
+        Self { fd, lane: None }
+    }
+
+    /// Speaks through rings from now on, and over the socket where the wire wants it.
+    pub fn use_rings(&mut self, rings: Rings) {
+        let (n_sent, n_received) = (0, 0);
+        self.lane = Some(Mutex::new(Lane {
+            rings,
+            n_sent,
+            n_received,
+        }));
+    }
+
+    fn lane(&self) -> Option<MutexGuard<'_, Lane>> {
+        let lane = self.lane.as_ref()?;
+        Some(lane.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Sends a message with descriptors; tells whether the other end was there to take it.
@@ -68,6 +107,20 @@ impl End {
     /// # Panics
     /// If it can't be sent for another reason.
     pub fn try_send(&self, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> bool {
+        let Some(mut lane) = self.lane() else {
+            return self.send_message(message, descriptors);
+        };
+        let is_frame = descriptors.is_empty() && (1..=LONGEST_BYTES).contains(&message.len());
+        let after = lane.n_sent;
+        lane.n_sent += 1;
+        if is_frame && lane.rings.has_room(message.len()) {
+            lane.rings.push(message, after);
+            return self.send_message(&frame::bell(), &[]);
+        }
+        self.send_message(message, descriptors)
+    }
+
+    fn send_message(&self, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> bool {
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(8))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() {
@@ -109,6 +162,34 @@ impl End {
     /// If none comes in time.
     #[must_use]
     pub fn receive(&self) -> Received {
+        let Some(mut lane) = self.lane() else {
+            return self.receive_message();
+        };
+        let since = Instant::now();
+        loop {
+            assert!(since.elapsed() < LIMIT, "nothing came within {LIMIT:?}");
+            match lane.rings.peek() {
+                Some(after) if after == lane.n_received % (1 << 15) => {
+                    return Received::Message(lane.rings.pop(), None);
+                }
+                None if !self.has_come() => std::thread::yield_now(),
+                // A frame may have come before the message, and be there now.
+                None if lane.rings.peek().is_some() => {}
+                _ => match self.receive_message() {
+                    Received::Message(message, None) if message == frame::bell() => {
+                        lane.n_received += 1;
+                    }
+                    Received::EndOfFile => return Received::EndOfFile,
+                    message => {
+                        lane.n_received += 1;
+                        return message;
+                    }
+                },
+            }
+        }
+    }
+
+    fn receive_message(&self) -> Received {
         assert!(wait_for(self.fd.as_fd()), "nothing came within {LIMIT:?}");
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -144,13 +225,22 @@ impl End {
         rustix::event::poll(&mut fds, Some(&at_once)).expect("an answer") > 0
     }
 
-    /// Waits a moment; tells whether another message has come.
+    /// Waits a moment; tells whether another frame has come.
     ///
     /// # Panics
     /// If the system can't wait.
     #[must_use]
     pub fn has_more(&self) -> bool {
-        let moment = Timespec::try_from(Duration::from_millis(50)).expect("a short time");
+        const MOMENT: Duration = Duration::from_millis(50);
+        if let Some(lane) = self.lane() {
+            // A message may be a bell alone.
+            let since = Instant::now();
+            while lane.rings.peek().is_none() && since.elapsed() < MOMENT {
+                std::thread::yield_now();
+            }
+            return lane.rings.peek().is_some();
+        }
+        let moment = Timespec::try_from(MOMENT).expect("a short time");
         let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
         rustix::event::poll(&mut fds, Some(&moment)).expect("a wait") > 0
     }

@@ -162,6 +162,14 @@ impl Host {
         Rings::of_host(self.rings.take().expect("the segment of rings"))
     }
 
+    /// Speaks through the rings that the worker has made, from now on.
+    #[must_use]
+    pub fn over_rings(mut self) -> Self {
+        let rings = self.take_rings();
+        self.end.use_rings(rings);
+        self
+    }
+
     /// The connection.
     #[must_use]
     pub fn end(&self) -> &End {

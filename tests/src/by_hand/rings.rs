@@ -103,6 +103,14 @@ impl Rings {
         self.incoming
     }
 
+    /// Tells whether a frame of so many bytes finds room, as the peer says.
+    #[must_use]
+    pub fn has_room(&self, len: usize) -> bool {
+        let head = u32::from_le_bytes(self.memory.read(self.outgoing.word(0)));
+        let used = self.tail.wrapping_sub(head) as usize;
+        used + len.div_ceil(PART_BYTES) <= N_SLOTS as usize
+    }
+
     /// Puts a frame into the ring, after so many messages, whether there is room or not.
     pub fn push(&mut self, frame: &[u8], after: u32) {
         let first = self.tail;

@@ -8,7 +8,7 @@ use super::bytes::Bytes;
 use super::end::{End, LIMIT, Received};
 use super::frame::{self, Frame};
 use super::memory::Memory;
-use super::rings::Rings;
+use super::rings::{self, Rings};
 
 /// What a worker says first. The defaults are those of a worker that means well.
 #[derive(Clone, Debug)]
@@ -92,6 +92,17 @@ impl Worker {
     #[must_use]
     pub fn end(&self) -> &End {
         &self.end
+    }
+
+    /// Welcomes the host, and speaks through rings from now on.
+    pub fn welcome_over_rings(&mut self, welcome: Welcome) {
+        let memory = Memory::new(rings::LEN_BYTES);
+        let welcome = Welcome {
+            channel: 1,
+            ..welcome
+        };
+        self.end.send_with(&welcome.write(), &memory);
+        self.end.use_rings(Rings::of_worker(memory));
     }
 
     /// Sends a message.

@@ -11,7 +11,7 @@ fn call(host: &Host, path: &str, body: Bytes) {
 
 #[test]
 fn a_list_is_its_length_and_then_the_indexes() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     call(&host, "stacks.sums", Bytes::new().u64(2).u32(0).u32(0));
     let sums = Bytes::new().u64(2).i64(6).i64(6).done();
     assert_eq!(host.result(1), sums);
@@ -20,7 +20,7 @@ fn a_list_is_its_length_and_then_the_indexes() {
 
 #[test]
 fn a_list_that_claims_more_than_there_is_fails_the_call() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     for n in [2, 1 << 40, u64::MAX] {
         call(&host, "stacks.sums", Bytes::new().u64(n).u32(0));
         let failure = host.failure(1);
@@ -39,7 +39,7 @@ fn a_list_that_claims_more_than_there_is_fails_the_call() {
 
 #[test]
 fn a_part_that_does_not_fit_is_named() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     let beyond = Bytes::new().u64(2).u32(0).u32(1);
     call(&host, "stacks.sums", beyond);
     let reason = "it names array 1 of 1";
@@ -68,7 +68,7 @@ fn an_array_for_writing_is_taken_by_one_part() {
 
 #[test]
 fn a_key_of_any_length_is_named_by_its_beginning() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     // A part is there, and the index of its array isn't one.
     let pick = |number: u64, key: &str| {
         let entry = Bytes::new().u64(1).run(key).u64(1).u8(1).u32(1);

@@ -83,7 +83,7 @@ fn an_array_for_writing_is_taken_once() {
 
 #[test]
 fn an_array_that_is_given_is_taken_once_and_ended() {
-    let (host, memory) = (Host::greeted(WORKER), Memory::of_f64(&[1.0, 2.0]));
+    let (host, memory) = (greeted(), Memory::of_f64(&[1.0, 2.0]));
     host.announce_writable(1, &memory);
     let given = Handle::row(1, dtype::F64, 2).on(Terms::Moved(3));
     host.call(
@@ -100,7 +100,7 @@ fn an_array_that_is_given_is_taken_once_and_ended() {
 
 #[test]
 fn what_was_given_to_a_call_that_fails_is_ended() {
-    let (host, memory) = (Host::greeted(WORKER), Memory::new(64));
+    let (host, memory) = (greeted(), Memory::new(64));
     host.announce_writable(1, &memory);
     let given = |transfer| Handle::row(1, dtype::F32, 2).on(Terms::Moved(transfer));
     for (call, path) in [
@@ -165,7 +165,7 @@ fn malformed_arguments_fail_the_call() {
 
 #[test]
 fn a_value_deeper_than_any_stack_fails_its_call() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     // A list of one tree, which has a list of one tree, ...
     let n = 300;
     let deep = (0..n)
@@ -189,7 +189,7 @@ fn a_value_deeper_than_any_stack_fails_its_call() {
 
 #[test]
 fn a_list_of_elements_without_bytes_can_not_claim_any_length() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.call(1, "values.count", &[], &(1u64 << 60).to_le_bytes());
     assert!(matches!(host.failure(1), Failure::BadArgument { .. }));
     host.assert_alive();
@@ -197,7 +197,7 @@ fn a_list_of_elements_without_bytes_can_not_claim_any_length() {
 
 #[test]
 fn a_segment_that_can_not_be_mapped_is_refused_and_fails_its_calls() {
-    let (host, memory) = (Host::greeted(WORKER), Memory::of_i64(&[1, 2, 3]));
+    let (host, memory) = (greeted(), Memory::of_i64(&[1, 2, 3]));
     // For writing, with a descriptor that only reads.
     host.end().send_with(
         &frame::segment(1, memory.len_bytes(), true),
@@ -234,7 +234,7 @@ fn a_refusal_for_writing_leaves_reading_as_it_was() {
 
 #[test]
 fn what_was_given_beside_a_refused_segment_is_ended() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     let (unwritable, memory) = (Memory::new(16), Memory::new(16));
     host.end()
         .send_with(&frame::segment(1, 16, true), unwritable.read_only());
@@ -262,9 +262,9 @@ fn what_was_given_beside_a_refused_segment_is_ended() {
 fn what_can_not_be_returned_is_ended() {
     let hello = Hello {
         frame_bytes: 100_000,
-        ..Hello::default()
+        ..hello()
     };
-    let (host, memory) = (Host::greeted_with(WORKER, &hello), Memory::of_f64(&[1.0]));
+    let (host, memory) = (greeted_with(&hello), Memory::of_f64(&[1.0]));
     host.announce_writable(1, &memory);
     let given = Handle::row(1, dtype::F64, 1).on(Terms::Moved(6));
     let body = Bytes::new().u32(0).u64(200_000).done();

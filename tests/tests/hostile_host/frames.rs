@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_host_that_calls_and_reads_no_answer_is_left() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     let text = Bytes::new().run("x".repeat(60_000)).done();
     let call = |n| frame::call(n, function("values", "echo"), &[], &text);
     assert!((1..10_000).any(|n| !host.end().try_send(&call(n), &[])));
@@ -60,7 +60,7 @@ fn malformed_frames_are_a_violation() {
         (Bytes::new().u32(8).u64(1).run([0xc3]).done(), "Utf8"),
     ];
     for (message, why) in cases {
-        let host = Host::greeted(WORKER);
+        let host = greeted();
         host.send(&message);
         let ended = host.ended();
         assert_eq!(ended.code, Some(70), "{ended:?}");
@@ -81,7 +81,7 @@ fn frames_that_only_a_worker_sends_are_a_violation() {
         Bytes::new().u32(9).u64(1).u8(0).done(),
         frame::tarpc(&[]),
     ] {
-        let host = Host::greeted(WORKER);
+        let host = greeted();
         host.send(&frame);
         host.assert_violation("sent a frame that a host doesn't send");
     }
@@ -90,7 +90,7 @@ fn frames_that_only_a_worker_sends_are_a_violation() {
 #[test]
 fn a_message_longer_than_any_frame_is_a_violation() {
     let longest = 65536 - frame::describe(1, "").len();
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.send(&frame::describe(1, &"m".repeat(longest)));
     assert_eq!(
         host.receive(),
@@ -102,14 +102,14 @@ fn a_message_longer_than_any_frame_is_a_violation() {
     host.send(&frame::describe(2, &"m".repeat(longest + 2)));
     host.assert_violation("sent what can't be received: a message longer than any frame");
 
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.send(&frame::describe(1, &"m".repeat(longest + 1)));
     host.assert_violation("sent what can't be received: a message longer than any frame");
 }
 
 #[test]
 fn a_number_in_flight_is_not_used_again() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.call(1, "control.run_until_cancelled", &[], &until_cancelled());
     host.call(1, "values.nothing", &[], &[]);
     host.assert_violation("called number 1 while it was in flight");
@@ -119,9 +119,9 @@ fn a_number_in_flight_is_not_used_again() {
 fn more_calls_than_negotiated_are_a_violation() {
     let hello = Hello {
         n_calls: 2,
-        ..Hello::default()
+        ..hello()
     };
-    let host = Host::greeted_with(WORKER, &hello);
+    let host = greeted_with(&hello);
     for call in 1..=3 {
         host.call(call, "control.run_until_cancelled", &[], &until_cancelled());
     }
@@ -186,9 +186,9 @@ fn long_frames_that_are_none_are_violations() {
     for (handle, what) in shapes {
         let hello = Hello {
             frame_bytes: 100_000,
-            ..Hello::default()
+            ..hello()
         };
-        let (host, memory) = (Host::greeted_with(WORKER, &hello), Memory::new(64));
+        let (host, memory) = (greeted_with(&hello), Memory::new(64));
         host.announce(1, &memory);
         host.send(&frame::oversize(&handle));
         host.assert_violation(what);
@@ -204,7 +204,7 @@ fn long_frames_hold_frames_of_calls_alone() {
         (frame::ended(1), "sent a frame that a host doesn't send"),
     ];
     for (inner, what) in cases {
-        let (host, memory) = (Host::greeted(WORKER), Memory::of(&inner));
+        let (host, memory) = (greeted(), Memory::of(&inner));
         host.announce(1, &memory);
         let place = Handle::row(1, dtype::U8, inner.len() as u64).on(Terms::Moved(1));
         host.send(&frame::oversize(&place));

@@ -164,7 +164,7 @@ fn terms_that_do_not_fit_the_origin_are_a_violation() {
 #[test]
 fn arrays_of_the_worker_that_it_never_gave_are_a_violation() {
     let case = |terms: Terms, offset_bytes, what: &str| {
-        let host = Host::greeted(WORKER);
+        let host = greeted();
         host.call(1, "arrays.range", &[], &4u64.to_le_bytes());
         let (_, memory) = host.receive_segment();
         let Frame::Returned { handles, .. } = host.receive() else {
@@ -246,7 +246,7 @@ fn lending_what_another_call_writes_is_a_violation() {
 #[test]
 fn a_bool_that_is_neither_0_nor_1_is_a_violation() {
     for terms in [Terms::Read, Terms::ReadWrite] {
-        let (host, memory) = (Host::greeted(WORKER), Memory::of(&[0, 1, 2]));
+        let (host, memory) = (greeted(), Memory::of(&[0, 1, 2]));
         host.announce_writable(1, &memory);
         host.call(
             1,
@@ -264,12 +264,9 @@ fn a_bool_that_is_neither_0_nor_1_is_a_violation() {
 fn more_arrays_than_negotiated_are_a_violation() {
     let hello = Hello {
         n_handles: 1,
-        ..Hello::default()
+        ..hello()
     };
-    let (host, memory) = (
-        Host::greeted_with(WORKER, &hello),
-        Memory::of_i64(&[1, 2, 3]),
-    );
+    let (host, memory) = (greeted_with(&hello), Memory::of_i64(&[1, 2, 3]));
     host.announce(1, &memory);
     host.call(1, "arrays.sum", &[three()], &arrays(1));
     assert_eq!(host.result(1), 6i64.to_le_bytes());

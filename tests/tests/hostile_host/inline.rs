@@ -14,14 +14,14 @@ fn behind_others() -> (Handle, Vec<u8>) {
 
 /// Sends `handle` to a function and expects the worker to end, saying `what` about the array.
 fn assert_violation(handle: Handle, inline: &[u8], what: &str) {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.call_inline(1, "arrays.sum", &[handle], inline, &arrays(1));
     host.assert_violation(&format!("sent an array in its frame, which {what}"));
 }
 
 #[test]
 fn an_array_in_the_frame_needs_no_segment() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     let (three, bytes) = behind_others();
     host.call_inline(
         1,
@@ -43,7 +43,7 @@ fn an_array_in_the_frame_needs_no_segment() {
 
 #[test]
 fn several_handles_may_read_the_same_elements() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     let matrix = Handle {
         shape: vec![1, 2],
         strides: vec![2, 1],
@@ -84,7 +84,7 @@ fn several_handles_may_read_the_same_elements() {
 
 #[test]
 fn an_array_that_is_given_in_the_frame_is_the_workers() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     let two = Handle::row_inline(dtype::F64, 2).on(Terms::Moved(0));
     let bytes = Bytes::new().f64(1.0).f64(2.0).done();
     host.call_inline(
@@ -171,7 +171,7 @@ fn a_bool_in_the_frame_that_is_neither_0_nor_1_does_no_harm() {
 
 #[test]
 fn giving_one_place_over_and_over_is_a_violation() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     let two = Handle::row_inline(dtype::F64, 2).on(Terms::Moved(0));
     let handles = [two.clone(), two];
     host.call_inline(1, "arrays.take_both", &handles, &[0; 16], &arrays(2));
@@ -182,7 +182,7 @@ fn giving_one_place_over_and_over_is_a_violation() {
 
 #[test]
 fn more_bytes_than_came_are_malformed() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     let (three, _) = behind_others();
     let function = function("arrays", "sum");
     let fields = Bytes::new().u32(4).u64(1).u64(function).u8(0).u8(0);

@@ -4,7 +4,7 @@ use super::*;
 
 /// A host for which the worker keeps one instance, and its number.
 fn keeping_one() -> (Host, u64) {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     let number = construct(&host, 1, "kept");
     (host, number)
 }
@@ -98,14 +98,14 @@ fn dropping_what_isnt_there_is_a_violation() {
     host.send(&frame::dropped(number));
     host.send(&frame::dropped(number));
     host.assert_violation(&format!("dropped instance {number}, which isn't there"));
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.send(&frame::dropped(u64::MAX));
     host.assert_violation(&format!("dropped instance {}, which isn't there", u64::MAX));
 }
 
 #[test]
 fn a_constructors_error_keeps_nothing() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.call(1, "keeper.new", &[], &Bytes::new().run("").done());
     assert_eq!(host.result(1), Bytes::new().u32(1).u32(0).done());
     // Had it been kept, it would be the first.

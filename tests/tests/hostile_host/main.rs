@@ -2,6 +2,8 @@
 //!
 //! What the wire calls a violation ends the worker with a message that names it; what fails a call
 //! fails that call alone. Nothing makes it panic.
+//!
+//! All of it happens twice: here over the socket, in `hostile_host_over_rings.rs` through rings.
 
 mod containers;
 mod failures;
@@ -29,6 +31,33 @@ use rustix::fs::SealFlags;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_test-worker");
 
+/// Whether this is the host that speaks through rings.
+fn is_over_rings() -> bool {
+    env!("CARGO_CRATE_NAME").ends_with("over_rings")
+}
+
+/// What a host says first that means well.
+fn hello() -> Hello {
+    let channels = if is_over_rings() { vec![1, 0] } else { vec![0] };
+    Hello {
+        channels,
+        ..Hello::default()
+    }
+}
+
+/// A host and the test worker, after the handshake.
+fn greeted() -> Host {
+    greeted_with(&hello())
+}
+
+fn greeted_with(hello: &Hello) -> Host {
+    let host = Host::greeted_with(WORKER, hello);
+    match is_over_rings() {
+        true => host.over_rings(),
+        false => host,
+    }
+}
+
 /// The body of a call whose arguments are the first `n` arrays, in order.
 fn arrays(n: u32) -> Vec<u8> {
     (0..n).fold(Bytes::new(), Bytes::u32).done()
@@ -36,14 +65,14 @@ fn arrays(n: u32) -> Vec<u8> {
 
 /// A host whose segment 1 holds 1, 2, 3 as `i64`, announced for reading.
 fn lending_three() -> (Host, Memory) {
-    let (host, memory) = (Host::greeted(WORKER), Memory::of_i64(&[1, 2, 3]));
+    let (host, memory) = (greeted(), Memory::of_i64(&[1, 2, 3]));
     host.announce(1, &memory);
     (host, memory)
 }
 
 /// A host whose segment 1 holds four `u32`, announced for writing.
 fn lending_four_for_writing() -> (Host, Memory) {
-    let (host, memory) = (Host::greeted(WORKER), Memory::new(16));
+    let (host, memory) = (greeted(), Memory::new(16));
     host.announce_writable(1, &memory);
     (host, memory)
 }

@@ -10,7 +10,7 @@ const NAMED: u32 = 1;
 fn hello() -> Hello {
     Hello {
         segments: NAMED,
-        ..Hello::default()
+        ..super::hello()
     }
 }
 
@@ -68,10 +68,7 @@ impl Drop for NamedMemory {
 
 #[test]
 fn a_session_by_name() {
-    let (host, memory) = (
-        Host::greeted_with(WORKER, &hello()),
-        NamedMemory::new(24, 0o600, true),
-    );
+    let (host, memory) = (greeted_with(&hello()), NamedMemory::new(24, 0o600, true));
     memory
         .file
         .write_all_at(&Memory::of_i64(&[1, 2, 3]).read::<24>(0), 0)
@@ -116,7 +113,7 @@ fn a_session_by_name() {
 
 #[test]
 fn a_worker_that_ends_leaves_all_names_to_its_host() {
-    let host = Host::greeted_with(WORKER, &hello());
+    let host = greeted_with(&hello());
     let mut names = Vec::new();
     // More small results than one segment has room for.
     for call in 1..=40 {
@@ -135,7 +132,7 @@ fn a_worker_that_ends_leaves_all_names_to_its_host() {
 #[test]
 fn what_is_not_a_segment_of_this_user_is_a_violation() {
     let announced = |name: &str, len_bytes, what: &str| {
-        let host = Host::greeted_with(WORKER, &hello());
+        let host = greeted_with(&hello());
         host.send(&frame::named_segment(1, len_bytes, true, name));
         host.assert_violation(&format!("announced a segment, but {what}"));
     };
@@ -170,7 +167,7 @@ fn a_link_is_not_followed() {
     let place = format!("/dev/shm/{}", link.name);
     fs::remove_file(&place).unwrap();
     std::os::unix::fs::symlink(format!("/dev/shm/{}", memory.name), &place).unwrap();
-    let host = Host::greeted_with(WORKER, &hello());
+    let host = greeted_with(&hello());
     host.send(&frame::named_segment(1, 24, false, &link.name));
     assert!(matches!(host.receive(), Frame::Refused { segment: 1, .. }));
     host.assert_alive();
@@ -178,7 +175,7 @@ fn a_link_is_not_followed() {
 
 #[test]
 fn a_segment_whose_name_is_gone_fails_its_calls_alone() {
-    let host = Host::greeted_with(WORKER, &hello());
+    let host = greeted_with(&hello());
     let memory = NamedMemory::new(24, 0o600, true);
     let name = memory.name.clone();
     drop(memory);
@@ -192,12 +189,12 @@ fn a_segment_whose_name_is_gone_fails_its_calls_alone() {
 #[test]
 fn the_other_kind_of_segment_is_a_violation() {
     let what = "announced a segment of another kind than was agreed on";
-    let named = Host::greeted_with(WORKER, &hello());
+    let named = greeted_with(&hello());
     named.announce(1, &Memory::new(24));
     named.assert_violation(what);
 
     let memory = NamedMemory::new(24, 0o600, true);
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.send(&frame::named_segment(1, 24, false, &memory.name));
     host.assert_violation(what);
 }
@@ -208,7 +205,7 @@ fn a_kind_of_segment_that_the_worker_can_not_make_is_told() {
     host.send(
         &Hello {
             segments: 7,
-            ..Hello::default()
+            ..hello()
         }
         .write(),
     );

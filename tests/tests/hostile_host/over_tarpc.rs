@@ -16,13 +16,10 @@ fn tarpc_request(deadline_secs: u64, id: u64) -> Bytes {
 }
 
 fn greeted_over_tarpc() -> Host {
-    Host::greeted_with(
-        WORKER,
-        &Hello {
-            dispatcher: 1,
-            ..Hello::default()
-        },
-    )
+    greeted_with(&Hello {
+        dispatcher: 1,
+        ..hello()
+    })
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn what_is_not_sealed_shared_memory_is_a_violation() {
         unsealed.as_fd(),
         growing.as_fd(),
     ] {
-        let host = Host::greeted(WORKER);
+        let host = greeted();
         host.end().send_with(&frame::segment(1, 4096, true), fd);
         host.assert_violation(what);
     }
@@ -29,7 +29,7 @@ fn what_is_not_sealed_shared_memory_is_a_violation() {
 fn another_length_than_announced_is_a_violation() {
     let memory = Memory::new(4096);
     for announced in [8192, 4095, 0, 1 << 62, u64::MAX] {
-        let host = Host::greeted(WORKER);
+        let host = greeted();
         host.end()
             .send_with(&frame::segment(1, announced, true), &memory);
         host.assert_violation(&format!(
@@ -45,7 +45,7 @@ fn pages_that_are_not_reserved_are_a_violation() {
     let sparse = rustix::fs::memfd_create("sparse", flags).unwrap();
     rustix::fs::ftruncate(&sparse, 1 << 20).unwrap();
     rustix::fs::fcntl_add_seals(&sparse, SEALS).unwrap();
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.end()
         .send_with(&frame::segment(1, 1 << 20, false), &sparse);
     host.assert_violation("announced a segment, but not all of its pages are reserved");
@@ -66,9 +66,9 @@ fn a_segment_that_is_announced_again_stays_as_it_was() {
 fn more_segments_than_negotiated_are_a_violation() {
     let hello = Hello {
         n_segments: 2,
-        ..Hello::default()
+        ..hello()
     };
-    let (host, memory) = (Host::greeted_with(WORKER, &hello), Memory::new(64));
+    let (host, memory) = (greeted_with(&hello), Memory::new(64));
     host.announce(1, &memory);
     host.announce(2, &memory);
     host.announce_writable(2, &memory);
@@ -86,16 +86,16 @@ fn more_segments_than_negotiated_are_a_violation() {
 #[test]
 fn descriptors_come_with_segments_and_with_nothing_else() {
     let memory = Memory::new(64);
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.send(&frame::segment(1, 64, false));
     host.assert_violation("announced segment 1 without a descriptor");
 
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.end().send_with(&frame::cancel(1), &memory);
     host.assert_violation("sent a descriptor beside a frame that takes none");
 
     for n in [2, 3, 8] {
-        let host = Host::greeted(WORKER);
+        let host = greeted();
         host.end()
             .try_send(&frame::segment(1, 64, true), &vec![memory.as_fd(); n]);
         host.assert_violation(
@@ -118,7 +118,7 @@ fn ending_forgetting_and_refusing_what_is_unknown_are_violations() {
         ),
     ];
     for (frame, what) in cases {
-        let host = Host::greeted(WORKER);
+        let host = greeted();
         host.send(&frame);
         host.assert_violation(what);
     }
@@ -126,7 +126,7 @@ fn ending_forgetting_and_refusing_what_is_unknown_are_violations() {
 
 #[test]
 fn a_transfer_ends_once() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.call(1, "arrays.range", &[], &4u64.to_le_bytes());
     let _segment = host.receive_segment();
     let _range = host.receive();

@@ -35,7 +35,7 @@ fn an_array_lent_for_writing_is_written_in_place() {
 
 #[test]
 fn one_array_may_be_read_by_two_arguments() {
-    let (host, memory) = (Host::greeted(WORKER), Memory::of_f64(&[1.0, 2.0, 3.0, 4.0]));
+    let (host, memory) = (greeted(), Memory::of_f64(&[1.0, 2.0, 3.0, 4.0]));
     host.announce(1, &memory);
     let matrix = Handle {
         shape: vec![2, 2],
@@ -85,7 +85,7 @@ fn an_option_is_a_byte_and_then_the_index() {
 
 #[test]
 fn an_array_that_is_given_is_ended_once() {
-    let (host, memory) = (Host::greeted(WORKER), Memory::of_f64(&[1.0, 2.0]));
+    let (host, memory) = (greeted(), Memory::of_f64(&[1.0, 2.0]));
     host.announce_writable(1, &memory);
     let given = Handle::row(1, dtype::F64, 2).on(Terms::Moved(5));
     host.call(1, "arrays.take", &[given], &arrays(1));
@@ -96,7 +96,7 @@ fn an_array_that_is_given_is_ended_once() {
 
 #[test]
 fn an_array_that_is_passed_on_comes_back() {
-    let (host, memory) = (Host::greeted(WORKER), Memory::of_f64(&[1.0, 2.0]));
+    let (host, memory) = (greeted(), Memory::of_f64(&[1.0, 2.0]));
     host.announce_writable(1, &memory);
     let given = Handle::row(1, dtype::F64, 2).on(Terms::Moved(5));
     host.call(
@@ -122,7 +122,7 @@ fn an_array_that_is_passed_on_comes_back() {
 
 #[test]
 fn a_returned_array_can_be_lent_back_and_given_back() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.call(1, "arrays.range", &[], &4u64.to_le_bytes());
     let (segment, memory) = host.receive_segment();
     assert!(memory.seals().contains(SEALS));
@@ -161,7 +161,7 @@ fn a_returned_array_can_be_lent_back_and_given_back() {
 
 #[test]
 fn a_long_frame_lies_in_a_segment_in_both_directions() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     let text = Bytes::new().run("x".repeat(100_000)).done();
     let call = frame::call(1, function("values", "echo"), &[], &text);
     let memory = Memory::of(&call);
@@ -192,7 +192,7 @@ fn a_long_frame_lies_in_a_segment_in_both_directions() {
 
 #[test]
 fn the_hash_in_the_welcome_is_that_of_the_description() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     let (_, hash) = host
         .modules
         .iter()
@@ -221,7 +221,7 @@ fn the_hash_in_the_welcome_is_that_of_the_description() {
 
 #[test]
 fn an_unknown_module_has_no_description() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.send(&frame::describe(1, "nothing"));
     assert_eq!(
         host.receive(),
@@ -257,14 +257,14 @@ fn a_cancelled_call_is_released_once_and_lets_go() {
 
 #[test]
 fn cancelling_what_is_not_in_flight_changes_nothing() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.send(&frame::cancel(77));
     host.assert_alive();
 }
 
 #[test]
 fn a_shutdown_waits_for_the_calls_in_flight_and_refuses_others() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.call(1, "control.run_until_cancelled", &[], &until_cancelled());
     host.send(&frame::shutdown());
     host.call(2, "values.nothing", &[], &[]);
@@ -278,7 +278,7 @@ fn a_shutdown_waits_for_the_calls_in_flight_and_refuses_others() {
 #[test]
 fn an_answer_is_not_lost_to_a_shutdown() {
     for _ in 0..50 {
-        let host = Host::greeted(WORKER);
+        let host = greeted();
         let text = Bytes::new().run("last words").done();
         host.call(1, "values.echo", &[], &text);
         host.send(&frame::shutdown());
@@ -297,7 +297,7 @@ fn the_end_of_the_connection_ends_the_worker_in_the_middle_of_a_call() {
 
 #[test]
 fn an_empty_message_is_taken_for_the_end() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.send(&[]);
     assert_eq!(host.ended().signal, Some(9));
 }

@@ -4,7 +4,7 @@ use super::*;
 
 /// A host whose segment 1 holds eight `u64`, announced for writing.
 fn sharing_eight() -> (Host, Memory) {
-    let (host, memory) = (Host::greeted(WORKER), Memory::new(64));
+    let (host, memory) = (greeted(), Memory::new(64));
     host.announce_writable(1, &memory);
     (host, memory)
 }
@@ -116,7 +116,7 @@ fn cells_off_their_boundary_are_a_violation() {
 
 #[test]
 fn cells_in_a_segment_for_reading_are_a_violation() {
-    let (host, memory) = (Host::greeted(WORKER), Memory::new(64));
+    let (host, memory) = (greeted(), Memory::new(64));
     host.announce(1, &memory);
     host.call(1, "cells.add", &[cell(8, 1)], &adding(1.0));
     host.assert_violation("sent an array in segment 1, which wasn't announced for writing");
@@ -124,7 +124,7 @@ fn cells_in_a_segment_for_reading_are_a_violation() {
 
 #[test]
 fn sharing_a_tensor_of_the_worker_as_a_cell_is_a_violation() {
-    let host = Host::greeted(WORKER);
+    let host = greeted();
     host.call(1, "arrays.range", &[], &4u64.to_le_bytes());
     let _segment = host.receive_segment();
     let Frame::Returned { handles, .. } = host.receive() else {
@@ -148,7 +148,7 @@ fn taking_a_cell_of_the_worker_for_a_tensor_is_a_violation() {
             ", which returns something else than was given",
         ),
     ] {
-        let host = Host::greeted(WORKER);
+        let host = greeted();
         host.call(1, "cells.make", &[], &[]);
         let (_, memory) = host.receive_segment();
         let Frame::Returned { handles, .. } = host.receive() else {

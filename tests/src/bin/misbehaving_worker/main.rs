@@ -1,5 +1,7 @@
-//! A worker that does what its first argument says, against the protocol.
+//! A worker that does what its first argument says, against the protocol: over the socket, or, if its
+//! second one says so, through rings.
 
+mod announce;
 mod describe;
 mod flood;
 mod ring;
@@ -26,7 +28,14 @@ fn main() -> ExitCode {
     if let Some(code) = before_the_handshake(&how, &mut worker) {
         return ExitCode::from(code);
     }
-    worker.send(&welcome(&how).write());
+    if std::env::args()
+        .nth(2)
+        .is_some_and(|over| over == "over-rings")
+    {
+        worker.welcome_over_rings(welcome(&how));
+    } else {
+        worker.send(&welcome(&how).write());
+    }
     after_the_handshake(&how, &mut worker);
     worker.wait_for_the_end();
     ExitCode::SUCCESS
@@ -138,6 +147,9 @@ fn after_the_handshake(how: &str, worker: &mut Worker) {
     if let Some(what) = how.strip_prefix("floods-with-") {
         return flood::flood(what, worker);
     }
+    if let Some(what) = how.strip_prefix("offers-") {
+        return announce::announce(what, worker);
+    }
     if let Some(frames) = frames(how, call) {
         let _memory = announce(worker, 1);
         for frame in frames {
@@ -228,6 +240,55 @@ fn frames(how: &str, call: u64) -> Option<Vec<Vec<u8>>> {
             shape: vec![4],
             ..three()
         }),
+        "claims-2^60-elements" => result(Handle {
+            shape: vec![1 << 60],
+            ..three()
+        }),
+        "claims-a-shape-that-overflows" => result(Handle {
+            shape: vec![u64::MAX],
+            ..three()
+        }),
+        "begins-before-the-segment" => result(Handle {
+            strides: vec![-1],
+            ..three()
+        }),
+        "is-an-element-everywhere" => result(Handle {
+            shape: vec![1 << 40],
+            strides: vec![0],
+            ..three()
+        }),
+        "has-a-thousand-dimensions" => result(Handle {
+            shape: vec![1; 1000],
+            strides: vec![1; 1000],
+            ..three()
+        }),
+        "sends-more-arrays-than-agreed" => {
+            let arrays = vec![three(); 20];
+            vec![frame::returned(call, &arrays, &0u32.to_le_bytes())]
+        }
+        "replays-an-answer" => {
+            let answer = one_array(call, three());
+            vec![answer.clone(), answer]
+        }
+        "gives-under-a-number-twice" => {
+            let body = Bytes::new().u32(0).u8(1).u32(1).u64(3).done();
+            let second = Handle {
+                shape: vec![1],
+                offset_bytes: 16,
+                ..three()
+            };
+            let first = Handle {
+                shape: vec![1],
+                ..three()
+            };
+            vec![frame::returned(call, &[first, second], &body)]
+        }
+        "answers-before-it-is-asked" => vec![frame::returned(call + 1, &[], &[])],
+        "releases-what-was-never-called" => vec![frame::released(call + 7, false)],
+        "takes-back-what-it-gave" => vec![frame::forget(1), one_array(call, three())],
+        "forgets-what-it-never-had" => vec![frame::forget(77)],
+        "ends-what-never-began" => vec![frame::ended(1 << 60)],
+        "refuses-what-it-never-got" => vec![frame::refused(5, "no")],
         "names-a-place-outside-the-frame" => {
             let four = Handle::row_inline(dtype::F64, 4).on(Terms::Moved(0));
             vec![frame::returned_inline(
