@@ -28,6 +28,26 @@ async fn arrays_are_shared_with_a_sandboxed_worker() {
 }
 
 #[tokio::test]
+async fn a_sandboxed_worker_writes_nothing_that_it_reads() {
+    watched(async {
+        let builder = Worker::builder(env!("CARGO_BIN_EXE_misbehaving-worker"))
+            .arg("untrusted-writes-what-it-reads")
+            .trust(reedbed::Trust::Untrusted)
+            .log(|_| {})
+            .sandbox(nothing());
+        let worker = builder.spawn().await.expect("a handshake");
+        let arrays: arrays::Client = worker.import().await.expect("it is served");
+        let values = worker.tensor(&reedbed::ndarray::Array1::from_elem(1000, 7i64));
+        let values = values.expect("room");
+        let n_ways = arrays.sum(&values).forbid_copies().await;
+        assert_eq!(n_ways.expect("it tells how many worked"), 0);
+        let view = values.view().expect("released");
+        assert!(view.iter().all(|value| *value == 7));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_library_is_served_from_a_sandbox() {
     watched(async {
         let library = library_beside("test_library").expect("it is built");

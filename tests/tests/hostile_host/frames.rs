@@ -12,6 +12,16 @@ fn a_host_that_asks_and_reads_no_answer_is_left() {
 }
 
 #[test]
+fn a_flood_of_cancellations_changes_nothing() {
+    let host = greeted();
+    for n in 0..20_000 {
+        host.send(&frame::cancel(n));
+    }
+    host.assert_alive();
+    host.shut_down();
+}
+
+#[test]
 fn malformed_frames_are_a_violation() {
     let echo = function("values", "echo");
     let (whole, cancel) = (frame::call(1, echo, &[three()], b"1234"), frame::cancel(1));

@@ -1,0 +1,96 @@
+//! The table of attacks in `docs/security.md`: each test that it names is there, and is one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const DOCUMENT: &str = include_str!("../../docs/security.md");
+
+/// The rows of the last table: an attack, what stops it, the level, and the tests.
+fn rows() -> Vec<[&'static str; 4]> {
+    let (_, table) = DOCUMENT
+        .split_once("| attack | what stops it | level | test |\n|---|---|---|---|\n")
+        .expect("the table");
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|line| {
+        let line = line.trim_matches('|');
+        let cells: Vec<&str> = line.split(" | ").map(str::trim).collect();
+        cells
+            .try_into()
+            .unwrap_or_else(|_| panic!("four cells: {line}"))
+    });
+    cells.collect()
+}
+
+/// What is named between backticks.
+fn names(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+/// The sources of a target: a file, all files of a folder, or those of the crate.
+fn sources(target: &str) -> Vec<PathBuf> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = match target {
+        "reedbed" => package.join("../rpc-core/src"),
+        _ => package.join("tests").join(target),
+    };
+    let file = root.with_extension("rs");
+    match root.is_dir() {
+        true => files(&root),
+        false if file.is_file() => vec![file],
+        false => panic!("`{target}` is no target of tests"),
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").flatten();
+    let files = entries.flat_map(|entry| match entry.path() {
+        path if path.is_dir() => files(&path),
+        path => vec![path],
+    });
+    files.collect()
+}
+
+/// Whether a source has a test of this name.
+fn has_test(source: &str, name: &str) -> bool {
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let is_named = |line: &str| {
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        line.strip_prefix("fn ")
+            .and_then(|line| line.strip_prefix(name))
+            .is_some_and(|rest| rest.starts_with('('))
+    };
+    let is_test = |line: &&str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+    (1..lines.len()).any(|n| is_named(lines[n]) && is_test(&&*lines[n - 1]))
+}
+
+#[test]
+fn every_attack_has_tests_that_are_there() {
+    let rows = rows();
+    let mut n_tests = 0;
+    for [attack, stopped_by, level, tests] in &rows {
+        assert!(!attack.is_empty() && !stopped_by.is_empty(), "{attack}");
+        assert!(
+            ["any", "untrusted", "sandbox"].contains(level),
+            "{attack}: {level}"
+        );
+        assert!(names(tests).next().is_some(), "{attack}: no test");
+        for test in names(tests) {
+            let (target, name) = test.split_once("::").expect("a target and a test");
+            let is_there = sources(target).iter().any(|file| {
+                let source = fs::read_to_string(file).expect("a source");
+                has_test(&source, name)
+            });
+            assert!(is_there, "{attack}: there is no test `{test}`");
+            n_tests += 1;
+        }
+    }
+    println!("{} attacks, {n_tests} tests", rows.len());
+    assert!(rows.len() >= 50 && n_tests >= rows.len());
+}
+
+#[test]
+fn a_test_is_known_by_its_attribute_and_its_whole_name() {
+    let source = "#[test]\nfn first() {}\n\n#[tokio::test]\nasync fn second() {}\nfn third() {}\n";
+    assert!(has_test(source, "first") && has_test(source, "second"));
+    assert!(!has_test(source, "third") && !has_test(source, "fir"));
+}
