@@ -1319,10 +1319,10 @@ class Host(Sharing):
             reader.end()
         except Malformed as error:
             raise Violation(f"sent a malformed hello: {error}") from error
-        if trust != 0 or dispatcher != 0 or kind != 0 or 0 not in channels:
+        # Whether the host trusts it makes no difference to a worker.
+        if trust not in (0, 1) or dispatcher != 0 or kind != 0 or 0 not in channels:
             raise Violation(
-                "asked for what this worker doesn't do: it is trusted, speaks Reedbed's dispatcher on a socket,"
-                " and shares memfds"
+                "asked for what this worker doesn't do: it speaks Reedbed's dispatcher on a socket, and shares memfds"
             )
         least = lambda theirs, ours: max(1, min(theirs, ours))  # noqa: E731
         self.frame_bytes, self.n_calls = least(frame_bytes, FRAME_BYTES), least(calls, n_calls)

@@ -136,7 +136,7 @@ impl Worker {
     }
 
     /// As [`in_process_over`](Self::in_process_over), by the rules for a worker that is
-    /// [trusted](Trust) so far. A thread can do what it likes with its process's memory, so this keeps
+    /// [trusted](Trust) so far or not. A thread can do what it likes with its process's memory, so this keeps
     /// nothing from it; it shows what is shared and copied.
     ///
     /// # Errors

@@ -83,7 +83,8 @@ impl<T: Atomic> SharedCell<T> {
     /// Takes a place in shared memory for a value.
     ///
     /// It takes a cache line (64 bytes), so that cells don't slow each other down; the page is
-    /// shared with other small tensors of this process.
+    /// shared with other small tensors of this process. One for a worker that isn't
+    /// [trusted](crate::Trust) has pages of its own: see [`Worker::cell`](crate::Worker::cell).
     ///
     /// # Errors
     /// [`ShmExhausted`] if the memory can't be had.

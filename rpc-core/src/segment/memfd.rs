@@ -229,6 +229,11 @@ mod tests {
         assert_eq!(map(Access::ReadWrite).unwrap_err().raw_os_error(), denied);
         assert_eq!(write(&fd, 0, b"x").unwrap_err().raw_os_error(), denied);
         map(Access::Read).unwrap();
+        // Nor does it help to open it again, for writing, which the same user may do.
+        let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let again = rustix::fs::open(path, OFlags::RDWR, Mode::empty()).unwrap();
+        let error = Mapping::new(again.as_fd(), 4096, Access::ReadWrite).unwrap_err();
+        assert_eq!(error.raw_os_error(), denied);
         let error = rustix::fs::fcntl_add_seals(&fd, SealFlags::WRITE).unwrap_err();
         assert_eq!(Some(error.raw_os_error()), denied);
         drop(earlier);

@@ -209,6 +209,21 @@ fn first_messages(checks: &mut Checks) {
         },
     );
     checks.first_message(
+        "hello-untrusted",
+        Hello {
+            limits: Limits {
+                n_segments: 1024,
+                ..LIMITS
+            },
+            trust: Trust::Untrusted,
+            dispatcher: Dispatcher::Reedbed,
+            segments: 0,
+            wait: 0,
+            channels: vec![ChannelKind::Ring as u32, ChannelKind::Socket as u32],
+            worker: "adder".to_owned(),
+        },
+    );
+    checks.first_message(
         "welcome",
         Welcome {
             limits: LIMITS,

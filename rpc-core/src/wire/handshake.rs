@@ -50,15 +50,48 @@ impl Limits {
     }
 }
 
-/// How far the host trusts the worker.
+/// How far the host trusts the worker: what is shared with it, and what is copied.
+///
+/// A *trusted* worker is the user's own program. It can't hurt its host by what it sends, but it could
+/// write memory that it was lent for reading, if it set about it; so nobody else's code should run in
+/// one. From an *untrusted* worker the host keeps whatever it wasn't passed, and nothing that it does to
+/// memory, at whatever moment, changes anything that the host looks at. That costs copies, each of which
+/// the call's [`Report`](crate::Report) counts with its reason, and
+/// [`forbid_copies`](crate::Call::forbid_copies) refuses, for arguments. What the worker does otherwise
+/// (to files, to other processes) is for a sandbox to prevent.
+///
+/// | what | [`Trusted`](Self::Trusted) | [`Untrusted`](Self::Untrusted) |
+/// |---|---|---|
+/// | a tensor, lent for reading | shared. The worker's descriptor is for reading, so a stray write ends the worker | copied once, into the frame or a *guarded* segment ([`UntrustedReader`](crate::CopyReason::UntrustedReader)); with any strides, the elements alone |
+/// | one made by [`Worker::zeros`](crate::Worker::zeros) or [`Worker::tensor`](crate::Worker::tensor), lent for reading | shared, as any | shared, again and again: it lies in a guarded segment of its own, all of which the worker may see and nobody but this process can ever write |
+/// | an array of the heap, lent for reading | copied in ([`HeapArgument`](crate::CopyReason::HeapArgument)) | the same |
+/// | a tensor, lent for writing | shared. Leased until the worker lets go; poisoned if the call ends without an answer | copied there and back ([`UntrustedWriter`](crate::CopyReason::UntrustedWriter)): neither leased nor poisoned. It changes when the call is answered, and what came is good; otherwise it stays as it was |
+/// | an array of the heap, lent for writing | copied there and back ([`HeapResult`](crate::CopyReason::HeapResult)) | the same |
+/// | a tensor, given away | moved | copied ([`UntrustedWriter`](crate::CopyReason::UntrustedWriter)), the elements alone; the host's own memory goes back to its pool |
+/// | a returned tensor | moved here | copied out by the host ([`UntrustedResult`](crate::CopyReason::UntrustedResult)), and looked at afterwards: `bool`s in particular |
+/// | a returned array of the heap | copied by the worker ([`HeapReturned`](crate::CopyReason::HeapReturned)) | the same, and copied out by the host, unless it came in the frame |
+/// | a result, passed on to another worker | shared or moved | it is the host's own: as any tensor |
+/// | a [`SharedCell`](crate::SharedCell) or [`SharedCells`](crate::SharedCells) | shared, with atomic access alone; its page is shared with small tensors | shared if it was made by [`Worker::cell`](crate::Worker::cell) or [`Worker::cells`](crate::Worker::cells), on pages of its own; any other is refused ([`NotForUntrusted`](crate::FailureCause::NotForUntrusted)) |
+/// | a cell that the worker made | shared, and goes on to other workers | shared, and goes back to the worker, or on to trusted ones |
+/// | a [`Segment`](crate::Segment) | as a tensor | as a tensor |
+/// | small tensors | share segments | each has one of its own |
+/// | memory that is no longer used | is for the next tenant | is for the next tenant of the same worker, and zero where that writes nothing; freed if two untrusted workers saw it |
+/// | named segments | both sides may use them | refused at the start ([`UntrustedSegments`](crate::SpawnError::UntrustedSegments)): they can't be sealed |
+/// | a tensor made for an untrusted worker | lent for reading as any; copied for whoever writes it ([`Guarded`](crate::CopyReason::Guarded)) | as above |
+///
+/// What an untrusted worker may write is reached by system calls alone, never by a reference. What is
+/// copied back or out is copied once, and only the copy is looked at, so it makes no difference when the
+/// worker writes. Elements that are no valid `bool`s fail the call, and those that were lent for writing
+/// end the worker; no array of the caller's has changed then. Where there is no memory for a copy of a
+/// result, the call fails with [`NoRoomForResult`](crate::FailureCause::NoRoomForResult).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Trust {
     /// The user's own worker: everything is shared, in any order, without a copy.
     #[default]
     Trusted,
-    /// Somebody else's: what the host has is kept from it, but for what it is lent to read, and what it
-    /// does to memory changes nothing that the host looks at.
+    /// Somebody else's: what the host has is kept from it, but for what it is passed, and what it does
+    /// to memory changes nothing that the host looks at.
     Untrusted,
 }
 

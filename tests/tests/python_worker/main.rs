@@ -2,13 +2,14 @@
 //!
 //! In reading order: [`memory`] is where arrays are and who may write them; [`results`] what a
 //! function may return; [`calls`] what isn't an array, and what may go wrong; [`ends`] whose end is
-//! whose.
+//! whose; [`untrusted`] the same for a host that doesn't trust it.
 
 mod calls;
 mod ends;
 mod memory;
 mod results;
 mod served;
+mod untrusted;
 
 use reedbed::{Worker, WorkerBuilder};
 use reedbed_tests::python;

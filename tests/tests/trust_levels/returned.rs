@@ -1,7 +1,7 @@
 //! What a function returns.
 
 use ndarray::{Array2, array};
-use reedbed::{CopyReason, Trust};
+use reedbed::{CopyReason, FailureCause, Trust};
 use reedbed_tests::modules::arrays;
 use reedbed_tests::watched::watched;
 
@@ -99,6 +99,29 @@ async fn long_frames_are_copied_both_ways() {
             let text = "long ".repeat(n);
             assert_eq!(values.echo(text.clone()).await.unwrap(), text);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_result_that_finds_no_room_is_an_error_of_its_own() {
+    watched(async {
+        let (_worker, arrays) = import::<arrays::Client>(Trust::Untrusted).await;
+        let before = reedbed::memory_budget();
+        reedbed::trim_pool();
+        reedbed::set_memory_budget(1);
+        let returned = arrays.range(123_456).await;
+        reedbed::set_memory_budget(before);
+        let error = returned.unwrap_err();
+        assert!(!error.is_retryable(), "the function has run");
+        let cause = error.failure().unwrap().cause();
+        assert!(
+            matches!(cause, FailureCause::NoRoomForResult { .. }),
+            "{error}"
+        );
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("shared memory is exhausted"), "{source}");
+        assert_eq!(arrays.range(123_456).await.unwrap().len(), 123_456);
     })
     .await;
 }

@@ -39,6 +39,37 @@ async fn bools_are_checked_where_the_worker_can_not_reach_them() {
 }
 
 #[tokio::test]
+async fn whatever_is_written_meanwhile_a_result_is_valid_and_stays_as_it_is() {
+    watched(async {
+        let (_worker, bools) = client::<of_bool::Client>("never-stops-writing").await;
+        let flags = Array1::from_elem(1, true).into_dyn();
+        let (mut n_accepted, mut n_refused) = (0, 0);
+        while n_accepted < 100 || n_refused == 0 {
+            match bools.copy(&flags).await {
+                Ok(result) => {
+                    let bytes = result.as_bytes().unwrap();
+                    let before = bytes.to_vec();
+                    assert!(before.iter().all(|byte| *byte <= 1));
+                    // Another copy takes the worker's thread a while.
+                    let _ = bools.copy(&flags).await;
+                    assert_eq!(result.as_bytes().unwrap(), before);
+                    n_accepted += 1;
+                }
+                Err(error) => {
+                    let failure = error.failure().unwrap();
+                    assert!(
+                        matches!(failure.cause(), FailureCause::Protocol { .. }),
+                        "{error}"
+                    );
+                    n_refused += 1;
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_no_segment_ends_the_worker() {
     for kind in [
         "a-pipe",

@@ -32,6 +32,7 @@ pub(crate) fn misbehave(how: &str, worker: &mut Worker) {
         "writes-bad-bools" => write_bad_bools(worker),
         "returns-bad-bools" => return_bad_bools(worker),
         "returns-its-argument" => return_its_argument(worker),
+        "never-stops-writing" => never_stop_writing(worker),
         "punches-holes" => punch_holes(worker),
         "says-it-copied-everything" => {
             let (call, _) = next_call(worker);
@@ -68,6 +69,7 @@ fn next_call(worker: &mut Worker) -> Call {
     loop {
         match worker.receive() {
             Some(Frame::Call { call, handles, .. }) => return (call, handles),
+            Some(Frame::Shutdown) | None => std::process::exit(0),
             Some(Frame::Ended { .. } | Frame::Refused { .. }) => {}
             other => panic!("a call is expected, not {other:?}"),
         }
@@ -179,6 +181,39 @@ fn return_bad_bools(worker: &mut Worker) {
         }
         memory.write(1, &[bad]);
         let handle = Handle::row(1, dtype::BOOL, 3).on(Terms::Moved(number));
+        worker.send(&one_array(call, handle));
+    }
+}
+
+/// Returns bools of one memory over and over, while another thread writes it all the time.
+fn never_stop_writing(worker: &mut Worker) {
+    const N: u64 = 1 << 16;
+    let memory = Memory::new(N);
+    let written = memory.try_clone();
+    std::thread::spawn(move || {
+        let wrong = [
+            vec![0; 4096],
+            vec![1; 4096],
+            vec![1; 4096],
+            vec![0xff; 4096],
+        ];
+        loop {
+            for (offset, bytes) in (0..N)
+                .step_by(4096)
+                .flat_map(|at| wrong.iter().map(move |b| (at, b)))
+            {
+                written.write(offset, bytes);
+                written.write(offset, &[1; 4096]);
+            }
+        }
+    });
+    for number in 1.. {
+        let (call, _) = next_call(worker);
+        if number == 1 {
+            let segment = frame::segment(1, N, true);
+            worker.end().send_with(&segment, &memory);
+        }
+        let handle = Handle::row(1, dtype::BOOL, N).on(Terms::Moved(number));
         worker.send(&one_array(call, handle));
     }
 }
