@@ -469,7 +469,7 @@ impl<'a, T, E> Call<'a, T, E> {
         let span = trace::calling(connection.name(), &self.method, begun.slot().id());
         let (mut outgoing, added) = match arguments {
             Arguments::Due(prepare) => {
-                let mut outgoing = self.outgoing(&connection);
+                let mut outgoing = self.outgoing(connection);
                 let added = prepare(&mut outgoing).map_err(|SendError(cause)| cause);
                 (outgoing, added)
             }
