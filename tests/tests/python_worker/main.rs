@@ -2,14 +2,17 @@
 //!
 //! In reading order: [`memory`] is where arrays are and who may write them; [`results`] what a
 //! function may return; [`calls`] what isn't an array, and what may go wrong; [`ends`] whose end is
-//! whose; [`untrusted`] the same for a host that doesn't trust it.
+//! whose; [`untrusted`] the same for a host that doesn't trust it, [`sandbox`] in one.
 
 mod calls;
 mod ends;
 mod memory;
 mod results;
+mod sandbox;
 mod served;
 mod untrusted;
+
+use std::path::Path;
 
 use reedbed::{Worker, WorkerBuilder};
 use reedbed_tests::python;
@@ -24,9 +27,13 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python_worker/s
 /// How to start the worker; `None` where there is no Python, and the test is skipped.
 fn program(test: &str) -> Option<WorkerBuilder> {
     let python = python::with_numpy(env!("CARGO_TARGET_TMPDIR"), test)?;
+    Some(builder(&python))
+}
+
+fn builder(python: &Path) -> WorkerBuilder {
     let builder = Worker::builder(python).arg("-u").arg("-B").arg(SCRIPT);
     let builder = builder.name("python").env("PYTHONPATH", LIBRARY);
-    Some(builder.log(|_| {}))
+    builder.log(|_| {})
 }
 
 async fn begin(test: &str) -> Result<Option<(Worker, Client)>, Box<dyn std::error::Error>> {
