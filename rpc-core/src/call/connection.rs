@@ -197,7 +197,7 @@ impl Exchange {
 
     /// Sends a call whose arguments are prepared, and looks for the answer for a moment. `has_woken`
     /// tells whether the worker was woken ahead of it. If it can't be sent, the arguments are as they
-    /// were, unless the worker's end has taken their leases.
+    /// were.
     pub(crate) fn send(
         &self,
         method: &Method,
@@ -260,10 +260,10 @@ impl Exchange {
         }
         self.calls.weigh(slot.id(), len_bytes);
         let time_left = deadline.map(|(at, _)| at.saturating_duration_since(Instant::now()));
-        // Taken before it is sent, so that the worker needs to wake nobody for the answer.
-        let lead = self.lead();
         #[cfg(feature = "failpoints")]
         crate::failpoint::reach(crate::failpoint::Point::Sending);
+        // Taken before it is sent, so that the worker needs to wake nobody for the answer.
+        let lead = self.lead();
         let sent = self.dispatch.send(CallFrame {
             call: slot.id(),
             function: method.id,

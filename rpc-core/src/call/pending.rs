@@ -7,7 +7,7 @@
 //!    (`Reply`, `Released`) or is known dead ([`Calls::fail_all`]).
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -79,8 +79,17 @@ pub(crate) struct Slot {
     is_question: bool,
     /// Whether there is a result, or was one.
     is_done: AtomicBool,
+    /// [`UNSENT`], [`SENT`] or [`ENDED`].
+    progress: AtomicU8,
     state: Mutex<SlotState>,
 }
+
+/// Nothing was sent yet. Should the worker end now, the leases are the sender's to end.
+const UNSENT: u8 = 0;
+/// It was sent, and ends with its worker at the latest.
+const SENT: u8 = 1;
+/// The worker has ended before the sender had noted whether it was sent.
+const ENDED: u8 = 2;
 
 struct SlotState {
     waker: Option<Waker>,
@@ -159,7 +168,7 @@ impl Begun<'_> {
         }
     }
 
-    /// Takes it back, with what it held; nothing, if the worker's end came before.
+    /// Takes it back, with what it held.
     pub(crate) fn withdraw(mut self) -> Held {
         let slot = self.slot.take();
         slot.and_then(|slot| self.calls.withdraw(&slot))
@@ -169,7 +178,10 @@ impl Begun<'_> {
     /// Notes that it was sent: from now on the worker ends it.
     pub(crate) fn sent(mut self) -> Arc<Slot> {
         match self.slot.take() {
-            Some(slot) => slot,
+            Some(slot) => {
+                self.calls.note_sent(&slot);
+                slot
+            }
             None => unreachable!("whatever takes it consumes this"),
         }
     }
@@ -232,6 +244,15 @@ struct Entry {
     cancelled_for: Option<StuckSign>,
 }
 
+impl Entry {
+    /// Ends a call that was sent to a worker that has ended.
+    fn fail(self, end: &WorkerEnd) {
+        poison(self.held, "whose worker ended");
+        let end = end.clone();
+        self.slot.finish(Err(FailureCause::WorkerDied { end }));
+    }
+}
+
 impl Table {
     fn begin(&mut self, is_question: bool, deadline: Deadline) -> Arc<Slot> {
         let mut slot = None;
@@ -244,6 +265,7 @@ impl Table {
                 id,
                 is_question,
                 is_done: AtomicBool::new(false),
+                progress: AtomicU8::new(if is_question { SENT } else { UNSENT }),
                 state: Mutex::new(state),
             });
             let held = Held::default();
@@ -445,6 +467,17 @@ impl Calls {
         Ok(())
     }
 
+    /// Notes that a call was sent. If all calls have ended meanwhile, so does this one.
+    fn note_sent(&self, slot: &Slot) {
+        let (progress, order) = (&slot.progress, Ordering::AcqRel);
+        let noted = progress.compare_exchange(UNSENT, SENT, order, Ordering::Acquire);
+        if noted.is_err()
+            && let (Some(entry), Some(end)) = (self.remove(slot.id, false), self.end())
+        {
+            entry.fail(&end);
+        }
+    }
+
     /// Takes a call back that was not sent, with what it held.
     fn withdraw(&self, slot: &Slot) -> Option<Held> {
         self.remove(slot.id, false).map(|entry| entry.held)
@@ -560,14 +593,18 @@ impl Calls {
             let aside = std::mem::take(&mut table.aside);
             let mut entries = table.slots.take_all();
             entries.extend(aside.into_values());
+            // Of those that are being sent, only their senders know whether they were.
+            let is_sent = |entry: &Entry| entry.slot.progress.swap(ENDED, Ordering::AcqRel) == SENT;
+            let (entries, unsent): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_sent);
+            for mut entry in unsent {
+                entry.n_bytes = 0;
+                table.aside.insert(entry.slot.id, entry);
+            }
             table.n_bytes = 0;
             self.note_len(&table);
             (entries, table.take_waiting())
         };
-        for Entry { slot, held, .. } in entries {
-            poison(held, "whose worker ended");
-            slot.finish(Err(FailureCause::WorkerDied { end: end.clone() }));
-        }
+        entries.into_iter().for_each(|entry| entry.fail(end));
         waiting.into_iter().for_each(Waker::wake);
     }
 
@@ -699,6 +736,11 @@ fn poison(held: Held, how: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::EndReason;
+    use crate::segment::kind::Segments;
+    use crate::segment::lease::Holder;
+    use crate::segment::mapping::Access;
+    use crate::segment::pool;
 
     fn begin(calls: &Calls) -> Option<Begun<'_>> {
         match calls.poll_begin(&Context::from_waker(Waker::noop()), None) {
@@ -722,6 +764,45 @@ mod tests {
         assert!(begin(&calls).is_none(), "their frames are too long");
         drop(second);
         assert!(begin(&calls).is_some());
+    }
+
+    /// A call that holds a lease for writing and is being sent, when its worker ends.
+    fn held_at_the_end(calls: &Calls) -> (Begun<'_>, Arc<Extent>) {
+        let begun = begin(calls).unwrap();
+        let extent = pool::allocate_in(Segments::Memfd, 64, &[]).unwrap().extent;
+        let holder = Holder::Other("a call");
+        let lease = Lease::begin(&extent, &(0..8), Access::ReadWrite, &holder).unwrap();
+        let held = Held {
+            leases: vec![lease],
+            ..Held::default()
+        };
+        assert!(calls.hold(begun.slot(), held).is_ok());
+        calls.weigh(begun.slot().id(), 50_000);
+        calls.fail_all(&WorkerEnd::new(EndReason::Stopped, Vec::new()));
+        (begun, extent)
+    }
+
+    #[test]
+    fn what_was_not_sent_when_the_worker_ended_is_not_poisoned() {
+        let calls = Calls::new(3, 100_000);
+        let (begun, extent) = held_at_the_end(&calls);
+        assert_eq!(begun.withdraw().leases.len(), 1, "it comes back");
+        assert!(!extent.leases().is_poisoned());
+        let access = Access::ReadWrite;
+        assert!(extent.leases().check(&(0..8), access).is_ok());
+        assert_eq!(calls.len(), 0);
+    }
+
+    #[test]
+    fn what_was_sent_when_the_worker_ended_is_poisoned() {
+        let calls = Calls::new(3, 100_000);
+        let (begun, extent) = held_at_the_end(&calls);
+        let slot = begun.sent();
+        assert!(extent.leases().is_poisoned());
+        let result = slot.poll(&Context::from_waker(Waker::noop()));
+        let is_told = matches!(result, Poll::Ready(Err(FailureCause::WorkerDied { .. })));
+        assert!(is_told, "its caller is told");
+        assert_eq!(calls.len(), 0);
     }
 
     #[test]
