@@ -274,8 +274,11 @@ impl Server {
         let (listed, prepared) = match (listed, prepared) {
             (Some(listed), Ok(prepared)) => (listed, prepared),
             (listed, prepared) => {
+                // Whatever else is wrong with a call that isn't taken: its instance may be gone because
+                // the worker is about to be.
+                let failure = prepared.err().filter(|_| listed.is_some());
+                let failure = failure.unwrap_or(Failure::ShuttingDown);
                 drop(listed);
-                let failure = prepared.err().unwrap_or(Failure::ShuttingDown);
                 let outcome = Outcome::Failed(failure);
                 self.channel
                     .send_or_close(&Frame::Reply(ReplyFrame { call, outcome }));
