@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
@@ -91,8 +91,33 @@ enum Arguments<'a> {
 }
 
 struct InFlight<'a> {
-    connection: Arc<Connection>,
+    connection: Link,
     sent: SentCall<'a>,
+}
+
+/// The connection over which a call was sent: kept while it is polled for the first time, and after that
+/// only known. A future that is forgotten must not keep what a dead worker needed; while the worker
+/// lives, its post keeps it, and the caller keeps that.
+enum Link {
+    Kept(Arc<Connection>),
+    Known(Weak<Connection>),
+}
+
+impl Link {
+    /// Finds it; without one, the worker has ended, and so has the call.
+    fn find(&self) -> Option<Arc<Connection>> {
+        match self {
+            Self::Kept(connection) => Some(Arc::clone(connection)),
+            Self::Known(connection) => connection.upgrade(),
+        }
+    }
+
+    /// Keeps it no more.
+    fn loosen(&mut self) {
+        if let Self::Kept(connection) = self {
+            *self = Self::Known(Arc::downgrade(connection));
+        }
+    }
 }
 
 /// A call that was sent, and what is to be done when it is answered.
@@ -229,9 +254,11 @@ impl<T, E> Call<'_, T, E> {
             }
             match &self.state {
                 State::InFlight(in_flight) => {
-                    let exchange = in_flight.connection.exchange();
-                    if !exchange.never_sleeps() {
-                        exchange.sleep(&in_flight.sent.slot, &sleeper);
+                    if let Some(connection) = in_flight.connection.find()
+                        && !connection.exchange().never_sleeps()
+                    {
+                        let slot = &in_flight.sent.slot;
+                        connection.exchange().sleep(slot, &sleeper);
                     }
                 }
                 // It waits for room.
@@ -246,8 +273,10 @@ impl<T, E> Call<'_, T, E> {
     ) -> Poll<Result<(T, Report), CallError<E>>> {
         if matches!(self.state, State::Unsent(_)) {
             ready!(self.poll_send(cx))?;
-        } else if let State::InFlight(in_flight) = &self.state {
-            let exchange = in_flight.connection.exchange();
+        } else if let State::InFlight(in_flight) = &self.state
+            && let Some(connection) = in_flight.connection.find()
+        {
+            let exchange = connection.exchange();
             if let Some(lead) = exchange.channel().try_lead() {
                 // Where nobody sleeps, it goes on looking.
                 let again = exchange.never_sleeps().then_some(Sent {
@@ -261,9 +290,13 @@ impl<T, E> Call<'_, T, E> {
             panic!("a call was polled after it had completed");
         };
         let answer = in_flight.sent.slot.poll(cx);
-        if answer.is_pending() && in_flight.connection.exchange().never_sleeps() {
-            // Others have their turn on this thread, and then it looks again.
-            cx.waker().wake_by_ref();
+        if answer.is_pending() {
+            let connection = in_flight.connection.find();
+            in_flight.connection.loosen();
+            if connection.is_some_and(|connection| connection.exchange().never_sleeps()) {
+                // Others have their turn on this thread, and then it looks again.
+                cx.waker().wake_by_ref();
+            }
         }
         let answer = ready!(answer);
         let State::InFlight(in_flight) = std::mem::replace(&mut self.state, State::Done) else {
@@ -371,6 +404,8 @@ impl<'a, T, E> Call<'a, T, E> {
             }
             let sent = self.send(&connection, begun, deadline, has_woken);
             if let Some(sent) = sent.map_err(CallError::Failed)? {
+                self.connection = None;
+                let connection = Link::Kept(connection);
                 self.state = State::InFlight(InFlight { connection, sent });
                 self.caller.settle();
                 return Poll::Ready(Ok(()));
@@ -560,8 +595,10 @@ impl<T, E> Call<'_, T, E> {
         CallError::Failed(Box::new(self.call_failure(cause, unsent)))
     }
 
-    fn unfetched(&self, unfetched: Unfetched, connection: &Connection) -> CallError<E> {
-        if matches!(unfetched, Unfetched::Invalid) {
+    fn unfetched(&self, unfetched: Unfetched, link: &Link) -> CallError<E> {
+        if matches!(unfetched, Unfetched::Invalid)
+            && let Some(connection) = link.find()
+        {
             connection
                 .exchange()
                 .break_off(Violation(INVALID_BOOL.to_owned()));
@@ -589,11 +626,10 @@ impl<T, E> Future for Call<'_, T, E> {
 
 impl<T, E> Drop for Call<'_, T, E> {
     fn drop(&mut self) {
-        if let State::InFlight(in_flight) = &self.state {
-            in_flight
-                .connection
-                .exchange()
-                .cancel(in_flight.sent.slot.id());
+        if let State::InFlight(in_flight) = &self.state
+            && let Some(connection) = in_flight.connection.find()
+        {
+            connection.exchange().cancel(in_flight.sent.slot.id());
         }
     }
 }

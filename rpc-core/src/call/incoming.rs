@@ -90,7 +90,7 @@ impl Parcel {
     pub(crate) fn claim(&mut self, expected: Expected) {
         // What can't be read is told to whoever reads it.
         if let Ok(Some(number)) = (expected.find)(&mut self.open()) {
-            self.claim = Some(Claim::new(expected.channel, number));
+            self.claim = Some(Claim::new(&expected.channel, number));
         }
     }
 

@@ -1,7 +1,7 @@
 //! An instance of a service, as its host holds it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::connection::{Caller, Connection};
 use crate::channel::Channel;
@@ -12,13 +12,20 @@ use crate::wire::frame::Frame;
 /// It comes to be when the constructor's reply arrives, not when somebody looks at that: so the
 /// instance of a call that was given up meanwhile goes as well.
 pub(crate) struct Claim {
-    channel: Arc<Channel>,
+    /// Not what keeps it: a handle that outlives its worker must not keep what the worker needed.
+    channel: Weak<Channel>,
+    /// The number that no other channel has.
+    channel_uid: u64,
     number: u64,
 }
 
 impl Claim {
-    pub(crate) fn new(channel: Arc<Channel>, number: u64) -> Self {
-        Self { channel, number }
+    pub(crate) fn new(channel: &Arc<Channel>, number: u64) -> Self {
+        Self {
+            channel: Arc::downgrade(channel),
+            channel_uid: channel.uid(),
+            number,
+        }
     }
 
     /// The instance's number.
@@ -30,9 +37,10 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         // Never blocks; and with the channel, the instance is gone as well.
-        let _ = self.channel.send(&Frame::Dropped {
-            instance: self.number,
-        });
+        if let Some(channel) = self.channel.upgrade() {
+            let instance = self.number;
+            let _ = channel.send(&Frame::Dropped { instance });
+        }
     }
 }
 
@@ -70,7 +78,7 @@ impl Instance {
 
     /// Whether it lives at the other end of the connection.
     pub(crate) fn is_behind(&self, connection: &Connection) -> bool {
-        self.claim.channel.uid() == connection.exchange().channel().uid()
+        self.claim.channel_uid == connection.exchange().channel().uid()
     }
 
     pub(crate) fn caller(&self) -> &Caller {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -56,7 +56,8 @@ enum State<'a> {
     Unasked(Arguments<'a>),
     /// The worker describes the module.
     Asked {
-        connection: Arc<Connection>,
+        /// Not what keeps it, as in a stub's call.
+        connection: Weak<Connection>,
         arguments: Arguments<'a>,
         slot: Arc<Slot>,
         deadline: Deadline,
@@ -178,7 +179,7 @@ impl<'a> DynamicCall<'a> {
             None => match connection.exchange().describe(&self.module, deadline) {
                 Ok(slot) => {
                     self.state = State::Asked {
-                        connection,
+                        connection: Arc::downgrade(&connection),
                         arguments,
                         slot,
                         deadline,
@@ -188,7 +189,8 @@ impl<'a> DynamicCall<'a> {
                 Err(end) => Err(FailureCause::WorkerGone { end }),
             },
         };
-        self.state = State::Called(Box::new(self.call(connection, target, arguments, deadline)));
+        let call = self.call(Some(connection), target, arguments, deadline);
+        self.state = State::Called(Box::new(call));
     }
 
     /// Fails before anything was asked; what was passed by value is handed back.
@@ -197,7 +199,8 @@ impl<'a> DynamicCall<'a> {
             unreachable!("only an unasked call asks");
         };
         let target = Err(unknown_module(&connection));
-        self.call(connection, target, arguments, None).fail(cause)
+        self.call(Some(connection), target, arguments, None)
+            .fail(cause)
     }
 
     /// Goes on with the worker's description.
@@ -212,12 +215,18 @@ impl<'a> DynamicCall<'a> {
         else {
             unreachable!("only a question is answered");
         };
-        let interfaces = connection.interfaces();
+        // Without one, the worker has ended, which is the answer.
+        let connection = connection.upgrade();
         let target = match answer {
-            Ok(Answer::Described(Some(schema))) => {
-                self.target(interfaces.note(&self.module, &schema))
-            }
-            Ok(Answer::Described(None)) => Err(unknown_module(&connection)),
+            Ok(Answer::Described(schema)) => match (&connection, schema) {
+                (Some(connection), Some(schema)) => {
+                    self.target(connection.interfaces().note(&self.module, &schema))
+                }
+                (Some(connection), None) => Err(unknown_module(connection)),
+                (None, _) => Err(FailureCause::NotSent {
+                    reason: "the worker that described it was restarted".to_owned(),
+                }),
+            },
             Ok(Answer::Returned { .. }) => Err(FailureCause::Protocol {
                 reason: "a reply where a description belongs".to_owned(),
             }),
@@ -255,7 +264,7 @@ impl<'a> DynamicCall<'a> {
     /// goes to the worker that described the function, and not to what a restart puts in its place.
     fn call(
         &self,
-        connection: Arc<Connection>,
+        connection: Option<Arc<Connection>>,
         target: Result<Target, FailureCause>,
         arguments: Arguments<'a>,
         deadline: Deadline,
@@ -286,7 +295,12 @@ impl<'a> DynamicCall<'a> {
         };
         let receive = Receive::Described(Box::new(receive));
         let call = Call::new(&self.caller, Cow::Owned(method), Box::new(send), receive);
-        let mut call = call.over(connection).of(instance).until(deadline);
+        let call = match connection {
+            Some(connection) => call.over(connection),
+            // It fails as soon as it is polled.
+            None => call,
+        };
+        let mut call = call.of(instance).until(deadline);
         if let Some(trace) = self.trace {
             call = call.trace(trace);
         }
