@@ -218,3 +218,21 @@ fn a_worker_that_spins_is_busy_until_its_host_is_done_with_it() -> TestResult {
         Ok(())
     })
 }
+
+#[tokio::test]
+async fn calls_that_end_at_once_give_way_to_other_tasks() -> TestResult {
+    let worker = Worker::spawn(WORKER).await?;
+    let values = worker.import::<values::Client>().await?;
+    worker.shutdown(Duration::from_secs(10)).await;
+    // On the only thread, whose turn comes when the calls, each of which fails at its first poll, let it.
+    let other = tokio::spawn(async {});
+    let n_calls = 10_000;
+    for n in 0..=n_calls {
+        assert!(n < n_calls, "nobody else had a turn during {n} calls");
+        values.echo(String::new()).await.expect_err("it is gone");
+        if other.is_finished() {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
+use tokio::task::coop::cooperative;
 use tracing::Span;
 
 use super::attend::{Sent, Sleeper};
@@ -616,10 +617,23 @@ impl<T, E> Call<'_, T, E> {
     }
 }
 
+impl<T, E> Call<'_, T, E> {
+    /// Has a task that makes one call after another, each of which is answered at once, give way to others
+    /// now and then, as tokio's own futures do.
+    fn poll_turn(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !matches!(self.state, State::Unsent(_)) {
+            return Poll::Ready(());
+        }
+        let mut turn = std::pin::pin!(cooperative(std::future::ready(())));
+        turn.as_mut().poll(cx)
+    }
+}
+
 impl<T, E> Future for Call<'_, T, E> {
     type Output = Result<T, CallError<E>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(self.poll_turn(cx));
         self.poll_reported(cx).map_ok(|(value, _)| value)
     }
 }
@@ -669,6 +683,7 @@ impl<T, E> Future for Reported<Call<'_, T, E>> {
     type Output = Result<(T, Report), CallError<E>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(self.call.poll_turn(cx));
         self.call.poll_reported(cx)
     }
 }
