@@ -360,7 +360,10 @@ impl Channel {
     pub(super) fn take_long_frame(&self, handle: &Handle) -> Result<Vec<u8>, Violation> {
         let violation = |error| match error {
             BindError::Violation(violation) => violation,
-            BindError::Refused(reason) => Violation(reason),
+            // Nobody knows whose it is, so nobody else can be told.
+            BindError::Refused(reason) => Violation(format!(
+                "sent a long frame for which there is no room here: {reason}"
+            )),
         };
         let Terms::Moved { transfer } = handle.terms else {
             return Err(Violation("sent a long frame that isn't moved".to_owned()));
