@@ -66,6 +66,8 @@ examples! {
     deadlines: "in time: 1000\n", "no answer came within 500ms", "poisoned", "1000: true\n", "dropped\n";
     crash: "SIGABRT", "assertion failed: sample >= 0\n", "lent for reading: 500\n", "poisoned",
         "recovered: 500 elements were written\n", "it was not sent", "another worker did it\n";
+    supervision: "in flight: calling `unsteady::process`", "SIGABRT", "unsent, so it waited: true\n",
+        "may run twice: true\n", "none of 2 heartbeats", "started again 3 times", "by hand: true\n";
     tarpc_stubs: "in turn: 1 2 3 1 2 3\n", "one is gone: 1 3 1 3\n",
         "a crash: the channel was disconnected", "repeated: no\n", "the last one counts 3\n";
 }

@@ -49,6 +49,7 @@ const SLOW: Backoff = Backoff {
 fn builder(policy: RestartPolicy) -> WorkerBuilder {
     Worker::builder(WORKER)
         .name("phoenix")
+        .log(|_| {})
         .restart_policy(policy)
 }
 
