@@ -58,15 +58,15 @@ impl Trial {
             .worker
             .id()
             .and_then(|id| Pid::from_raw(id.cast_signed()));
-        *self.killed_at.lock().unwrap() = Instant::now();
+        *self.killed_at.lock().expect("no panic") = Instant::now();
         rustix::process::kill_process(id.expect("a process"), Signal::KILL).expect("it lives");
     }
 
     /// Notes that a caller was told of the death.
     fn told(&self, cause: &FailureCause) {
-        let after = self.killed_at.lock().unwrap().elapsed();
+        let after = self.killed_at.lock().expect("no panic").elapsed();
         assert!(matches!(cause, FailureCause::WorkerDied { .. }), "{cause}");
-        self.told_after.lock().unwrap().push(after);
+        self.told_after.lock().expect("no panic").push(after);
     }
 
     /// Sees to it that the next process is there.
@@ -75,7 +75,7 @@ impl Trial {
     }
 
     fn report(&self, what: &str) {
-        let mut told_after = self.told_after.lock().unwrap();
+        let mut told_after = self.told_after.lock().expect("no panic");
         told_after.sort_unstable();
         let n = told_after.len();
         let at = |percent: usize| told_after[(n * percent / 100).min(n - 1)];
