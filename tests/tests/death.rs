@@ -91,10 +91,9 @@ impl Trial {
 
 /// How many kills there are of each kind.
 fn n_kills() -> usize {
-    let wanted = std::env::var("REEDBED_KILLS")
-        .ok()
-        .and_then(|n| n.parse().ok());
-    wanted.map_or(KILLS, |n: usize| n.div_ceil(KINDS).max(1))
+    let wanted = std::env::var("REEDBED_KILLS").ok();
+    let wanted = wanted.and_then(|n| n.parse().ok());
+    wanted.unwrap_or(KILLS).div_ceil(KINDS)
 }
 
 /// The kinds below: tasks, threads that sleep, callers that never pause.
@@ -170,7 +169,7 @@ fn block_on_gate(gate: &std::path::Path) {
 fn call_without_pause(trial: &Trial, has_begun: &Barrier, is_async: bool) {
     let first = trial.worker.id();
     for n in 0.. {
-        if n == 1000 {
+        if n == 100 {
             has_begun.wait();
         }
         if trial.worker.id() != first {

@@ -147,10 +147,8 @@ async fn another_program_in_its_place_is_refused() -> TestResult {
         let RestartError::Import(ImportError::UnknownModule { module, served, .. }) = error else {
             panic!("the other program has no keeper: {error}");
         };
-        assert_eq!(
-            (module.as_str(), served),
-            ("keeper", vec!["arrays".to_owned()])
-        );
+        assert_eq!(module, "keeper");
+        assert!(served.contains(&"arrays".to_owned()), "{served:?}");
         let error = client.version().await.unwrap_err();
         let cause = error.failure().unwrap().cause();
         assert!(matches!(cause, FailureCause::WorkerGone { .. }), "{cause}");
