@@ -81,7 +81,7 @@ pub const INLINE: Decoder = Decoder {
 pub const RING: Decoder = Decoder {
     name: "ring",
     check: checks::ring::check,
-    longest_bytes: 256,
+    longest_bytes: 128,
 };
 
 /// Descriptions of modules, and of types.

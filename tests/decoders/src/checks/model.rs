@@ -59,14 +59,15 @@ impl Claim<'_> {
 
     /// Where each element begins, in row-major order; `None` if there are too many.
     pub(crate) fn offsets(&self, extent: &Extent) -> Option<Vec<usize>> {
-        if extent.n_elements > MAX_ELEMENTS {
-            return None;
+        match extent.n_elements {
+            0 => return Some(Vec::new()),
+            n if n > MAX_ELEMENTS => return None,
+            _ => {}
         }
         let size = self.dtype.size_bytes() as i128;
         let mut offsets = vec![i128::from(self.offset_bytes)];
         for (n, stride) in self.shape.iter().zip(self.strides) {
-            let steps =
-                (0..i128::from(*n).min(MAX_ELEMENTS)).map(|i| i * i128::from(*stride) * size);
+            let steps = (0..i128::from(*n)).map(|i| i * i128::from(*stride) * size);
             let steps: Vec<_> = steps.collect();
             offsets = offsets
                 .iter()

@@ -25,12 +25,18 @@ pub(crate) fn check(bytes: &[u8]) -> Verdict {
     let mut source = Unstructured::new(bytes);
     RING.with_borrow_mut(|ring| {
         let position = source.arbitrary().unwrap_or_default();
+        // Long frames take time, so few sessions have any: as many as fill the ring.
+        let n_long_frames = match source.ratio(1u8, 32u8) {
+            Ok(true) => 3,
+            Ok(false) | Err(_) => 0,
+        };
         ring.restart(position);
         let mut session = Session {
             ring,
             expected: VecDeque::new(),
             is_honest: true,
             n_popped: 0,
+            n_long_frames,
         };
         // The session ends with the bytes.
         while !source.is_empty() && session.step(&mut source).is_ok() {}
@@ -45,13 +51,15 @@ struct Session<'r> {
     /// Whether nobody broke the protocol yet.
     is_honest: bool,
     n_popped: usize,
+    /// How many more of the frames may be long.
+    n_long_frames: u8,
 }
 
 impl Session<'_> {
     fn step(&mut self, source: &mut Unstructured<'_>) -> Result<()> {
         match source.int_in_range(0..=7u8)? {
             0..=2 => {
-                let frame = frame(source)?;
+                let frame = self.frame(source)?;
                 let after = source.int_in_range(0..=0x7fffu16)?;
                 self.push(frame, after);
             }
@@ -80,6 +88,19 @@ impl Session<'_> {
             "more is used than there is"
         );
         Ok(())
+    }
+
+    /// A frame of any length, mostly a short one.
+    fn frame(&mut self, source: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+        let is_long = self.n_long_frames > 0 && source.arbitrary()?;
+        self.n_long_frames -= u8::from(is_long);
+        let len = match is_long {
+            true if source.arbitrary()? => LONGEST_BYTES,
+            true => source.int_in_range(1..=LONGEST_BYTES)?,
+            false => source.int_in_range(1..=200usize)?,
+        };
+        let first = usize::from(source.arbitrary::<u8>()?);
+        Ok(CONTENTS.with(|contents| contents[first..][..len].to_vec()))
     }
 
     /// A header for the slot at a position, or any word.
@@ -171,17 +192,6 @@ impl Session<'_> {
         frame.truncate(len);
         Some(frame)
     }
-}
-
-/// A frame of any length, mostly a short one.
-fn frame(source: &mut Unstructured<'_>) -> Result<Vec<u8>> {
-    let len = match source.int_in_range(0..=31u8)? {
-        0 => source.int_in_range(1..=LONGEST_BYTES)?,
-        1 => LONGEST_BYTES,
-        _ => source.int_in_range(1..=200usize)?,
-    };
-    let first = usize::from(source.arbitrary::<u8>()?);
-    Ok(CONTENTS.with(|contents| contents[first..][..len].to_vec()))
 }
 
 /// A position close to another one, mostly.
