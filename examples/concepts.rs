@@ -61,6 +61,10 @@ examples! {
         "a picture of (100, 100) expected", "the other: 99\n";
     progress: "more than 10 terms", "more than 100000 terms", "pi is about 3.14";
     several_workers: "300 rows smoothed by 3 processes\n";
+    untrusted: "510448 of 1000000 elements are bright\n", "4000000 bytes shared\n",
+        "1000000 bytes of labels copied: the worker isn't trusted, so what it may write is a copy\n",
+        "4000000 bytes came back: the worker isn't trusted",
+        "the worker is dead, and all 510448 labels are there\n";
     self_execution: "one file, 7 processes: 499999500000\n",
         "in its arguments: [\"--scale\", \"10\"], and in its environment: night\n";
     deadlines: "in time: 1000\n", "no answer came within 500ms", "poisoned", "1000: true\n", "dropped\n";

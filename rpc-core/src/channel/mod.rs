@@ -263,6 +263,7 @@ impl Channel {
     }
 
     /// What the segments of both sides are made of.
+    #[cfg(feature = "posix-shm")]
     pub(crate) fn segments(&self) -> Segments {
         self.segments
     }
