@@ -1,6 +1,29 @@
 //! What a test worker does at the edges: tables that are full, memory that runs out, time that passes.
 
-use reedbed::remote_module;
+use reedbed::{Schema, remote_module};
+use serde::{Deserialize, Serialize};
+
+/// What can't be sent while it is lit: it panics then.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, Schema)]
+#[serde(from = "bool", into = "bool")]
+#[schema(opaque = "1")]
+pub struct Fuse {
+    /// Whether it is.
+    pub is_lit: bool,
+}
+
+impl From<Fuse> for bool {
+    fn from(fuse: Fuse) -> Self {
+        assert!(!fuse.is_lit, "a fuse that was lit");
+        fuse.is_lit
+    }
+}
+
+impl From<bool> for Fuse {
+    fn from(is_lit: bool) -> Self {
+        Self { is_lit }
+    }
+}
 
 /// Functions that go as far as a process may.
 #[remote_module]
@@ -12,6 +35,7 @@ pub mod edges {
     use ndarray::Ix1;
     use reedbed::Tensor;
 
+    use super::Fuse;
     use crate::gate::Gate;
 
     static FILES: Mutex<Vec<File>> = Mutex::new(Vec::new());
@@ -71,6 +95,28 @@ pub mod edges {
         #[ndarray] values: ndarray::ArrayView1<'_, u8>,
     ) -> usize {
         given.len() + values.len()
+    }
+
+    /// Reads an array, writes another one, takes a third, and returns a fourth: each has the sum of the
+    /// first element of the others. Passes the gates between reading and writing.
+    pub fn mix(
+        #[ndarray] read: ndarray::ArrayView1<'_, u8>,
+        #[ndarray] mut written: ndarray::ArrayViewMut1<'_, u8>,
+        #[ndarray] given: Tensor<u8, Ix1>,
+        gates: Option<(PathBuf, PathBuf)>,
+    ) -> Tensor<u8, Ix1> {
+        let sum = read[0] + given.view().map_or(0, |view| view[0]);
+        if let Some((first, second)) = gates {
+            Gate::at(first).pass();
+            Gate::at(second).pass();
+        }
+        written.fill(sum);
+        Tensor::from_elem(read.len(), sum).expect("memory for the test")
+    }
+
+    /// Adds one to each element.
+    pub fn with_fuse(#[ndarray] mut values: ndarray::ArrayViewMut1<'_, u8>, fuse: Fuse) {
+        values += u8::from(!fuse.is_lit);
     }
 
     /// Lets this worker make more shared memory than its host has told it.

@@ -72,12 +72,16 @@ impl Gate {
 /// If the gate is gone.
 pub async fn pass(path: &Path) {
     let path = path.to_owned();
-    tokio::task::spawn_blocking(move || {
-        OpenOptions::new()
-            .write(true)
-            .open(path)
-            .expect("the gate is there");
-    })
-    .await
-    .expect("opening doesn't panic");
+    tokio::task::spawn_blocking(move || pass_blocking(&path))
+        .await
+        .expect("the gate is there");
+}
+
+/// As [`pass`], blocking the thread.
+///
+/// # Panics
+/// If the gate is gone.
+pub fn pass_blocking(path: &Path) {
+    let opened = OpenOptions::new().write(true).open(path);
+    opened.expect("the gate is there");
 }

@@ -3,14 +3,20 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::fs::File;
+use std::time::{Duration, Instant, SystemTime};
 
 use ndarray::{Array1, Ix1, array};
-use reedbed::{Arg, OnExhausted, ShmExhausted, Shortage, Tensor, Worker, WorkerLimits};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use reedbed::{
+    Arg, CallError, CallFailure, Dispatcher, FailureCause, OnExhausted, ShmExhausted, Shortage,
+    Tensor, Worker, WorkerLimits,
+};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use rustix::thread::CapabilitySet;
 
 use crate::containers::stacks;
-use crate::modules::{arrays, edges};
+use crate::gate::{self, Gates};
+use crate::modules::{arrays, control, edges, values};
 use crate::{system, watched};
 
 /// Sets a limit of this process, and of the workers that it starts.
@@ -37,6 +43,9 @@ pub async fn run(worker: &str, name: &str) -> Result<(), Box<dyn Error>> {
         "ten-thousand-tensors" => ten_thousand(worker).await,
         "large-tensors-and-descriptors" => large_tensors(worker).await,
         "worker-descriptors" => worker_descriptors(worker).await,
+        "full-table-of-the-host" => full_table_of_the_host(worker).await,
+        "full-table-of-the-worker" => full_table_of_the_worker(worker).await,
+        "jumping-clock" => jumping_clock(worker).await,
         "waiting-for-the-budget" => waiting_for_the_budget(worker).await,
         "limits-beyond-ones-own" => limits_beyond_ones_own(worker).await,
         _ => Err(format!("no check is called {name}").into()),
@@ -255,6 +264,216 @@ async fn waiting_for_the_budget(worker: &str) -> Result<(), Box<dyn Error>> {
     ));
     drop(kept);
     edges.increment(&mut arrays[0], None).await?;
+    Ok(())
+}
+
+/// Takes all descriptors that this process may have, until it is dropped.
+struct FullTable {
+    _files: Vec<File>,
+}
+
+impl FullTable {
+    fn new() -> Self {
+        let files = std::iter::from_fn(|| File::open("/dev/null").ok());
+        Self {
+            _files: files.collect(),
+        }
+    }
+}
+
+/// The failure of a call, told.
+fn failed<T, E: std::fmt::Display>(
+    what: &str,
+    called: Result<T, CallError<E>>,
+) -> Result<CallError<E>, Box<dyn Error>> {
+    let error = called.err().ok_or_else(|| format!("{what} was done"))?;
+    tell(&format!("{what}: {error}"));
+    Ok(error)
+}
+
+/// Without a free descriptor in the host, what needs one fails and says so, and everything else goes on;
+/// with free ones, everything does.
+async fn full_table_of_the_host(program: &str) -> Result<(), Box<dyn Error>> {
+    limit(Resource::Nofile, 100)?;
+    let worker = Worker::spawn(program).await?;
+    let arrays = worker.import::<arrays::Client>().await?;
+    let values = worker.import::<values::Client>().await?;
+    let edges = worker.import::<edges::Client>().await?;
+    let heap = Array1::from_elem(200_000, 1i64);
+    let known = Tensor::<i64, Ix1>::from_elem(100_000, 1)?;
+    let given = || Tensor::<f64, Ix1>::from_elem(100_002, 1.0);
+    assert_eq!(arrays.sum(&known).await?, 100_000);
+    let long = "x".repeat(100_000);
+    let n_before = system::descriptors(std::process::id());
+    // Kept, so that the next one needs a segment that isn't known yet.
+    let mut results = Vec::new();
+
+    for _ in 0..3 {
+        // Segments that the worker knows from before are used again otherwise.
+        reedbed::trim_pool();
+        let (unsent, later) = (given()?, given()?);
+        let fresh = Tensor::<i64, Ix1>::from_elem(150_000, 1)?;
+        let full = FullTable::new();
+        assert_eq!(arrays.sum(&known).await?, 100_000, "the worker knows it");
+        let small = Array1::from_elem(10, 1i64);
+        assert_eq!(arrays.sum(&small).await?, 10, "it travels in the message");
+        assert_eq!(
+            arrays.take(unsent).await?,
+            100_002.0,
+            "it is handed on as it is"
+        );
+        assert!(failed("lending", arrays.sum(&fresh).await)?.is_retryable());
+        assert!(failed("copying", arrays.sum(&heap).await)?.is_retryable());
+        let said = failed("a long message", values.echo(long.clone()).await);
+        assert!(said?.is_retryable());
+        let returned = failed("returning", edges.ones(100_000).await)?;
+        assert!(!returned.is_retryable(), "the function ran");
+        let spawned = Worker::spawn(program).await;
+        tell(&format!(
+            "spawning: {:?}",
+            spawned.err().ok_or("it was spawned")?
+        ));
+
+        drop(full);
+        let own = worker.id().into_iter().collect::<BTreeSet<_>>();
+        assert_eq!(watched::children(), own, "no process is left behind");
+        assert_eq!(arrays.sum(&fresh).await?, 150_000);
+        assert_eq!(arrays.sum(&heap).await?, 200_000);
+        assert_eq!(arrays.take(later).await?, 100_002.0);
+        assert_eq!(values.echo(long.clone()).await?, long);
+        results.push(edges.ones(100_000).await?);
+        Worker::spawn(program)
+            .await?
+            .shutdown(Duration::from_secs(60))
+            .await;
+    }
+    assert!(
+        results
+            .iter()
+            .all(|result| result.view().is_ok_and(|view| view[99_999] == 1))
+    );
+    drop(results);
+    let n_after = system::descriptors(std::process::id());
+    // The pools of both sides keep some.
+    assert!(
+        n_after <= n_before + 12,
+        "{n_before} descriptors became {n_after}"
+    );
+
+    let full = FullTable::new();
+    let restarted = worker.restart(Duration::from_secs(60)).await;
+    // What the first one had is free once it has ended, which may be enough.
+    match restarted {
+        Ok(end) => tell(&format!("restarting: {end}")),
+        Err(error) => tell(&format!("restarting: {error:?}")),
+    }
+    drop(full);
+    worker.restart(Duration::from_secs(60)).await?;
+    assert_eq!(arrays.sum(&known).await?, 100_000);
+    Ok(())
+}
+
+/// The same where it is the worker that has none.
+async fn full_table_of_the_worker(program: &str) -> Result<(), Box<dyn Error>> {
+    let worker = Worker::spawn(program).await?;
+    let id = worker.id().ok_or("a process")?;
+    let pid = Pid::from_raw(id.cast_signed());
+    let many = getrlimit(Resource::Nofile);
+    let none = Rlimit {
+        current: Some(1),
+        maximum: many.maximum,
+    };
+    let arrays = worker.import::<arrays::Client>().await?;
+    let values = worker.import::<values::Client>().await?;
+    let edges = worker.import::<edges::Client>().await?;
+    let heap = Array1::from_elem(200_000, 1i64);
+    let known = Tensor::<i64, Ix1>::from_elem(100_000, 1)?;
+    assert_eq!(arrays.sum(&known).await?, 100_000);
+    let n_before = system::descriptors(id);
+
+    // Kept, so that the next ones need segments that aren't there yet.
+    let mut results = Vec::new();
+    for _ in 0..3 {
+        reedbed::trim_pool();
+        let fresh = Tensor::<i64, Ix1>::from_elem(150_000, 1)?;
+        let given = Tensor::<f64, Ix1>::from_elem(100_002, 1.0)?;
+        prlimit(pid, Resource::Nofile, none)?;
+        assert_eq!(arrays.sum(&known).await?, 100_000, "it has it already");
+        let short = "needs nothing".to_owned();
+        assert_eq!(values.echo(short.clone()).await?, short);
+        assert!(failed("lending", arrays.sum(&fresh).await)?.is_retryable());
+        assert!(failed("copying", arrays.sum(&heap).await)?.is_retryable());
+        assert!(failed("giving", arrays.take(given).await)?.is_retryable());
+        failed("making a result", edges.ones(3_000_000).await)?;
+        let returned = failed("copying a result", arrays.heap_range(200_000).await)?;
+        assert!(!returned.is_retryable(), "the function ran");
+
+        prlimit(pid, Resource::Nofile, many)?;
+        assert_eq!(arrays.sum(&fresh).await?, 150_000);
+        assert_eq!(arrays.sum(&heap).await?, 200_000);
+        results.push((
+            edges.ones(3_000_000).await?,
+            arrays.heap_range(200_000).await?,
+        ));
+        assert_eq!(values.echo("x".repeat(100_000)).await?.len(), 100_000);
+    }
+    drop(results);
+    assert_eq!(worker.id(), Some(id), "it has lived all the time");
+    let n_after = system::descriptors(id);
+    // The pools of both sides keep some.
+    assert!(
+        n_after <= n_before + 12,
+        "{n_before} descriptors became {n_after}"
+    );
+    Ok(())
+}
+
+/// Where the wall clock jumps by years whenever it is read, deadlines come in time.
+async fn jumping_clock(program: &str) -> Result<(), Box<dyn Error>> {
+    let jumps = (0..4).map(|_| SystemTime::now()).collect::<Vec<_>>();
+    let year = Duration::from_secs(300 * 86_400);
+    let has_jumped = |pair: &[SystemTime]| match pair[1].duration_since(pair[0]) {
+        Ok(ahead) => ahead > year,
+        Err(behind) => behind.duration() > year,
+    };
+    assert!(
+        jumps.windows(2).all(has_jumped),
+        "the clock doesn't jump: {jumps:?}"
+    );
+
+    for dispatcher in [Dispatcher::Reedbed, Dispatcher::Tarpc] {
+        let builder = Worker::builder(program).dispatcher(dispatcher);
+        let worker = builder
+            .startup_timeout(Duration::from_secs(60))
+            .spawn()
+            .await?;
+        let control = worker.import::<control::Client>().await?;
+        let values = worker.import::<values::Client>().await?;
+        let gates = Gates::new();
+        let began = Instant::now();
+        let limit = Duration::from_millis(100);
+        let pair = gates.pair();
+        let late = control.run_until_cancelled(pair.clone()).deadline(limit);
+        let passed = async {
+            gate::pass(&pair.0).await;
+            gate::pass(&pair.1).await;
+        };
+        let (late, ()) = futures::join!(late, passed);
+        assert!(began.elapsed() >= limit, "not before");
+        let error = late.err().ok_or("it has a deadline")?;
+        let cause = error.failure().map(CallFailure::cause);
+        assert!(
+            matches!(cause, Some(FailureCause::DeadlineExceeded { .. })),
+            "{error}"
+        );
+        for n in 0..100 {
+            let text = format!("in time {n}");
+            let limit = Duration::from_secs(60);
+            assert_eq!(values.echo(text.clone()).deadline(limit).await?, text);
+        }
+        worker.shutdown(Duration::from_secs(60)).await;
+        tell(&format!("{dispatcher:?}: in time"));
+    }
     Ok(())
 }
 

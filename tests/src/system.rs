@@ -161,6 +161,25 @@ pub fn address_space_bytes(pid: u32) -> u64 {
     pages.parse::<u64>().expect("a number") * rustix::param::page_size() as u64
 }
 
+/// Waits until all threads of a process are stopped.
+///
+/// # Panics
+/// If the process is gone.
+pub fn wait_until_stopped(pid: u32) {
+    let is_stopped = |task: fs::DirEntry| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(')')
+            .is_none_or(|(_, fields)| fields.starts_with(" T"))
+    };
+    loop {
+        let mut threads = fs::read_dir(format!("/proc/{pid}/task")).expect("a live process");
+        if threads.all(|thread| thread.map_or(true, is_stopped)) {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
 /// What a thread has done so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Activity {

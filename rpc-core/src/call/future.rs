@@ -59,6 +59,10 @@ pub struct Call<'a, T, E> {
     find: Option<FindInstance>,
 }
 
+/// Why nothing is sent, and no answer comes, where somebody has called `fork`.
+const FORKED: &str = "this process was forked from the worker's host, which alone can call it; spawn a \
+                      worker of its own, or exec";
+
 /// What the function returned: a value, or an error of its own.
 type Returned<T, E> = Result<Result<T, E>, Failure>;
 
@@ -293,6 +297,13 @@ impl<T, E> Call<'_, T, E> {
         let answer = in_flight.sent.slot.poll(cx);
         if answer.is_pending() {
             let connection = in_flight.connection.find();
+            let is_forked =
+                |connection: &Arc<Connection>| !connection.exchange().channel().is_owner();
+            if connection.as_ref().is_some_and(is_forked) {
+                let reason = FORKED.to_owned();
+                let cause = FailureCause::Protocol { reason };
+                return Poll::Ready(Err(self.failure(cause, Vec::new())));
+            }
             in_flight.connection.loosen();
             if connection.is_some_and(|connection| connection.exchange().never_sleeps()) {
                 // Others have their turn on this thread, and then it looks again.
@@ -371,6 +382,13 @@ impl<'a, T, E> Call<'a, T, E> {
             let connection = self.connection.clone();
             let connection = connection.unwrap_or_else(|| self.caller.connection());
             let exchange = connection.exchange();
+            if !exchange.channel().is_owner() {
+                // It hasn't the memory to copy anything to.
+                self.forbids_copies = true;
+                let reason = FORKED.to_owned();
+                let cause = FailureCause::NotSent { reason };
+                return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
+            }
             if let Some(instance) = &self.instance
                 && !instance.is_behind(&connection)
             {

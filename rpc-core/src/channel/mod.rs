@@ -459,6 +459,11 @@ impl Channel {
         self.is_closed.load(Ordering::Acquire)
     }
 
+    /// Tells whether this is the process whose channel it is, and not a forked child of that.
+    pub(crate) fn is_owner(&self) -> bool {
+        self.outbox.is_owner()
+    }
+
     /// Closes the channel for both sides. What waits to be sent is forgotten.
     pub(crate) fn close(&self) {
         if !self.outbox.is_owner() {
