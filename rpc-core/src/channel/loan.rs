@@ -203,13 +203,14 @@ impl Loan {
     /// Tells whether it can travel over `channel` from where it lies.
     pub(crate) fn travels_over(&self, channel: &Channel) -> bool {
         match &self.place {
-            Place::Segment { extent, .. } => is_at_home(extent, channel),
+            Place::Segment { extent, .. } => channel.takes(extent.backing(), Access::ReadWrite),
             Place::Frame(_) => true,
         }
     }
 
     /// Sees to it that what is given away can travel over `channel`: copies it into a segment of the
-    /// channel's kind, if it lies in one of another. Returns how many bytes were copied.
+    /// channel's kind, if it lies in one of another. Returns how many bytes were copied. (What is given
+    /// to a worker that isn't trusted is [copied](Self::give_exposed) in any case.)
     pub(crate) fn adapt(&mut self, channel: &Channel) -> Result<u64, SendError> {
         let Place::Segment {
             extent,
@@ -220,7 +221,7 @@ impl Loan {
         else {
             return Ok(0);
         };
-        if is_at_home(extent, channel) {
+        if channel.takes(extent.backing(), Access::ReadWrite) {
             return Ok(0);
         }
         let layout = CheckedLayout::new(&self.layout, self.dtype, extent.len(), true);
@@ -461,15 +462,6 @@ impl Channel {
             shape: vec![bytes.len() as u64],
             strides: vec![1],
         })
-    }
-}
-
-/// Tells whether what is given away may lie where it is.
-fn is_at_home(extent: &Extent, channel: &Channel) -> bool {
-    let backing = extent.backing();
-    match channel.stranger() {
-        None => channel.takes(backing, Access::ReadWrite),
-        Some(stranger) => backing.reach() == Reach::Exposed && backing.audience().is_only(stranger),
     }
 }
 
