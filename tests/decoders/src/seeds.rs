@@ -21,7 +21,7 @@ const TYPES: [&str; 12] = [
     "own segment",
     "shared list<u64>",
     "opaque Seconds \"1\" { T: f64 }",
-    "array 3<tuple<os string, ip address, socket address>>",
+    "array 300<tuple<os string, ip address, socket address>>",
     "option<duration>",
     "something[else], \"quoted \\\" text\"",
 ];

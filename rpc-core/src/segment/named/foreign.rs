@@ -259,6 +259,9 @@ impl ForeignSegment {
 
     /// Returns a value in the segment that both programs read and write at once, as std's atomic.
     ///
+    /// Its bytes are for one type: what is read of two values of different sizes that lie on each other,
+    /// while one of them is written, is up to the processor.
+    ///
     /// # Errors
     /// `OutOfRange`, `NotAligned` and `Shortened` of [`ForeignError`].
     pub fn atomic<T: Atomic>(&self, offset_bytes: usize) -> Result<&T::Cell, ForeignError> {
