@@ -41,7 +41,8 @@
 //! 1. [`Tensor`], its borrows [`TensorView`] and [`TensorViewMut`], and [`FrozenTensor`]; [`Segment`]
 //!    for bare memory; [`SharedCell`] for values that both sides use at once.
 //! 2. [`remote_module`] and [`Schema`]: what can be called, and what can travel.
-//! 3. [`Worker`] (and [`blocking::Worker`]): how a worker starts and ends; [`Crew`]: several of them.
+//! 3. [`Worker`] (and [`blocking::Worker`]): how a worker starts and ends; [`RestartPolicy`] and
+//!    [`Heartbeat`]: who looks after it; [`Crew`]: several of them.
 //! 4. [`Call`], [`CallError`] and [`Report`]: what a call is, how it fails, what it copied;
 //!    [`TraceContext`]: how logs of both sides are joined.
 //! 5. [`Request`] and [`TarpcStub`]: calls that tarpc's stubs repeat and spread.

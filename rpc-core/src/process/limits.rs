@@ -40,7 +40,7 @@ const CPU_GRACE_S: u64 = 1;
 /// | [`cpu_time`](Self::cpu_time) | the worker ends by `SIGXCPU`, or, if it ignores that, a second later by `SIGKILL` |
 /// | [`open_files`](Self::open_files) | a segment whose descriptor finds no place is refused, which fails its call; the worker lives on |
 /// | [`niceness`](Self::niceness) | nothing: others come first |
-/// | [`memory`](Self::memory) | the kernel kills the worker (`SIGKILL`) |
+/// | [`memory`](Self::memory) | the kernel kills the worker, which ends by [`OutOfMemory`](crate::EndReason::OutOfMemory) |
 ///
 /// A limit that can't be set is a [`SpawnError::Limit`](crate::SpawnError::Limit), and leaves no
 /// process behind. A limit that is too small to start with ends the worker before it is ready, with
