@@ -244,7 +244,9 @@ impl<'a> Lead<'a> {
             }
             n_silent += 1;
             let since: &Instant = since.get_or_insert_with(Instant::now);
-            if n_silent == SILENT_FRAMES || since.elapsed() > SILENCE {
+            // A model goes the same way each time, whatever the time is.
+            let is_long = !cfg!(reedbed_loom) && since.elapsed() > SILENCE;
+            if n_silent == SILENT_FRAMES || is_long {
                 return Ok(Arrival::Pause);
             }
         }
