@@ -155,7 +155,13 @@ impl<'a> Attempt<'a> {
             Ended::Answered(Ok(value)) => return Ok(Fate::Done(value)),
             Ended::Answered(Err(CallError::Returned(error))) => return Ok(Fate::Refused(error)),
             Ended::Answered(Err(CallError::Failed(failure))) => failure,
-            Ended::Abandoned | Ended::Undone => return Ok(Fate::Abandoned),
+            Ended::Abandoned => {
+                if matches!(self.mode, Mode::Forget(_)) {
+                    self.run.tally.forgotten();
+                }
+                return Ok(Fate::Abandoned);
+            }
+            Ended::Undone => return Ok(Fate::Abandoned),
         };
         let is_disturbed = !self.slot.disturbance().is_calm_since(self.disturbance);
         let is_squeezed = self.was_squeezed();

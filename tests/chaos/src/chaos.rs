@@ -42,14 +42,21 @@ pub struct Options {
     /// How many seconds anything may take before it counts as a hang.
     #[arg(long, default_value_t = 60)]
     pub patience: u64,
+    /// Within how many milliseconds 99 of 100 callers must hear of a worker's death; it is only told,
+    /// unless it is given, because it depends on how busy the machine is.
+    #[arg(long)]
+    pub within: Option<u64>,
     /// How many kills there must be at each point; none are required unless it is given.
     #[arg(long, default_value_t = 0)]
     pub each: u64,
 }
 
-/// By how many bytes the host's private memory may have grown at the end: what its allocator keeps of
-/// the arrays that were alive at once, and what forgotten calls leave.
-const GROWTH_BYTES: u64 = 32 << 20;
+/// By how many bytes the host's private memory may have grown at the end, besides what forgotten calls
+/// leave.
+const GROWTH_BYTES: u64 = 4 << 20;
+
+/// What a forgotten call leaves: the record of its answer, among that how its worker ended.
+const FORGOTTEN_BYTES: u64 = 4096;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -121,7 +128,7 @@ pub async fn run(options: &Options, seed: u64) -> Outcome<bool> {
     );
     let growth = after.private_bytes.saturating_sub(before.private_bytes);
     expect(
-        growth <= GROWTH_BYTES,
+        growth <= GROWTH_BYTES + run.tally.n_forgotten() * FORGOTTEN_BYTES,
         format!("{growth} bytes of private memory are left"),
     );
     for point in failpoint::Point::ALL {
@@ -136,6 +143,11 @@ pub async fn run(options: &Options, seed: u64) -> Outcome<bool> {
         share >= 0.8,
         format!("{:.1}% of kills with a call in flight", share * 100.0),
     );
+
+    let (_, [_, p99, _]) = run.tally.latencies();
+    if let Some(within) = options.within.map(Duration::from_millis) {
+        expect(p99 <= within, format!("p99 is {p99:.1?}, not {within:?}"));
+    }
 
     let Some(run) = Arc::into_inner(run) else {
         return Err("somebody still holds the run".into());

@@ -81,7 +81,7 @@ mod tests {
         let mut latencies = Latencies::default();
         (1..=100_000u64).for_each(|us| latencies.add(us * 1000));
         for (share, us) in [(0.5, 50_000), (0.99, 99_000), (1.0, 100_000)] {
-            let found = latencies.quantile(share).as_nanos() as u64;
+            let found = latencies.quantile(share).as_nanos();
             assert!(
                 (us * 1000..=us * 1063).contains(&found),
                 "{share}: {found} ns"

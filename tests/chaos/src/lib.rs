@@ -19,6 +19,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+pub mod allocator;
 pub mod attempt;
 pub mod calls;
 pub mod census;

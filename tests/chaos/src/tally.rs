@@ -54,6 +54,7 @@ struct State {
     calls: BTreeMap<(&'static str, &'static str), u64>,
     n_calls: u64,
     kills: BTreeMap<Option<Point>, [u64; 2]>,
+    n_forgotten: u64,
     n_kills: u64,
     n_kills_in_call: u64,
     n_other: BTreeMap<&'static str, u64>,
@@ -71,6 +72,16 @@ impl Tally {
         let mut state = self.lock();
         *state.calls.entry((shape, ending)).or_default() += 1;
         state.n_calls += 1;
+    }
+
+    /// Counts a call that was forgotten.
+    pub fn forgotten(&self) {
+        self.lock().n_forgotten += 1;
+    }
+
+    /// How many calls were forgotten.
+    pub fn n_forgotten(&self) -> u64 {
+        self.lock().n_forgotten
     }
 
     /// Counts something else that was done.
@@ -198,7 +209,11 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (n_told, [p50, p99, worst]) = self.latencies();
         let state = self.lock();
-        writeln!(f, "{} calls", state.n_calls)?;
+        writeln!(
+            f,
+            "{} calls, {} forgotten",
+            state.n_calls, state.n_forgotten
+        )?;
         let mut shapes: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for ((shape, ending), n) in &state.calls {
             shapes
@@ -211,6 +226,12 @@ impl fmt::Display for Tally {
         }
         for (what, n) in &state.n_other {
             writeln!(f, "{n} times {what}")?;
+        }
+        for finding in &state.findings {
+            writeln!(f, "found: {finding}")?;
+        }
+        if state.n_kills == 0 {
+            return Ok(());
         }
         let in_call = state.n_kills_in_call as f64 / state.n_kills.max(1) as f64;
         let percent = 100.0 * in_call;
@@ -231,10 +252,6 @@ impl fmt::Display for Tally {
         write!(
             f,
             "from death to {n_told} callers' errors: p50 {p50:.1?}, p99 {p99:.1?}, worst {worst:.1?}"
-        )?;
-        for finding in &state.findings {
-            write!(f, "\nfound: {finding}")?;
-        }
-        Ok(())
+        )
     }
 }

@@ -18,6 +18,8 @@ fn main() -> ExitCode {
     chaos::serve_if_worker();
     let Cli { options } = Cli::parse();
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let settled = chaos::allocator::settle();
     println!("seed {seed}");
-    chaos::exit_code(chaos::block_on(chaos::soak::run(&options, seed)), seed)
+    let ran = settled.and_then(|()| chaos::block_on(chaos::soak::run(&options, seed)));
+    chaos::exit_code(ran, seed)
 }
