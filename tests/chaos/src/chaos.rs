@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reedbed::failpoint;
 
@@ -58,6 +58,9 @@ const GROWTH_BYTES: u64 = 4 << 20;
 /// What a forgotten call leaves: the record of its answer, among that how its worker ended.
 const FORGOTTEN_BYTES: u64 = 4096;
 
+/// The longest that processes take to come to rest.
+const REST: Duration = Duration::from_secs(20);
+
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Runs it. `Ok(false)` if something was found.
@@ -90,11 +93,11 @@ pub async fn run(options: &Options, seed: u64) -> Outcome<bool> {
     // Whatever grows once has grown before the baseline is taken.
     let n_warm = (options.kills / 10).clamp(20, 500);
     storm(&run, options, n_warm, &mut seeds).await?;
-    let before = rest(&run).await?;
+    let before = rest(&run, None).await?;
     let kinds_before = census::kinds_of_descriptors();
     println!("before: {before}");
     storm(&run, options, options.kills, &mut seeds).await?;
-    let after = rest(&run).await?;
+    let after = rest(&run, Some(&before)).await?;
     println!("after:  {after}");
     let kinds_after = census::kinds_of_descriptors();
     failpoint::disarm();
@@ -119,11 +122,11 @@ pub async fn run(options: &Options, seed: u64) -> Outcome<bool> {
         "names in /dev/shm".to_owned(),
     );
     expect(
-        after.descriptors == before.descriptors,
+        after.descriptors <= before.descriptors,
         format!("descriptors are left: {kinds_before:?}, then {kinds_after:?}"),
     );
     expect(
-        after.segment_mappings == before.segment_mappings,
+        after.segment_mappings <= before.segment_mappings,
         "mappings of segments are left".to_owned(),
     );
     let growth = after.private_bytes.saturating_sub(before.private_bytes);
@@ -139,8 +142,9 @@ pub async fn run(options: &Options, seed: u64) -> Outcome<bool> {
         );
     }
     let share = run.tally.share_in_call();
+    // Of few, chance decides.
     expect(
-        share >= 0.8,
+        share >= 0.8 || options.kills < 1000,
         format!("{:.1}% of kills with a call in flight", share * 100.0),
     );
 
@@ -245,8 +249,9 @@ async fn end(
     Ok(())
 }
 
-/// Brings host and workers to rest; counts what the host holds then.
-async fn rest(run: &Run) -> Outcome<Census> {
+/// Brings host and workers to rest; counts what the host holds then: no more than `before`, if it gets
+/// there in time.
+async fn rest(run: &Run, before: Option<&Census>) -> Outcome<Census> {
     let place = run.board_place_of_rest();
     run.board.note(place, "brings all to rest".to_owned());
     for slot in &run.slots {
@@ -255,18 +260,26 @@ async fn rest(run: &Run) -> Outcome<Census> {
         slot.diary.clear()?;
         slot.calm();
     }
-    reedbed::trim_pool();
-    // A thread that has told of a worker's end lets go of its descriptors a moment later.
-    let mut before = Census::of(std::process::id())?;
+    let until = Instant::now() + REST;
+    let mut last = Census::of(std::process::id())?;
     loop {
+        // A thread that has told of a worker's end lets go of its descriptors a moment later.
         tokio::time::sleep(Duration::from_millis(300)).await;
+        reedbed::trim_pool();
         let now = Census::of(std::process::id())?;
-        let is_settled = now.descriptors == before.descriptors
-            && now.segment_mappings == before.segment_mappings;
-        before = now;
-        if is_settled {
+        let is_at_rest = match before {
+            Some(before) => holds_no_more(&now, before),
+            None => holds_no_more(&last, &now) && holds_no_more(&now, &last),
+        };
+        last = now;
+        if is_at_rest || until <= Instant::now() {
             run.board.clear(place);
-            return Ok(before);
+            return Ok(last);
         }
     }
+}
+
+/// Compares what must be the same whenever all is at rest.
+fn holds_no_more(now: &Census, before: &Census) -> bool {
+    now.descriptors <= before.descriptors && now.segment_mappings <= before.segment_mappings
 }
