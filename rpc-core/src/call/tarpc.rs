@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use futures::{Sink, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
-use tarpc::client::RpcError;
 use tarpc::server::{BaseChannel, Channel as _};
 use tarpc::{ClientMessage, Response, ServerError};
 use tokio::runtime::Handle as Runtime;
@@ -131,12 +130,10 @@ impl TarpcDispatch {
 impl Dispatch for TarpcDispatch {
     fn send(&self, frame: CallFrame) -> Result<Wake, (SendError, Box<CallFrame>)> {
         let call = frame.call;
-        let limit = frame
-            .time_left_ns
-            .map_or(NO_DEADLINE, Duration::from_nanos)
-            .min(NO_DEADLINE);
         let mut context = tarpc::context::current();
-        context.deadline = Instant::now() + limit;
+        // The deadline is ours: at tarpc's own, its client says nothing to the worker, which would wait
+        // for the end of that call when it is to shut down.
+        context.deadline = Instant::now() + NO_DEADLINE;
         if let Some(trace) = frame.trace.as_deref().copied() {
             context.trace_context = trace.into();
         }
@@ -148,9 +145,8 @@ impl Dispatch for TarpcDispatch {
         let mut running = self.tasks();
         let task = self.runtime.spawn(async move {
             match client.call(context, frame).await {
-                // The answer itself went to the table when it arrived; the deadline is ours to
-                // tell, at the same moment.
-                Ok(()) | Err(RpcError::DeadlineExceeded) => {}
+                // The answer itself went to the table when it arrived.
+                Ok(()) => {}
                 Err(error) => {
                     let reason = error.to_string();
                     calls.give_up(call, FailureCause::Protocol { reason });
