@@ -326,7 +326,7 @@ fn loom_who_is_woken_early_is_woken_again() {
     explore(3, || {
         let [host, worker] = channels();
         let sending = thread::spawn(move || {
-            host.wake_peer();
+            host.outbox.wake_peer();
             host.send(&frame(1)).unwrap();
             host
         });
