@@ -160,7 +160,8 @@ impl Server {
                 Ok(())
             }
             (Frame::Dropped { instance }, _) => {
-                if self.instances.remove(instance) {
+                // A worker that shuts down drops its instances itself, and may be quicker.
+                if self.instances.remove(instance) || self.is_draining.load(Ordering::SeqCst) {
                     return Ok(());
                 }
                 Err(Violation(format!(

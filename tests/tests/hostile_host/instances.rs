@@ -1,5 +1,10 @@
 //! Instances: those that aren't there, and the end of those that are.
 
+use std::fs::File;
+use std::path::Path;
+
+use reedbed_tests::gate::Gates;
+
 use super::*;
 
 /// A host for which the worker keeps one instance, and its number.
@@ -101,6 +106,26 @@ fn dropping_what_isnt_there_is_a_violation() {
     let host = greeted();
     host.send(&frame::dropped(u64::MAX));
     host.assert_violation(&format!("dropped instance {}, which isn't there", u64::MAX));
+}
+
+#[test]
+fn what_is_dropped_during_a_shutdown_may_be_gone_already() {
+    let (host, number) = keeping_one();
+    let gates = Gates::new();
+    let (first, second) = gates.pair();
+    let pass = |gate: &Path| drop(File::options().write(true).open(gate).expect("a gate"));
+    let [into, out] = [&first, &second].map(|gate| gate.to_str().expect("UTF-8"));
+    let arguments = Bytes::new().u64(number).run(into).run(out);
+    host.call(2, "keeper.wait", &[], &arguments.done());
+    pass(&first);
+    // The call holds the end up, so all of this is read. The second one finds what a host finds that is
+    // slower than the worker, which drops its instances when the last call has ended.
+    host.send(&frame::shutdown());
+    host.send(&frame::dropped(number));
+    host.send(&frame::dropped(number));
+    pass(&second);
+    let ended = host.ended();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]
