@@ -187,7 +187,9 @@ impl<'a> Attempt<'a> {
             }
             FailureCause::InstanceLost { .. } => (self.allowed.lost_instance, false, Fate::Died),
             FailureCause::NotSent { reason } => {
-                let is_closed = is_disturbed
+                // For want of descriptors, a worker may just have been ended.
+                let may_be_closed = is_disturbed || self.run.weather.was_bad_lately();
+                let is_closed = may_be_closed
                     && ["the channel is closed", "described it was restarted"]
                         .iter()
                         .any(|words| reason.contains(words));
