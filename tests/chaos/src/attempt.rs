@@ -170,7 +170,7 @@ impl<'a> Attempt<'a> {
                 self.note_death(end, told_at);
                 let is_explained = is_disturbed && is_expected(end);
                 (
-                    is_explained || is_squeezed && is_of_weather(end),
+                    is_explained || self.run.weather.was_bad_lately() && is_of_weather(end),
                     true,
                     Fate::Died,
                 )
