@@ -293,7 +293,8 @@ fn failed<T, E: std::fmt::Display>(
 /// Without a free descriptor in the host, what needs one fails and says so, and everything else goes on;
 /// with free ones, everything does.
 async fn full_table_of_the_host(program: &str) -> Result<(), Box<dyn Error>> {
-    limit(Resource::Nofile, 100)?;
+    // Where segments have a quarter of them, small and large ones share what the worker knows.
+    limit(Resource::Nofile, 400)?;
     let worker = Worker::spawn(program).await?;
     let arrays = worker.import::<arrays::Client>().await?;
     let values = worker.import::<values::Client>().await?;
