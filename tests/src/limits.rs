@@ -342,10 +342,14 @@ async fn full_table_of_the_host(program: &str) -> Result<(), Box<dyn Error>> {
         assert_eq!(arrays.take(later).await?, 100_002.0);
         assert_eq!(values.echo(long.clone()).await?, long);
         results.push(edges.ones(100_000).await?);
-        Worker::spawn(program)
-            .await?
-            .shutdown(Duration::from_secs(60))
-            .await;
+        let n_open = system::descriptors(std::process::id());
+        let second = Worker::spawn(program).await?;
+        second.shutdown(Duration::from_secs(60)).await;
+        drop(second);
+        // Its thread closes what it had a moment after it has told that the worker ended.
+        while system::descriptors(std::process::id()) > n_open {
+            tokio::task::yield_now().await;
+        }
     }
     assert!(
         results
