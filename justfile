@@ -24,6 +24,27 @@ models:
 bench:
     cargo bench --package reedbed --features internals
 
+# Workers that are killed in every phase of a call; `just chaos --kills 10000`, `just chaos --seconds 86400`.
+chaos *arguments:
+    cargo chaos {{arguments}}
+
+# A million calls, after which nothing has grown.
+soak *arguments:
+    cargo soak {{arguments}}
+
+# Every decoder ten million times (nightly, cargo-fuzz), and mutants that must be found.
+fuzz:
+    tests/fuzz/run fuzz
+    tests/fuzz/run mutants
+
+# What address, thread or valgrind see.
+sanitize with:
+    tests/sanitize {{with}}
+
+# Instructions and system calls of one call (valgrind, strace).
+instructions:
+    tests/instructions
+
 # The segmentation pipeline on the bundled image, into target/demo.
 demo *arguments:
     cargo demo {{arguments}}
