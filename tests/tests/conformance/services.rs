@@ -100,9 +100,10 @@ pub(crate) async fn a_late_constructor_leaves_nothing(setting: Setting) -> TestR
     let gates = Gates::new();
     let (began, go_on) = gates.pair();
     let dropped = gates.make("dropped");
+    // Long enough for the constructor to begin on a busy machine: it is to be late, not unheard.
     let call = client
         .slow((began.clone(), go_on.clone()), dropped.clone())
-        .deadline(Duration::from_millis(20));
+        .deadline(Duration::from_secs(1));
     let (made, ()) = join(call, pass(&began)).await;
     let error = made.unwrap_err();
     let cause = error.failure().unwrap().cause();
