@@ -77,6 +77,8 @@ pub(crate) struct Slot {
     id: u64,
     /// Whether a description answers it, and not a reply.
     is_question: bool,
+    /// How long its caller waits.
+    limit: Option<Duration>,
     /// Whether there is a result, or was one.
     is_done: AtomicBool,
     /// [`UNSENT`], [`SENT`] or [`ENDED`].
@@ -264,6 +266,7 @@ impl Table {
             let made = Arc::new(Slot {
                 id,
                 is_question,
+                limit: deadline.map(|(_, limit)| limit),
                 is_done: AtomicBool::new(false),
                 progress: AtomicU8::new(if is_question { SENT } else { UNSENT }),
                 state: Mutex::new(state),
@@ -526,7 +529,6 @@ impl Calls {
 
     /// Ends a cancelled call; `false` if no such call is in flight.
     pub(crate) fn release(&self, id: u64, has_begun: bool) -> bool {
-        let limit = self.lock().deadline_of.get(&id).map(|(_, limit)| *limit);
         let Some(Entry {
             slot,
             held,
@@ -541,8 +543,8 @@ impl Calls {
         } else {
             end_leases(held);
         }
-        // The worker may notice a deadline a moment before this side does.
-        slot.finish(Err(match (cancelled_for, limit) {
+        // The worker may notice a deadline a moment before this side does, or while it does.
+        slot.finish(Err(match (cancelled_for, slot.limit) {
             (Some(sign), _) => FailureCause::Cancelled { sign, has_begun },
             (None, Some(limit)) => FailureCause::DeadlineExceeded { limit },
             (None, None) => FailureCause::Protocol {
@@ -611,6 +613,24 @@ impl Calls {
     /// Fails the calls and questions whose deadline has passed; returns the calls' numbers, for the
     /// worker to be asked to stop, and the next deadline.
     pub(crate) fn expire(&self, now: Instant) -> (Vec<u64>, Option<Instant>) {
+        let (expired, next) = self.take_expired(now);
+        for (id, limit) in &expired {
+            self.give_up(*id, FailureCause::DeadlineExceeded { limit: *limit });
+        }
+        let is_question = |id: &u64| {
+            let mut table = self.lock();
+            let entry = table.slots.get_mut(*id);
+            entry.is_some_and(|entry| entry.slot.is_question)
+        };
+        let ids = expired.into_iter().map(|(id, _)| id);
+        let (questions, calls): (Vec<_>, Vec<_>) = ids.partition(is_question);
+        // A question can't be cancelled; the calls of others shan't wait for its answer.
+        questions.into_iter().for_each(|id| self.set_aside(id));
+        (calls, next)
+    }
+
+    /// Takes the deadlines that have passed off the list; returns whose they are, and the next one.
+    fn take_expired(&self, now: Instant) -> (Vec<(u64, Duration)>, Option<Instant>) {
         let mut expired = Vec::new();
         let mut waiting = Vec::new();
         let next = {
@@ -634,19 +654,7 @@ impl Calls {
             next
         };
         waiting.into_iter().for_each(Waker::wake);
-        for (id, limit) in &expired {
-            self.give_up(*id, FailureCause::DeadlineExceeded { limit: *limit });
-        }
-        let is_question = |id: &u64| {
-            let mut table = self.lock();
-            let entry = table.slots.get_mut(*id);
-            entry.is_some_and(|entry| entry.slot.is_question)
-        };
-        let ids = expired.into_iter().map(|(id, _)| id);
-        let (questions, calls): (Vec<_>, Vec<_>) = ids.partition(is_question);
-        // A question can't be cancelled; the calls of others shan't wait for its answer.
-        questions.into_iter().for_each(|id| self.set_aside(id));
-        (calls, next)
+        (expired, next)
     }
 
     /// Tells whether a call is in flight.
@@ -791,6 +799,25 @@ mod tests {
         let access = Access::ReadWrite;
         assert!(extent.leases().check(&(0..8), access).is_ok());
         assert_eq!(calls.len(), 0);
+    }
+
+    #[test]
+    fn a_call_that_both_sides_find_late_at_once_is_late() {
+        let calls = Calls::new(3, 100_000);
+        let limit = Duration::from_micros(300);
+        let deadline = Some((Instant::now(), limit));
+        let cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Ok(begun)) = calls.poll_begin(&cx, deadline) else {
+            panic!("there is room");
+        };
+        let slot = begun.sent();
+        // The driver is about to give the call up, when another thread reads that the worker did.
+        let (expired, _) = calls.take_expired(Instant::now());
+        assert_eq!(expired, [(slot.id(), limit)]);
+        assert!(calls.release(slot.id(), true));
+        let result = slot.poll(&cx);
+        let is_told = matches!(result, Poll::Ready(Err(FailureCause::DeadlineExceeded { limit: l })) if l == limit);
+        assert!(is_told);
     }
 
     #[test]
