@@ -97,6 +97,13 @@ pub mod edges {
         given.len() + values.len()
     }
 
+    /// Takes a tensor, and passes the gates with it; returns how many elements it has.
+    pub fn take_through(#[ndarray] values: Tensor<u8, Ix1>, gates: (PathBuf, PathBuf)) -> usize {
+        Gate::at(gates.0).pass();
+        Gate::at(gates.1).pass();
+        values.len()
+    }
+
     /// Reads an array, writes another one, takes a third, and returns a fourth: each has the sum of the
     /// first element of the others. Passes the gates between reading and writing.
     pub fn mix(

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ndarray::{Array1, Ix1};
 use reedbed::{
-    CallError, EndReason, Failure, FailureCause, OnExhausted, Shortage, SpawnError, Tensor, Worker,
+    CallError, EndReason, Failure, FailureCause, OnExhausted, Shortage, SpawnError, Tensor, Trust,
+    Worker,
 };
 use reedbed_tests::gate::{self, Gates};
 use reedbed_tests::modules::{arrays, control, edges};
@@ -137,6 +138,26 @@ async fn copies_beyond_the_budget_are_refused_with_the_numbers() -> TestResult {
 /// Gates that aren't there, through which everyone passes.
 fn gates_of_nobody() -> (std::path::PathBuf, std::path::PathBuf) {
     ("/nowhere/first".into(), "/nowhere/second".into())
+}
+
+#[tokio::test]
+async fn a_copy_that_is_given_away_counts_as_long_as_its_call() -> TestResult {
+    watched(async {
+        let builder = Worker::builder(WORKER).shared_memory(16 << 20);
+        let worker = builder.trust(Trust::Untrusted).spawn().await?;
+        let edges = worker.import::<edges::Client>().await?;
+        let gates = Gates::new();
+        let pair = gates.pair();
+        let mut first = pin!(edges.take_through(Tensor::from(bytes(10)), pair.clone()));
+        assert!(is_pending(first.as_mut()));
+        gate::pass(&pair.0).await;
+        let second = edges.take_through(Tensor::from(bytes(10)), gates_of_nobody());
+        assert_eq!(numbers(second.await), (10, 10, 16));
+        gate::pass(&pair.1).await;
+        assert_eq!(first.await?, 10 << 20);
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]

@@ -38,7 +38,8 @@ use crate::wire::trace::TraceContext;
 /// leases last until the worker has acknowledged that, so an argument may be found
 /// [leased](crate::AccessError::Leased) for a moment, and an argument that was lent for writing is
 /// then [poisoned](crate::AccessError::Poisoned) if the function had begun. Forgetting it
-/// (`mem::forget`) leaves the call running to its end.
+/// (`mem::forget`) leaves the call running to its end; one that still waits to be sent then keeps what
+/// it holds for ever.
 #[must_use = "a call does nothing until it is awaited or waited for"]
 pub struct Call<'a, T, E> {
     caller: Caller,

@@ -51,7 +51,7 @@ pub(crate) struct Held {
     pub(crate) _shared: Vec<Arc<Extent>>,
     pub(crate) bools: Vec<LentBools>,
     pub(crate) expects: Option<Expected>,
-    /// Counts the copies among what is leased, which end before it.
+    /// Counts the copies: those that are leased, which end before it, and those that were given.
     pub(crate) _copies: Option<Copies>,
 }
 
@@ -59,7 +59,10 @@ impl Held {
     /// Tells whether there is nothing to hold.
     pub(crate) fn is_empty(&self) -> bool {
         // Bools are leased, too.
-        self.leases.is_empty() && self._shared.is_empty() && self.expects.is_none()
+        self.leases.is_empty()
+            && self._shared.is_empty()
+            && self.expects.is_none()
+            && self._copies.is_none()
     }
 }
 

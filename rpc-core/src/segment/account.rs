@@ -24,7 +24,8 @@ pub enum OnExhausted {
     #[default]
     Fail,
     /// It waits, until its deadline if it has one, for copies of other calls to end. It fails as above
-    /// where there are none: what else is in the way may be kept for ever.
+    /// where there are none: what else is in the way may be kept for ever. So may the copies of a call
+    /// that is forgotten, or that the waiting task itself has begun and doesn't poll; set a deadline.
     Wait,
 }
 
@@ -148,16 +149,16 @@ impl Account {
             account: Arc::clone(self),
             bytes: wanted.bytes,
         };
-        let earmark = match self.on_exhausted {
-            OnExhausted::Fail => None,
-            OnExhausted::Wait => match poll_earmark(cx, wanted.reserved_bytes) {
-                Poll::Ready(Ok(earmark)) => Some(earmark),
+        let (copies, earmark) = match self.on_exhausted {
+            OnExhausted::Fail => (Copies::new(taken), None),
+            OnExhausted::Wait => match poll_earmark(cx, wanted) {
+                Poll::Ready(Ok(earmark)) => (Copies::begun(taken), Some(earmark)),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
             },
         };
         Poll::Ready(Ok(Room {
-            copies: Some(Copies::new(taken)),
+            copies: Some(copies),
             earmark,
         }))
     }
@@ -214,16 +215,21 @@ impl Account {
     }
 }
 
-/// Sets memory of the process aside, now or after copies of others have ended.
-fn poll_earmark(cx: &Context<'_>, bytes: u64) -> Poll<Result<Earmark, ShmExhausted>> {
-    if let Ok(earmark) = budget::earmark(bytes) {
+/// Sets memory of the process aside, now or after copies of others have ended, and counts the copies.
+///
+/// Both under one lock: whoever finds no memory sees the copies that it is set aside for, and no copy
+/// can end unnoticed after that.
+fn poll_earmark(cx: &Context<'_>, wanted: Wanted) -> Poll<Result<Earmark, ShmExhausted>> {
+    let bytes = wanted.reserved_bytes;
+    let earmark =
+        |copies: &mut Copying| budget::earmark(bytes).inspect(|_| copies.begin(wanted.bytes));
+    if let Ok(earmark) = earmark(&mut lock(&ALL_COPIES)) {
         return Poll::Ready(Ok(earmark));
     }
     // Idle memory must not be the reason why a call finds none.
     super::pool::trim_pool();
     let mut copies = lock(&ALL_COPIES);
-    // Under the lock, so that no copy can end unnoticed after this has failed.
-    match budget::earmark(bytes) {
+    match earmark(&mut copies) {
         Ok(earmark) => Poll::Ready(Ok(earmark)),
         Err(_) if copies.n_calls > 0 && bytes <= budget::memory_budget() => {
             copies.wait(cx);
@@ -278,6 +284,11 @@ struct TakenOfAll {
 impl Copies {
     fn new(taken: Taken) -> Self {
         lock(&ALL_COPIES).begin(taken.bytes);
+        Self::begun(taken)
+    }
+
+    /// Those that are counted among all already.
+    fn begun(taken: Taken) -> Self {
         let taken = Some(taken);
         Self {
             _taken: Arc::new(TakenOfAll { taken }),

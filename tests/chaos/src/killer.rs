@@ -103,7 +103,8 @@ impl Killer {
     async fn pause(&mut self, run: &Run, slot: &Slot) -> Found {
         run.tally.other("a worker was stopped");
         if slot.signal(Signal::STOP).is_err() {
-            found!("worker {} can't be stopped", slot.index);
+            // It is gone, for want of descriptors or for no good reason.
+            return self.bury(run, slot, None).await;
         }
         tokio::time::sleep(Duration::from_micros(self.rng.u64(0..15_000))).await;
         if self.rng.bool() {
@@ -111,7 +112,7 @@ impl Killer {
             return self.bury(run, slot, None).await;
         }
         if slot.signal(Signal::CONT).is_err() {
-            found!("worker {} can't be continued", slot.index);
+            return self.bury(run, slot, None).await;
         }
         Ok(())
     }
