@@ -186,12 +186,14 @@ async fn a_worker_that_ends_too_often_is_given_up() -> TestResult {
 
 /// A program that says why it doesn't start.
 fn broken(folder: &Path) -> std::io::Result<std::path::PathBuf> {
+    script(folder, "echo there is no licence >&2\nexit 3\n")
+}
+
+/// A program of the shell's.
+fn script(folder: &Path, commands: &str) -> std::io::Result<std::path::PathBuf> {
     use std::os::unix::fs::PermissionsExt;
-    let program = folder.join("broken");
-    fs::write(
-        &program,
-        "#!/bin/sh\necho there is no licence >&2\nexit 3\n",
-    )?;
+    let program = folder.join("script");
+    fs::write(&program, format!("#!/bin/sh\n{commands}"))?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
     Ok(program)
 }
@@ -325,6 +327,48 @@ async fn a_restart_by_hand_sends_no_call_to_a_worker_that_is_ending() -> TestRes
         Ok(())
     })
     .await
+}
+
+#[tokio::test]
+async fn a_restart_by_hand_that_is_dropped_leaves_nobody_dead() -> TestResult {
+    watched(async {
+        let (folder, gates) = (tempfile::tempdir()?, Gates::new());
+        let program = folder.path().join("worker");
+        symlink(WORKER, &program)?;
+        let worker = Worker::builder(&program).restart_policy(RestartPolicy::Always(QUICK));
+        let worker = worker.log(|_| {}).spawn().await?;
+        let values = worker.import::<values::Client>().await?;
+        fs::remove_file(&program)?;
+        let gate = gates.make("gate");
+        symlink(late(folder.path(), &gate)?, &program)?;
+        let first = kill(&worker).await?;
+        let restart = worker.restart(GRACE);
+        let mut restart = Box::pin(restart);
+        // The next process has begun to start of itself, so it waits for its turn.
+        let opened =
+            tokio::task::spawn_blocking(move || fs::OpenOptions::new().write(true).open(gate));
+        let open = opened.await??;
+        assert!(poll_immediate(&mut restart).await.is_none());
+        fs::remove_file(&program)?;
+        symlink(WORKER, &program)?;
+        drop(open);
+        while worker.id() == Some(first) {
+            tokio::task::yield_now().await;
+        }
+        // This one ends while somebody else is about to replace it, who changes their mind.
+        let second = kill(&worker).await?;
+        drop(restart);
+        assert_eq!(values.echo("third".to_owned()).await?, "third");
+        assert_ne!(worker.id(), Some(second));
+        Ok(())
+    })
+    .await
+}
+
+/// A worker that starts once a gate was opened and closed again.
+fn late(folder: &Path, gate: &Path) -> std::io::Result<std::path::PathBuf> {
+    let gate = gate.display();
+    script(folder, &format!("read line <'{gate}'\nexec '{WORKER}'\n"))
 }
 
 #[tokio::test]

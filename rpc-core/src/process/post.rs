@@ -17,6 +17,7 @@ use super::error::{ImportError, RestartError, SpawnError};
 use super::restart::RestartPolicy;
 use super::starting::{self, StartDispatch};
 use super::succession::{Staff, Succession};
+use super::vacancy::Replacement;
 use crate::call::connection::Connection;
 use crate::call::module::{Module, Stub};
 use crate::call::pending::{Answer, Deadline};
@@ -279,14 +280,14 @@ impl Post {
     /// Stops the worker, if it hasn't ended, and fills the post anew.
     pub(crate) async fn refill(&self, grace: Duration) -> Result<WorkerEnd, RestartError> {
         let seat = &self.seat;
-        let _by_hand = seat.succession.as_ref().map(Succession::by_hand);
+        let mut by_hand = seat.begin_by_hand();
         let _turn = seat.turn.lock().await;
         seat.recipe.check()?;
         let before = seat.incumbent();
         before.request_stop(grace);
         let end = before.ended().await;
         let incumbent = seat.recipe.follow().await?;
-        seat.appoint(incumbent, true).await?;
+        seat.appoint(incumbent, by_hand.as_mut()).await?;
         Ok(end)
     }
 
@@ -331,7 +332,7 @@ impl Seat {
     pub(super) async fn appoint(
         self: &Arc<Self>,
         incumbent: Incumbent,
-        by_hand: bool,
+        mut by_hand: Option<&mut Replacement>,
     ) -> Result<(), RestartError> {
         if self.succession.is_some() {
             // First of all, so that its driver tells when it ends.
@@ -339,7 +340,7 @@ impl Seat {
         }
         let mut n_checked = 0;
         loop {
-            match self.fill(&incumbent, n_checked, by_hand) {
+            match self.fill(&incumbent, n_checked, by_hand.as_deref_mut()) {
                 Ok(()) => return Ok(()),
                 Err(Unfit::Unchecked(added)) => {
                     for module in &added {
@@ -357,7 +358,12 @@ impl Seat {
 
     /// Has `incumbent` fill the post, if it was compared with all imported modules and not only the
     /// first `n_checked`.
-    fn fill(&self, incumbent: &Incumbent, n_checked: usize, by_hand: bool) -> Result<(), Unfit> {
+    fn fill(
+        &self,
+        incumbent: &Incumbent,
+        n_checked: usize,
+        by_hand: Option<&mut Replacement>,
+    ) -> Result<(), Unfit> {
         let replace = || {
             let place = self.incumbent.write();
             let mut place = place.unwrap_or_else(PoisonError::into_inner);
@@ -372,7 +378,7 @@ impl Seat {
             Ok(std::mem::replace(&mut *place, incumbent.clone()))
         };
         let replaced = match &self.succession {
-            Some(succession) => succession.fill(by_hand, replace)?,
+            Some(succession) => succession.fill(by_hand.map(Replacement::by_hand), replace)?,
             None => Some(replace()?),
         };
         // The last user of a connection stops its worker, outside all locks.

@@ -51,6 +51,8 @@ struct State {
     successor: Option<Thread>,
     /// The restarts by hand that are under way.
     n_by_hand: u32,
+    /// How the incumbent ended, where that was left to them.
+    left_to_hand: Option<WorkerEnd>,
     given_up: Option<GivenUp>,
     /// Whether the worker was shut down on request.
     is_closed: bool,
@@ -206,16 +208,26 @@ impl Succession {
     /// before anybody can see that; the others look again when [`wake_all`](Self::wake_all) says so.
     pub(super) fn bury(&self, end: &WorkerEnd, is_incumbent: impl FnOnce() -> bool) -> Next {
         let mut state = self.lock();
-        if !is_incumbent() || state.is_over() || state.n_by_hand > 0 {
+        if !is_incumbent() || state.is_over() {
             return Next::Nothing;
         }
+        if state.n_by_hand > 0 {
+            // If none of them fills the post, the last one decides.
+            state.left_to_hand = Some(end.clone());
+            return Next::Nothing;
+        }
+        self.succeed(&mut state, end)
+    }
+
+    /// Decides who comes after an incumbent that ended so.
+    fn succeed(&self, state: &mut State, end: &WorkerEnd) -> Next {
         let Some(backoff) = self.policy.backoff_after(end.reason()) else {
             return Next::Nothing;
         };
         state.n_buried += 1;
         state.end = Some(end.clone());
         state.failure = None;
-        self.decide(&mut state, backoff)
+        self.decide(state, backoff)
     }
 
     /// Decides what is next, now that nobody could be found after this burial.
@@ -306,22 +318,24 @@ impl Succession {
         state.successor.take_if(|thread| thread.id() == own);
     }
 
-    /// Has `replace` fill the post, unless nobody wants that any more; `by_hand` says that somebody
-    /// does.
+    /// Has `replace` fill the post, unless nobody wants that any more; `by_hand` is the restart by
+    /// hand that does, which is thereby over: whatever becomes of the new incumbent is not left to it.
     pub(super) fn fill<T, E>(
         &self,
-        by_hand: bool,
+        by_hand: Option<&mut ByHand>,
         replace: impl FnOnce() -> Result<T, E>,
     ) -> Result<Option<T>, E> {
         let mut state = self.lock();
-        if !by_hand && state.is_over() {
+        if by_hand.is_none() && state.is_over() {
             return Ok(None);
         }
         let replaced = replace()?;
-        if by_hand {
+        if let Some(by_hand) = by_hand {
+            by_hand.end(&mut state);
             state.restarts.forget();
             state.is_closed = false;
         }
+        state.left_to_hand = None;
         state.given_up = None;
         state.failure = None;
         state.is_pending = false;
@@ -329,17 +343,41 @@ impl Succession {
         Ok(Some(replaced))
     }
 
+    /// Notes that nobody can refill the post after this burial.
+    pub(super) fn renounce(&self, number: u64) {
+        let mut state = self.lock();
+        if state.is_pending_since(number) {
+            state.is_pending = false;
+            self.wake(state);
+        }
+    }
+
     /// Tells whether the post is still to be refilled after this burial.
     pub(super) fn is_pending_since(&self, number: u64) -> bool {
         self.lock().is_pending_since(number)
     }
 
-    /// Announces a restart by hand, until what is returned is dropped.
-    pub(super) fn by_hand(self: &Arc<Self>) -> ByHand {
+    /// Announces a restart by hand, until that has filled the post or [ends](Self::end_by_hand).
+    pub(super) fn begin_by_hand(&self) -> ByHand {
         let mut state = self.lock();
         state.n_by_hand += 1;
         self.note(&state);
-        ByHand(Arc::clone(self))
+        ByHand { is_over: false }
+    }
+
+    /// Notes that a restart by hand is over; decides, after the last one, about an incumbent that has
+    /// ended meanwhile. Returns how that ended as well.
+    pub(super) fn end_by_hand(&self, by_hand: &mut ByHand) -> Option<(Next, WorkerEnd)> {
+        let mut state = self.lock();
+        by_hand.end(&mut state);
+        if state.n_by_hand > 0 {
+            return None;
+        }
+        let end = state.left_to_hand.take();
+        let end = end.filter(|_| !state.is_over());
+        let next = end.map(|end| (self.succeed(&mut state, &end), end));
+        self.wake(state);
+        next
     }
 
     /// Notes that the worker is shut down on request: nobody comes after it.
@@ -382,15 +420,17 @@ impl Succession {
     }
 }
 
-/// A restart by hand that is under way.
+/// A restart by hand.
 #[derive(Debug)]
-pub(super) struct ByHand(Arc<Succession>);
+pub(super) struct ByHand {
+    is_over: bool,
+}
 
-impl Drop for ByHand {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.n_by_hand -= 1;
-        self.0.wake(state);
+impl ByHand {
+    fn end(&mut self, state: &mut State) {
+        if !std::mem::replace(&mut self.is_over, true) {
+            state.n_by_hand -= 1;
+        }
     }
 }
 
@@ -399,5 +439,72 @@ struct Unpark(Thread);
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::super::end::EndReason;
+    use super::*;
+
+    fn succession() -> Arc<Succession> {
+        Succession::new(RestartPolicy::Always(Backoff::default()))
+    }
+
+    fn killed() -> WorkerEnd {
+        WorkerEnd::new(EndReason::Signalled(9), Vec::new())
+    }
+
+    fn fill(succession: &Succession, by_hand: Option<&mut ByHand>) {
+        let filled = succession.fill(by_hand, || Ok::<_, Infallible>(()));
+        assert_eq!(filled, Ok(Some(())));
+    }
+
+    #[test]
+    fn a_restart_by_hand_is_over_once_it_has_filled_the_post() {
+        let succession = succession();
+        let mut by_hand = succession.begin_by_hand();
+        fill(&succession, Some(&mut by_hand));
+        assert!(succession.is_settled());
+        // The new incumbent ends before the restart has returned.
+        let next = succession.bury(&killed(), || true);
+        assert!(matches!(next, Next::Refill(_, 1)), "{next:?}");
+        assert!(succession.end_by_hand(&mut by_hand).is_none());
+        assert!(succession.is_pending_since(1));
+    }
+
+    #[test]
+    fn the_last_restart_by_hand_decides_about_an_end_that_was_left_to_it() {
+        let succession = succession();
+        let mut first = succession.begin_by_hand();
+        let mut second = succession.begin_by_hand();
+        let next = succession.bury(&killed(), || true);
+        assert!(matches!(next, Next::Nothing), "{next:?}");
+        assert!(succession.end_by_hand(&mut first).is_none());
+        let decided = succession.end_by_hand(&mut second);
+        let Some((Next::Refill(_, 1), end)) = decided else {
+            panic!("{decided:?}");
+        };
+        assert_eq!(end.reason(), &EndReason::Signalled(9));
+        assert!(!succession.is_settled(), "the next one is awaited");
+    }
+
+    #[test]
+    fn nobody_comes_after_an_end_that_was_made_up_for() {
+        let succession = succession();
+        let mut first = succession.begin_by_hand();
+        let mut second = succession.begin_by_hand();
+        succession.bury(&killed(), || true);
+        fill(&succession, Some(&mut first));
+        assert!(succession.end_by_hand(&mut second).is_none());
+        assert!(succession.is_settled());
+
+        let mut third = succession.begin_by_hand();
+        succession.bury(&killed(), || true);
+        succession.close();
+        assert!(succession.end_by_hand(&mut third).is_none());
+        assert!(succession.is_settled());
     }
 }

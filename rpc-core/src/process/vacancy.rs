@@ -1,14 +1,21 @@
 //! A seat whose incumbent has ended, on its way to the next one.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 use super::driver::Control;
 use super::end::WorkerEnd;
 use super::error::RestartError;
 use super::post::Seat;
-use super::succession::Next;
+use super::succession::{ByHand, Next};
 use crate::call::connection::Connection;
+
+/// A restart by hand of a worker that is otherwise started again of itself.
+pub(crate) struct Replacement {
+    seat: Arc<Seat>,
+    by_hand: ByHand,
+}
 
 /// A seat that is to be filled again of itself.
 pub(crate) struct Vacancy {
@@ -42,9 +49,21 @@ impl Seat {
         }
         let is_incumbent = || self.connection().exchange().channel().uid() == channel;
         let next = succession.bury(end, is_incumbent);
-        let (due, number) = self.tell(&next, end)?;
+        self.vacate(&next, end)
+    }
+
+    /// Logs what is next after an incumbent that ended so; returns what is to be done.
+    fn vacate(self: &Arc<Self>, next: &Next, end: &WorkerEnd) -> Option<Vacancy> {
+        let (due, number) = self.tell(next, end)?;
         let seat = Arc::clone(self);
         Some(Vacancy { seat, due, number })
+    }
+
+    /// Announces a restart by hand to whoever else restarts the worker, until it is dropped.
+    pub(super) fn begin_by_hand(self: &Arc<Self>) -> Option<Replacement> {
+        let by_hand = self.succession.as_ref()?.begin_by_hand();
+        let seat = Arc::clone(self);
+        Some(Replacement { seat, by_hand })
     }
 
     /// Has callers that wait for the next incumbent look again.
@@ -79,11 +98,42 @@ impl Seat {
             return Ok(());
         }
         let incumbent = self.recipe.follow().await?;
-        self.appoint(incumbent, false).await
+        self.appoint(incumbent, None).await
+    }
+}
+
+impl Replacement {
+    pub(super) fn by_hand(&mut self) -> &mut ByHand {
+        &mut self.by_hand
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        let succession = self.seat.succession.as_ref();
+        let decided = succession.and_then(|succession| succession.end_by_hand(&mut self.by_hand));
+        let vacancy = decided.and_then(|(next, end)| self.seat.vacate(&next, &end));
+        if let Some(vacancy) = vacancy {
+            vacancy.fill_elsewhere();
+        }
     }
 }
 
 impl Vacancy {
+    /// As [`fill`](Self::fill), on a thread of its own.
+    fn fill_elsewhere(self) {
+        let seat = Arc::clone(&self.seat);
+        let number = self.number;
+        let thread = thread::Builder::new().name("reedbed restart".to_owned());
+        if let Err(error) = thread.spawn(move || self.fill()) {
+            if let Some(succession) = &seat.succession {
+                succession.renounce(number);
+            }
+            let worker = &*seat.name;
+            tracing::error!(worker, %error, "there is no thread to start a worker again");
+        }
+    }
+
     /// Waits out the backoff and fills the seat, on this thread; again, if that fails, until it is
     /// filled, given up, or nobody wants it any more.
     pub(crate) fn fill(self) {
