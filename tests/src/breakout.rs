@@ -83,6 +83,19 @@ pub mod attempts {
         fs::set_permissions(path, fs::Permissions::from_mode(0o666)).map_err(errno)
     }
 
+    /// Asks something of a file that is open for reading, by a request of `ioctl`. Where the request
+    /// takes a number, that is `number`.
+    pub fn request(path: &Path, request: u64, number: u32) -> Result<(), i32> {
+        // As long as a request can say that its argument is.
+        let mut argument = vec![0u32; 1 << 12];
+        argument[0] = number;
+        let file = File::open(path).map_err(errno)?;
+        let (fd, argument) = (file.as_raw_fd(), argument.as_mut_ptr().addr());
+        let request = usize::try_from(request).map_err(|_| libc::EINVAL)?;
+        let arguments = [super::sign(fd), request, argument, 0, 0, 0];
+        call(libc::SYS_ioctl, arguments).map(drop)
+    }
+
     /// Pretends that a file was never touched.
     pub fn date_back(path: &Path) -> Result<(), i32> {
         let path = super::c_string(path);

@@ -132,13 +132,65 @@ async fn what_is_allowed_for_writing_is_written_and_no_more() {
                 "a second name without",
                 client.link(&path, elsewhere.path().join("in")).await,
             ),
+            (
+                "a second name within",
+                client.link(&path, other.clone()).await,
+            ),
             ("a device", client.make_device(&other).await),
             ("a mode", client.open_up(&path).await),
         ] {
             let errno = refusal(attempt);
-            assert!(is_refusal(errno) || errno == libc::EXDEV, "{what}: {errno}");
+            assert!(is_refusal(errno), "{what}: {errno}");
         }
         assert!(!other.exists());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_name_can_be_made_without_a_sandbox() {
+    let (folder, path) = file();
+    watched(async {
+        let (_worker, client) = free().await;
+        let linked = client.link(&path, folder.path().join("other")).await;
+        linked.expect("it is its user's");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_files_attributes_are_not_changed() {
+    const SET_FLAGS: u64 = 0x4008_6602;
+    let (folder, path) = file();
+    let flags = || rustix::fs::ioctl_getflags(fs::File::open(&path).expect("a file"));
+    let Ok(before) = flags() else {
+        println!("not tried: the file system of {path:?} has no attributes");
+        return;
+    };
+    // Not to be dumped: harmless, and its owner's to say.
+    let after = before ^ rustix::fs::IFlags::NODUMP;
+    watched(async {
+        let (_worker, client) = free().await;
+        match client.request(&path, SET_FLAGS, after.bits()).await {
+            Err(CallError::Returned(libc::ENOTTY | libc::EOPNOTSUPP)) => {
+                println!("not tried: the file system of {path:?} has no attributes to set");
+                return;
+            }
+            set => set.expect("whose file it is may set them"),
+        }
+        assert_eq!(flags(), Ok(after));
+        for sandbox in [
+            nothing().read(folder.path()),
+            nothing().write(folder.path()),
+        ] {
+            let (_worker, client) = confined(sandbox).await;
+            // The kernel looks at the lower half of a request.
+            for request in [SET_FLAGS, SET_FLAGS | 1 << 32, SET_FLAGS | 1 << 63] {
+                let attempt = client.request(&path, request, before.bits()).await;
+                assert_eq!(refusal(attempt), libc::EPERM, "{request:#x}");
+                assert_eq!(flags(), Ok(after), "{request:#x}");
+            }
+        }
     })
     .await;
 }

@@ -65,3 +65,50 @@ async fn a_system_call_that_nobody_knows_is_not_implemented() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_asked_of_a_descriptor_is_what_programs_need() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&file, "twelve bytes").expect("a file");
+    watched(async {
+        let (_worker, client) = confined(nothing().read(file.path())).await;
+        for (name, request) in [
+            ("TIOCSTI", 0x5412),
+            ("TIOCLINUX", 0x541c),
+            ("FIOASYNC", 0x5452),
+            ("FIOSETOWN", 0x8901),
+            ("SIOCSPGRP", 0x8902),
+            ("FS_IOC_FSSETXATTR", 0x401c_5820),
+            ("FS_IOC_ENABLE_VERITY", 0x4080_6685),
+            ("FS_IOC_SET_ENCRYPTION_POLICY", 0x800c_6613),
+            ("FIFREEZE", 0xc004_5877),
+            ("FITRIM", 0xc018_5879),
+            ("BTRFS_IOC_SNAP_CREATE_V2", 0x5000_9417),
+            ("one that nobody knows", 0x1234_5678),
+        ] {
+            // The kernel looks at the lower half.
+            for high in [0, 1 << 32, u64::from(u32::MAX) << 32] {
+                let attempt = client.request(file.path(), high | request, 0).await;
+                assert_eq!(refusal(attempt), libc::EPERM, "{name}, {high:#x}");
+            }
+        }
+        for (name, request) in [
+            ("FIONBIO", 0x5421),
+            ("FIONREAD", 0x541b),
+            ("FIONCLEX", 0x5450),
+            ("FIOCLEX", 0x5451),
+        ] {
+            let answer = client.request(file.path(), request, 0).await;
+            answer.expect(name);
+        }
+        for (name, request) in [
+            ("TCGETS", 0x5401),
+            ("TCGETS2", 0x802c_542a),
+            ("TIOCGWINSZ", 0x5413),
+        ] {
+            let answer = client.request(file.path(), request, 0).await;
+            assert_eq!(refusal(answer), libc::ENOTTY, "{name}: it is no terminal");
+        }
+    })
+    .await;
+}

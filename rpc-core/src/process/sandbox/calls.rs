@@ -95,7 +95,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_faccessat2,
     libc::SYS_fchdir,
     libc::SYS_getcwd,
-    libc::SYS_linkat,
     libc::SYS_mkdirat,
     libc::SYS_newfstatat,
     libc::SYS_openat,
@@ -212,7 +211,6 @@ const ALLOWED_HERE: &[c_long] = &[
     libc::SYS_getdents,
     libc::SYS_getpgrp,
     libc::SYS_getrlimit,
-    libc::SYS_link,
     libc::SYS_lstat,
     libc::SYS_mkdir,
     libc::SYS_open,
@@ -289,6 +287,7 @@ const REFUSED: &[c_long] = &[
     libc::SYS_fremovexattr,
     libc::SYS_fsetxattr,
     libc::SYS_inotify_add_watch,
+    libc::SYS_linkat,
     libc::SYS_lremovexattr,
     libc::SYS_lsetxattr,
     libc::SYS_mknodat,
@@ -363,6 +362,7 @@ const REFUSED_HERE: &[c_long] = &[
     libc::SYS_iopl,
     libc::SYS_kexec_file_load,
     libc::SYS_lchown,
+    libc::SYS_link,
     libc::SYS_mknod,
     libc::SYS_modify_ldt,
     libc::SYS_utime,
@@ -379,12 +379,19 @@ const REFUSED_COMMANDS: [u32; 4] = [
     1026, // F_NOTIFY
 ];
 
-/// Requests of `ioctl` that type into a terminal, or have the kernel signal others.
-const REFUSED_REQUESTS: [u32; 4] = [
-    0x5412, // TIOCSTI
-    0x541c, // TIOCLINUX
-    0x8901, // FIOSETOWN
-    0x8902, // SIOCSPGRP
+/// Requests of `ioctl` that programs compute with: what is to be read, who inherits it, whether it is a
+/// terminal, and a copy into a file that is open for writing. Any other is refused. Each file system
+/// and driver has its own, among which are those that change the attributes of a file that is open for
+/// reading, type into a terminal, or have the kernel signal others.
+const ALLOWED_REQUESTS: [u32; 8] = [
+    0x5401,      // TCGETS
+    0x802c_542a, // TCGETS2
+    0x5413,      // TIOCGWINSZ
+    0x541b,      // FIONREAD
+    0x5421,      // FIONBIO
+    0x5450,      // FIONCLEX
+    0x5451,      // FIOCLEX
+    0x4004_9409, // FICLONE
 ];
 
 /// The bits of a socket's type that aren't flags.
@@ -469,7 +476,8 @@ fn refused(sandbox: &Sandbox) -> Result<Rules, SandboxError> {
         rules.collect::<Result<Vec<_>, _>>()
     };
     rules.insert(libc::SYS_fcntl, one_of(&REFUSED_COMMANDS)?);
-    rules.insert(libc::SYS_ioctl, one_of(&REFUSED_REQUESTS)?);
+    let none_of_these = ALLOWED_REQUESTS.map(|request| on(1, Ne, u64::from(request)));
+    rules.insert(libc::SYS_ioctl, vec![all(none_of_these.into())?]);
     if sandbox.write.is_empty() {
         rules.insert(libc::SYS_fchmod, Vec::new());
     }
@@ -502,8 +510,8 @@ fn refused(sandbox: &Sandbox) -> Result<Rules, SandboxError> {
     Ok(rules)
 }
 
-/// A comparison of an argument, of which the lower half counts: all of these are `int`s, or flags
-/// below 2^32.
+/// A comparison of an argument, of which the lower half counts, as it does for the kernel: all of these
+/// are `int`s, or flags below 2^32.
 fn on(
     argument: u8,
     operator: SeccompCmpOp,

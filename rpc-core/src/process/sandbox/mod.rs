@@ -47,6 +47,8 @@ pub use launch::launch_if_asked;
 ///   and their like), a module library, `/dev/null`, `/dev/urandom`, `/proc/meminfo`;
 /// - change the mode, the owner, the times or the attributes of any file (only where something may
 ///   be written, the mode of an open file);
+/// - make a link of any kind, or ask of what it has open (`ioctl`) anything but what programs compute
+///   with;
 /// - open a socket of any kind, or reach one;
 /// - start processes, and, once it serves, become another program, unless [`execute`](Self::execute)
 ///   allows some; what it starts is in the same sandbox;
