@@ -238,7 +238,7 @@ impl WorkerBuilder {
     /// ended it.
     #[must_use]
     pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
-        self.vigilance.heartbeat = Some(heartbeat);
+        self.vigilance.heartbeat = Some(heartbeat.in_range());
         self
     }
 

@@ -235,7 +235,8 @@ impl Driver {
                     let is_stuck = verdict == Verdict::End;
                     if is_stuck || stop_by.is_some_and(|by| by <= now) {
                         process.terminate(now);
-                        wake_at = process.kill_at;
+                        // Calls end at their deadlines until the worker does.
+                        wake_at = earliest([next_deadline, process.kill_at]);
                     } else if let Verdict::Wait(Some(look_again)) = verdict {
                         wake_at = earliest([wake_at, Some(look_again)]);
                         self.exchange.calls().driver_sleeps_until(look_again);

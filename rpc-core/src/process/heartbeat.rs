@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// How long it may be silent before it is asked, and asked again.
+    /// How long it may be silent before it is asked, and asked again. Less than 1 ms counts as 1 ms.
     pub every: Duration,
     /// How many questions in a row it may leave unanswered.
     pub missed: u32,
@@ -41,6 +41,17 @@ impl Default for Heartbeat {
             missed: 5,
             when_idle: false,
         }
+    }
+}
+
+/// The shortest time between two questions: a driver that asked without end would use a processor.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+impl Heartbeat {
+    /// This one, with questions no closer together than is any use.
+    pub(super) fn in_range(self) -> Self {
+        let every = self.every.max(SHORTEST);
+        Self { every, ..self }
     }
 }
 
@@ -183,6 +194,16 @@ mod tests {
         let mut watched = pulse(true);
         assert_eq!(watched.beat(start, 0, false), Beat::Fine);
         assert_eq!(watched.beat(start + EVERY, 0, false), Beat::Ask);
+    }
+
+    #[test]
+    fn nobody_is_asked_without_a_pause() {
+        let of = |every| Heartbeat {
+            every,
+            ..Heartbeat::default()
+        };
+        assert_eq!(of(Duration::ZERO).in_range(), of(SHORTEST));
+        assert_eq!(of(EVERY).in_range(), of(EVERY));
     }
 
     #[test]

@@ -305,7 +305,9 @@ impl Worker {
     /// [restart policy](WorkerBuilder::restart_policy); what that has counted so far is forgotten.
     ///
     /// # Errors
-    /// [`RestartError`]; the worker has then ended, and can be restarted again.
+    /// [`RestartError`]; the worker has then ended, and can be restarted again. Only what is missing in
+    /// this program ([`SpawnError::NoRuntime`]) is found before the worker is asked to end, so that it
+    /// runs on.
     ///
     /// # Cancel safety
     /// Dropped half way, it may leave the worker stopped, but never half started.
