@@ -5,7 +5,6 @@
 //! nothing happens.
 
 use std::os::fd::AsFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
@@ -15,6 +14,7 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::child::WorkerProcess;
 use super::end::{EndReason, WorkerEnd};
+use super::guarded::guarded;
 use super::post::Seat;
 use super::stuck::{Verdict, Watch};
 use crate::call::connection::Exchange;
@@ -29,7 +29,8 @@ const LINGER: Duration = Duration::from_millis(2);
 const FRAMES_AT_A_TIME: usize = 256;
 
 /// What is told of a worker whose driver panicked.
-const PANICKED: &str = "made its host's driver thread panic (does a log sink panic?)";
+const PANICKED: &str =
+    "made its host's driver thread panic (does a waker or a subscriber of `tracing` panic?)";
 
 /// What the holders of a worker and its driver tell each other.
 #[derive(Debug, Default)]
@@ -111,7 +112,10 @@ impl Control {
             state.end = Some(end);
             std::mem::take(&mut state.waiting)
         };
-        waiting.into_iter().for_each(Waker::wake);
+        for waker in waiting {
+            // The others are woken as well.
+            guarded(|| waker.wake());
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, ControlState> {
@@ -139,15 +143,38 @@ pub(crate) struct Driver {
 impl Driver {
     /// Runs until the worker has ended, then ends all calls and releases all they held.
     pub(crate) fn run(mut self) {
-        // Whatever panics in here (a log sink of the user's, say), the worker is ended and its
-        // callers are told.
-        let driven = catch_unwind(AssertUnwindSafe(|| self.drive()));
-        let mut violation = driven
-            .unwrap_or_else(|_| Err(Violation(PANICKED.to_owned())))
-            .err();
+        // Whatever panics in here (a waker or a subscriber of the user's, say), the worker is ended
+        // and its callers are told: each step is taken, however the one before it went.
+        let driven =
+            guarded(|| self.drive()).unwrap_or_else(|| Err(Violation(PANICKED.to_owned())));
         // What was noticed in the last round, and has closed the channel.
-        violation = violation.or_else(|| self.exchange.take_violation());
+        let violation = driven.err().or_else(|| self.exchange.take_violation());
         self.exchange.channel().close();
+        let end = guarded(|| self.end(violation)).unwrap_or_else(|| {
+            let reason = EndReason::ProtocolViolation(PANICKED.to_owned());
+            WorkerEnd::new(reason, Vec::new())
+        });
+        // Before the calls fail: who finds the worker dead finds out as well whether another one comes.
+        let channel = self.exchange.channel().uid();
+        let seat = self.control.bury();
+        let bury = |seat: &Arc<Seat>| guarded(|| seat.bury_channel(channel, &self.control, &end));
+        let vacancy = seat.as_ref().and_then(bury).flatten();
+        guarded(|| self.exchange.calls().fail_all(&end));
+        let is_peer_dead = matches!(self.life, Life::Process(_));
+        guarded(|| self.exchange.channel().release_all(is_peer_dead));
+        self.control.set_end(end);
+        if let Some(seat) = seat {
+            seat.wake_callers();
+        }
+        // Nothing of the old worker is left open while the new one is waited for.
+        drop(self);
+        if let Some(vacancy) = vacancy {
+            vacancy.fill();
+        }
+    }
+
+    /// Waits until the worker has ended, and says how it did.
+    fn end(&mut self, mut violation: Option<Violation>) -> WorkerEnd {
         let end = match &mut self.life {
             Life::Process(process) => {
                 let reason = match (process.reap(), self.watch.sign(), process.step()) {
@@ -180,26 +207,9 @@ impl Driver {
                 WorkerEnd::new(EndReason::Stopped, Vec::new())
             }
         };
-        let end = match violation {
+        match violation {
             Some(Violation(what)) => end.because(EndReason::ProtocolViolation(what)),
             None => end,
-        };
-        // Before the calls fail: who finds the worker dead finds out as well whether another one comes.
-        let channel = self.exchange.channel().uid();
-        let seat = self.control.bury();
-        let bury = |seat: &Arc<Seat>| seat.bury_channel(channel, &self.control, &end);
-        let vacancy = seat.as_ref().and_then(bury);
-        self.exchange.calls().fail_all(&end);
-        let is_peer_dead = matches!(self.life, Life::Process(_));
-        self.exchange.channel().release_all(is_peer_dead);
-        self.control.set_end(end);
-        if let Some(seat) = seat {
-            seat.wake_callers();
-        }
-        // Nothing of the old worker is left open while the new one is waited for.
-        drop(self);
-        if let Some(vacancy) = vacancy {
-            vacancy.fill();
         }
     }
 

@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::FlockOperation;
 use rustix::process::Pid;
 
+use super::guarded::guarded;
 use super::limits::LimitError;
 use crate::channel::handshake;
 
@@ -133,7 +134,10 @@ impl Drop for Group {
         });
         if let Err(error) = removed {
             let path = self.path.display();
-            tracing::warn!(%path, %error, "the control group of a worker is left behind");
+            // The worker's driver, which drops this, has calls to end.
+            guarded(
+                || tracing::warn!(%path, %error, "the control group of a worker is left behind"),
+            );
         }
     }
 }

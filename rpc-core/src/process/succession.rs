@@ -19,6 +19,7 @@ use tokio::runtime::Handle as Runtime;
 
 use super::end::WorkerEnd;
 use super::error::RestartError;
+use super::guarded::guarded;
 use super::restart::{Backoff, GivenUp, RestartPolicy, Restarts};
 use crate::call::pending::Deadline;
 
@@ -68,6 +69,13 @@ struct State {
 struct Waiting {
     waker: Waker,
     deadline: Option<Instant>,
+}
+
+impl Waiting {
+    fn wake(self) {
+        // The others are woken as well.
+        guarded(|| self.waker.wake());
+    }
 }
 
 /// What is decided when an incumbent was buried, or could not be replaced.
@@ -181,7 +189,9 @@ impl Succession {
         match thread.spawn(move || succession.mind_deadlines()) {
             Ok(clock) => state.clock = Some(clock.thread().clone()),
             // The callers are woken when the post is filled, or given up.
-            Err(error) => tracing::warn!(%error, "there is no thread to watch deadlines"),
+            Err(error) => {
+                guarded(|| tracing::warn!(%error, "there is no thread to watch deadlines"));
+            }
         }
     }
 
@@ -196,7 +206,7 @@ impl Succession {
                 state.clock = None;
             }
             drop(state);
-            late.into_iter().for_each(|late| late.waker.wake());
+            late.into_iter().for_each(Waiting::wake);
             match next {
                 Some(next) => thread::park_timeout(next.saturating_duration_since(Instant::now())),
                 None => return,
@@ -311,11 +321,16 @@ impl Succession {
         self.lock().successor = Some(thread::current());
     }
 
-    /// Notes that this thread refills the post no more.
-    pub(super) fn leave(&self) {
+    /// Notes that this thread, or another one that could not be started, refills the post no more
+    /// after this burial. If it is still vacant, it stays so, and who waits is told.
+    pub(super) fn leave(&self, number: u64) {
         let mut state = self.lock();
         let own = thread::current().id();
         state.successor.take_if(|thread| thread.id() == own);
+        if state.is_pending_since(number) {
+            state.is_pending = false;
+            self.wake(state);
+        }
     }
 
     /// Has `replace` fill the post, unless nobody wants that any more; `by_hand` is the restart by
@@ -341,15 +356,6 @@ impl Succession {
         state.is_pending = false;
         self.wake(state);
         Ok(Some(replaced))
-    }
-
-    /// Notes that nobody can refill the post after this burial.
-    pub(super) fn renounce(&self, number: u64) {
-        let mut state = self.lock();
-        if state.is_pending_since(number) {
-            state.is_pending = false;
-            self.wake(state);
-        }
     }
 
     /// Tells whether the post is still to be refilled after this burial.
@@ -411,7 +417,7 @@ impl Succession {
         let threads = [&state.successor, &state.clock];
         threads.into_iter().flatten().for_each(Thread::unpark);
         drop(state);
-        waiting.into_iter().for_each(|waiting| waiting.waker.wake());
+        waiting.into_iter().for_each(Waiting::wake);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -489,6 +495,16 @@ mod tests {
         };
         assert_eq!(end.reason(), &EndReason::Signalled(9));
         assert!(!succession.is_settled(), "the next one is awaited");
+    }
+
+    #[test]
+    fn whoever_leaves_a_post_vacant_settles_that() {
+        let succession = succession();
+        succession.bury(&killed(), || true);
+        succession.leave(0);
+        assert!(!succession.is_settled(), "that was an earlier one");
+        succession.leave(1);
+        assert!(succession.is_settled());
     }
 
     #[test]

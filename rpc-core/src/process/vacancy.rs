@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::driver::Control;
 use super::end::WorkerEnd;
 use super::error::RestartError;
+use super::guarded::guarded;
 use super::post::Seat;
 use super::succession::{ByHand, Next};
 use crate::call::connection::Connection;
@@ -17,7 +18,8 @@ pub(crate) struct Replacement {
     by_hand: ByHand,
 }
 
-/// A seat that is to be filled again of itself.
+/// A seat that is to be filled again of itself. Whoever drops it before leaves it empty for good, as
+/// far as that is not for others to change.
 pub(crate) struct Vacancy {
     seat: Arc<Seat>,
     due: Instant,
@@ -73,17 +75,19 @@ impl Seat {
         }
     }
 
-    /// Logs what is next, outside all locks.
+    /// Logs what is next, outside all locks. Callers wait for what follows, whatever becomes of that.
     fn tell(&self, next: &Next, why: &dyn std::fmt::Display) -> Option<(Instant, u64)> {
         let worker = &*self.name;
         match next {
             Next::Refill(due, number) => {
                 let wait = due.saturating_duration_since(Instant::now());
-                tracing::warn!(worker, ?wait, %why, "a worker is about to be started again");
+                guarded(|| {
+                    tracing::warn!(worker, ?wait, %why, "a worker is about to be started again");
+                });
                 Some((*due, *number))
             }
             Next::GiveUp(n_restarts) => {
-                tracing::error!(worker, n_restarts, %why, "a worker is given up");
+                guarded(|| tracing::error!(worker, n_restarts, %why, "a worker is given up"));
                 None
             }
             Next::Nothing => None,
@@ -123,39 +127,40 @@ impl Vacancy {
     /// As [`fill`](Self::fill), on a thread of its own.
     fn fill_elsewhere(self) {
         let seat = Arc::clone(&self.seat);
-        let number = self.number;
         let thread = thread::Builder::new().name("reedbed restart".to_owned());
         if let Err(error) = thread.spawn(move || self.fill()) {
-            if let Some(succession) = &seat.succession {
-                succession.renounce(number);
-            }
             let worker = &*seat.name;
-            tracing::error!(worker, %error, "there is no thread to start a worker again");
+            guarded(
+                || tracing::error!(worker, %error, "there is no thread to start a worker again"),
+            );
         }
     }
 
     /// Waits out the backoff and fills the seat, on this thread; again, if that fails, until it is
     /// filled, given up, or nobody wants it any more.
-    pub(crate) fn fill(self) {
-        let Self {
-            seat,
-            mut due,
-            number,
-        } = self;
+    pub(crate) fn fill(mut self) {
+        let (seat, number) = (Arc::clone(&self.seat), self.number);
         let Some(succession) = &seat.succession else {
             return;
         };
-        while succession.wait_until(due, number) {
+        while succession.wait_until(self.due, number) {
             let Some(Err(error)) = succession.drive(seat.refill_after(number)) else {
                 break;
             };
             let told = error.to_string();
             let next = succession.note_failure(number, error);
             match seat.tell(&next, &told) {
-                Some((again, _)) => due = again,
+                Some((again, _)) => self.due = again,
                 None => break,
             }
         }
-        succession.leave();
+    }
+}
+
+impl Drop for Vacancy {
+    fn drop(&mut self) {
+        if let Some(succession) = &self.seat.succession {
+            succession.leave(self.number);
+        }
     }
 }
