@@ -422,12 +422,14 @@ impl<'a, T, E> Call<'a, T, E> {
             if is_half_way || exchange.channel().account().asks_first() {
                 ready!(self.poll_copies(cx, &connection, deadline))?;
             }
+            // From here on the arguments are for this worker: another one of a crew may be trusted, and
+            // must not get memory that this one can write.
+            self.caller.settle();
             let sent = self.send(&connection, begun, deadline, has_woken);
             if let Some(sent) = sent.map_err(CallError::Failed)? {
                 self.connection = None;
                 let connection = Link::Kept(connection);
                 self.state = State::InFlight(InFlight { connection, sent });
-                self.caller.settle();
                 return Poll::Ready(Ok(()));
             }
         }

@@ -143,8 +143,13 @@ impl Channel {
         if backing.segments() != self.segments {
             return Err(SendError::OtherSegments);
         }
-        if let Some(stranger) = self.stranger {
-            self.show(backing, access, stranger)?;
+        match self.stranger {
+            Some(stranger) => self.show(backing, access, stranger)?,
+            // It would look at what somebody else may write at any moment, which cells alone are for.
+            None if access != Access::Shared && backing.reach() == Reach::Exposed => {
+                return Err(SendError::Exposed);
+            }
+            None => {}
         }
         let n_segments = self.limits.n_segments;
         {

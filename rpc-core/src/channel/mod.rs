@@ -146,6 +146,9 @@ pub(crate) enum SendError {
     /// The worker isn't trusted, and has no business with the memory.
     #[error("an untrusted worker must not see the memory that it lies in")]
     Untrusted,
+    /// A worker that isn't trusted may write the memory.
+    #[error("an untrusted worker may write the memory that it lies in; copy it for this worker")]
+    Exposed,
     /// The peer maps as many segments as it takes.
     #[error(
         "the worker maps {n_segments} segments already, its limit; drop tensors that were sent to it"

@@ -69,7 +69,8 @@ impl Worker {
     }
 
     /// Takes a place in shared memory for a value that this worker uses at the same time. One that
-    /// isn't trusted may write anything there at any time, and uses no other cells.
+    /// isn't trusted may write anything there at any time; it uses cells that were made for workers
+    /// that aren't, which lie on pages of their own, and no others.
     ///
     /// # Errors
     /// [`ShmExhausted`] if the memory can't be had.
