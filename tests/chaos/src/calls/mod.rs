@@ -1,9 +1,9 @@
 //! The shapes of calls, and those who make them.
 //!
-//! - [`values`]: serde alone, and functions that wait;
-//! - [`lent`]: arrays lent for reading or writing;
-//! - [`given`]: arrays that change hands;
-//! - [`services`]: instances; [`untyped`]: calls without a stub; [`shared`]: cells.
+//! - `values`: serde alone, and functions that wait;
+//! - `lent`: arrays lent for reading or writing;
+//! - `given`: arrays that change hands;
+//! - `services`: instances; `untyped`: calls without a stub; `shared`: cells.
 
 mod caller;
 mod given;
