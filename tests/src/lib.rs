@@ -19,6 +19,7 @@ pub mod gate;
 pub mod limits;
 pub mod modules;
 pub mod named;
+pub mod program;
 pub mod python;
 pub mod serialized;
 pub mod services;

@@ -86,7 +86,7 @@ fn threads_and_a_runtime_may_be_there_already() -> TestResult {
 fn its_file_may_be_gone() -> TestResult {
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("itself");
-    std::fs::copy(HOST, &program)?;
+    reedbed_tests::program::copy(HOST, &program)?;
     let (status, stdout, stderr) = run(Command::new(&program).arg("replaced"))?;
     assert_eq!(status, Some(0), "{stderr}");
     assert_eq!(stdout, "itself answers\n");

@@ -298,7 +298,7 @@ struct Installed {
 impl Installed {
     fn new() -> Result<Self, Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
-        fs::copy(HOST, folder.path().join("host"))?;
+        reedbed_tests::program::copy(HOST, &folder.path().join("host"))?;
         let library = library_beside("test_library")?;
         Ok(Self { folder, library })
     }

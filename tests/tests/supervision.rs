@@ -191,10 +191,8 @@ fn broken(folder: &Path) -> std::io::Result<std::path::PathBuf> {
 
 /// A program of the shell's.
 fn script(folder: &Path, commands: &str) -> std::io::Result<std::path::PathBuf> {
-    use std::os::unix::fs::PermissionsExt;
     let program = folder.join("script");
-    fs::write(&program, format!("#!/bin/sh\n{commands}"))?;
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    reedbed_tests::program::script(&program, commands)?;
     Ok(program)
 }
 
@@ -408,9 +406,8 @@ async fn the_last_holder_ends_a_start() -> TestResult {
         let began = gates.make("began");
         fs::remove_file(&program)?;
         let script = folder.path().join("silent");
-        let text = format!("#!/bin/sh\necho > '{}'\nexec sleep 3600\n", began.display());
-        fs::write(&script, text)?;
-        fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let silent = format!("echo > '{}'\nexec sleep 3600\n", began.display());
+        reedbed_tests::program::script(&script, &silent)?;
         symlink(script, &program)?;
         kill(&worker).await?;
         let read = tokio::task::spawn_blocking(move || fs::read(began)).await??;

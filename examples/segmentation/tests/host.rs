@@ -286,7 +286,10 @@ fn a_command_line_that_makes_no_sense_is_refused() {
 fn a_missing_worker_is_an_error_that_says_how_to_build_it() {
     let directory = tempfile::tempdir().unwrap();
     let alone = directory.path().join("host");
-    fs::copy(env!("CARGO_BIN_EXE_host"), &alone).unwrap();
+    // Another process copies it: what another test forks meanwhile would hold the file open for
+    // writing, and then it can't be run.
+    let copy = [Path::new(env!("CARGO_BIN_EXE_host")), &alone];
+    assert!(Command::new("cp").args(copy).status().unwrap().success());
     let run = run(&alone, ["--mode", "raw"]);
     assert_eq!(run.code, Some(1));
     let worker = directory.path().join("worker");

@@ -50,13 +50,11 @@ async fn what_is_run_is_in_the_same_sandbox() {
     std::fs::create_dir(&out).expect("a folder");
     let script = folder.path().join("script");
     let text = format!(
-        "#!/bin/sh\ncat {} > {out}/copy\necho $? > {out}/status\n",
+        "cat {} > {out}/copy\necho $? > {out}/status\n",
         secret.display(),
         out = out.display()
     );
-    std::fs::write(&script, text).expect("a script");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    std::fs::set_permissions(&script, mode).expect("a mode");
+    reedbed_tests::program::script(&script, &text).expect("a script");
     watched(async {
         let sandbox = nothing()
             .execute("/bin")

@@ -1,6 +1,5 @@
 //! Whose end is whose, and where the output goes.
 
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -131,11 +130,10 @@ fn script(folder: &tempfile::TempDir, test: &str) -> Option<String> {
     let python = reedbed_tests::python::with_numpy(env!("CARGO_TARGET_TMPDIR"), test)?;
     let path = folder.path().join("worker");
     let text = format!(
-        "#!/bin/sh\nPYTHONPATH='{LIBRARY}' exec '{}' -u -B '{SCRIPT}'\n",
+        "PYTHONPATH='{LIBRARY}' exec '{}' -u -B '{SCRIPT}'\n",
         python.display()
     );
-    std::fs::write(&path, text).expect("a script");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).expect("a program");
+    reedbed_tests::program::script(&path, &text).expect("a script");
     Some(path.display().to_string())
 }
 
