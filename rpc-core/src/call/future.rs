@@ -1,29 +1,32 @@
 //! A call, as its caller holds it.
 
+mod link;
+mod receiving;
+mod sending;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use tokio::task::coop::cooperative;
 use tracing::Span;
 
+use self::link::Link;
 use super::attend::{Sent, Sleeper};
 use super::connection::{Caller, Connection};
-use super::copy_back::{CopyBack, INVALID_BOOL, Unfetched};
+use super::copy_back::CopyBack;
 use super::error::{CallError, CallFailure, FailureCause, SendError};
 use super::incoming::{Incoming, SELF};
 use super::instance::Instance;
 use super::module::Method;
 use super::outgoing::Outgoing;
-use super::pending::{Answer, Begun, Deadline, FindInstance, Slot};
-use super::report::{CopyReason, Report};
+use super::pending::{Deadline, FindInstance, Slot};
+use super::report::Report;
 use super::returned::Return;
-use super::trace;
-use crate::channel::Violation;
 use crate::segment::account::Copies;
 use crate::wire::frame::Failure;
 use crate::wire::trace::TraceContext;
@@ -99,31 +102,6 @@ enum Arguments<'a> {
 struct InFlight<'a> {
     connection: Link,
     sent: SentCall<'a>,
-}
-
-/// The connection over which a call was sent: kept while it is polled for the first time, and after that
-/// only known. A future that is forgotten must not keep what a dead worker needed; while the worker
-/// lives, its post keeps it, and the caller keeps that.
-enum Link {
-    Kept(Arc<Connection>),
-    Known(Weak<Connection>),
-}
-
-impl Link {
-    /// Finds it; without one, the worker has ended, and so has the call.
-    fn find(&self) -> Option<Arc<Connection>> {
-        match self {
-            Self::Kept(connection) => Some(Arc::clone(connection)),
-            Self::Known(connection) => connection.upgrade(),
-        }
-    }
-
-    /// Keeps it no more.
-    fn loosen(&mut self) {
-        if let Self::Kept(connection) = self {
-            *self = Self::Known(Arc::downgrade(connection));
-        }
-    }
 }
 
 /// A call that was sent, and what is to be done when it is answered.
@@ -317,291 +295,6 @@ impl<T, E> Call<'_, T, E> {
         };
         Poll::Ready(self.receive(answer, in_flight))
     }
-
-    fn receive(
-        &self,
-        answer: Result<Answer, FailureCause>,
-        mut in_flight: InFlight<'_>,
-    ) -> Result<(T, Report), CallError<E>> {
-        let (mut parcel, copied_bytes) = match answer {
-            Ok(Answer::Returned {
-                parcel,
-                copied_bytes,
-            }) => (parcel, copied_bytes),
-            Ok(Answer::Described(_)) => {
-                let reason = "a description where a reply belongs".to_owned();
-                return Err(self.failure(FailureCause::Protocol { reason }, Vec::new()));
-            }
-            Err(cause) => return Err(self.failure(cause, Vec::new())),
-        };
-        let unfetched = |unfetched| self.unfetched(unfetched, &in_flight.connection);
-        // Nothing of the caller's changes unless everything that came can be used.
-        for array in &mut in_flight.sent.copies_back {
-            array.fetch().map_err(unfetched)?;
-        }
-        let n_given = parcel.size_bytes();
-        let n_copied = parcel
-            .copy_out()
-            .map_err(|source| self.failure(FailureCause::NoRoomForResult { source }, Vec::new()))?;
-        let mut report = in_flight.sent.report;
-        if copied_bytes > 0 {
-            report.copied(None, copied_bytes, CopyReason::HeapReturned);
-        }
-        if n_copied > 0 {
-            report.copied(None, n_copied, CopyReason::UntrustedResult);
-        }
-        report.shared_bytes += n_given.saturating_sub(copied_bytes);
-        let mut incoming = parcel.open_for(&self.caller);
-        let malformed = |failure: Failure| {
-            let reason = super::error::Refusal(failure).to_string();
-            self.failure(FailureCause::Protocol { reason }, Vec::new())
-        };
-        let returned = match &self.receive {
-            Receive::Known(receive) => receive(&mut incoming),
-            Receive::Described(receive) => receive(&mut incoming),
-        };
-        let returned = returned.map_err(malformed)?;
-        incoming.finish().map_err(malformed)?;
-        for array in &mut in_flight.sent.copies_back {
-            array.copy_back().map_err(unfetched)?;
-        }
-        returned
-            .map(|value| (value, report))
-            .map_err(CallError::Returned)
-    }
-}
-
-impl<'a, T, E> Call<'a, T, E> {
-    /// Sends it, once there is a worker, and room.
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError<E>>> {
-        loop {
-            self.caller.choose();
-            let default = self.caller.call_deadline();
-            let deadline = *self
-                .deadline
-                .get_or_insert_with(|| deadline_from_now(self.limit.or(default)));
-            let connection = self.connection.clone();
-            let connection = connection.unwrap_or_else(|| self.caller.connection());
-            let exchange = connection.exchange();
-            if !exchange.channel().is_owner() {
-                // It hasn't the memory to copy anything to.
-                self.forbids_copies = true;
-                let reason = FORKED.to_owned();
-                let cause = FailureCause::NotSent { reason };
-                return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
-            }
-            if let Some(instance) = &self.instance
-                && !instance.is_behind(&connection)
-            {
-                let instance = instance.number();
-                let cause = FailureCause::InstanceLost { instance };
-                return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
-            }
-            let can_wait = self.can_wait_for_successors();
-            if can_wait
-                && let Err(cause) = ready!(self.caller.poll_staff(cx, &connection, deadline))
-            {
-                return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
-            }
-            let has_woken = exchange.wake_ahead();
-            let begun = match exchange.calls().poll_begin(cx, deadline) {
-                Poll::Ready(Ok(begun)) => begun,
-                Poll::Ready(Err(FailureCause::WorkerGone { .. })) if can_wait => continue,
-                Poll::Ready(Err(cause)) => {
-                    // The arguments are prepared all the same, so that what was passed by value is
-                    // handed back with the error.
-                    return Poll::Ready(Err(self.prepare_in_vain(&connection, cause)));
-                }
-                Poll::Pending => {
-                    exchange.note_deadline(deadline);
-                    return Poll::Pending;
-                }
-            };
-            // Another one of a crew may have asked before this one.
-            let is_half_way = matches!(self.state, State::Unsent(Arguments::Later(_)));
-            if is_half_way || exchange.channel().account().asks_first() {
-                ready!(self.poll_copies(cx, &connection, deadline))?;
-            }
-            // From here on the arguments are for this worker: another one of a crew may be trusted, and
-            // must not get memory that this one can write.
-            self.caller.settle();
-            let sent = self.send(&connection, begun, deadline, has_woken);
-            if let Some(sent) = sent.map_err(CallError::Failed)? {
-                self.connection = None;
-                let connection = Link::Kept(connection);
-                self.state = State::InFlight(InFlight { connection, sent });
-                return Poll::Ready(Ok(()));
-            }
-        }
-    }
-
-    /// Adds the arguments, as soon as there is memory for those that are copied.
-    fn poll_copies(
-        &mut self,
-        cx: &Context<'_>,
-        connection: &Connection,
-        deadline: Deadline,
-    ) -> Poll<Result<(), CallError<E>>> {
-        let channel = connection.exchange().channel();
-        let mut outgoing = match std::mem::replace(&mut self.state, State::Done) {
-            State::Unsent(Arguments::Due(prepare)) => {
-                let mut outgoing = Box::new(self.outgoing(connection));
-                outgoing.add_later();
-                if let Err(SendError(cause)) = prepare(&mut outgoing) {
-                    return Poll::Ready(Err(self.add_in_vain(outgoing, cause)));
-                }
-                outgoing
-            }
-            State::Unsent(Arguments::Later(outgoing)) => outgoing,
-            others => {
-                self.state = others;
-                return Poll::Ready(Ok(()));
-            }
-        };
-        // It may be another process's by now.
-        outgoing.readdress(channel);
-        let cause = match channel.account().poll_room(cx, outgoing.wanted()) {
-            Poll::Ready(Ok(room)) => {
-                let (copies, added) = room.spend(|| outgoing.add_now());
-                outgoing.copies = copies;
-                match added {
-                    Ok(()) => {
-                        self.state = State::Unsent(Arguments::Added(outgoing));
-                        return Poll::Ready(Ok(()));
-                    }
-                    Err(SendError(cause)) => cause,
-                }
-            }
-            Poll::Ready(Err(source)) => FailureCause::Exhausted {
-                argument: outgoing.largest().to_owned(),
-                source,
-            },
-            Poll::Pending => match deadline {
-                Some((at, limit)) if at <= Instant::now() => {
-                    FailureCause::DeadlineExceeded { limit }
-                }
-                _ => {
-                    self.state = State::Unsent(Arguments::Later(outgoing));
-                    connection.calls().wake_at_end(cx, deadline);
-                    connection.exchange().note_deadline(deadline);
-                    return Poll::Pending;
-                }
-            },
-        };
-        Poll::Ready(Err(self.add_in_vain(outgoing, cause)))
-    }
-
-    /// Fails; what was passed by value is handed back.
-    fn add_in_vain(&self, mut outgoing: Box<Outgoing<'a>>, cause: FailureCause) -> CallError<E> {
-        outgoing.add_in_vain();
-        self.failure(cause, outgoing.given)
-    }
-
-    fn outgoing(&self, connection: &Connection) -> Outgoing<'a> {
-        let holder = connection.holder(&self.method);
-        let channel = connection.exchange().channel();
-        let mut outgoing = Outgoing::new(holder, self.forbids_copies, channel);
-        outgoing.expects = self.find;
-        outgoing
-    }
-
-    /// Whether it may go to another process than the one that is there now. An instance is lost with
-    /// its process.
-    fn can_wait_for_successors(&self) -> bool {
-        self.connection.is_none() && self.instance.is_none() && self.caller.has_successors()
-    }
-
-    /// Sends it; or leaves it unsent, if the worker is gone and another one will come.
-    fn send(
-        &mut self,
-        connection: &Connection,
-        begun: Begun<'_>,
-        deadline: Deadline,
-        has_woken: bool,
-    ) -> Result<Option<SentCall<'a>>, Box<CallFailure>> {
-        let State::Unsent(arguments) = std::mem::replace(&mut self.state, State::Done) else {
-            unreachable!("only an unsent call is sent");
-        };
-        let channel = connection.exchange().channel();
-        let span = trace::calling(connection.name(), &self.method, begun.slot().id());
-        let (mut outgoing, added) = match arguments {
-            Arguments::Due(prepare) => {
-                let mut outgoing = self.outgoing(connection);
-                let added = prepare(&mut outgoing).map_err(|SendError(cause)| cause);
-                (outgoing, added)
-            }
-            Arguments::Later(_) => unreachable!("they were added before"),
-            Arguments::Added(mut outgoing) => {
-                outgoing.readdress(channel);
-                (*outgoing, Ok(()))
-            }
-        };
-        outgoing.trace =
-            trace::of_call(self.trace.as_deref().copied(), span.as_deref()).map(Box::new);
-        let sent = match added {
-            Ok(()) => {
-                let exchange = connection.exchange();
-                let sent = exchange.send(&self.method, &mut outgoing, begun, deadline, has_woken);
-                if sent.is_err()
-                    && self.can_wait_for_successors()
-                    && !channel.can_send()
-                    && outgoing.is_whole()
-                {
-                    // Whoever looks next finds that this worker is gone, before its driver does.
-                    channel.close();
-                    self.state = State::Unsent(Arguments::Added(Box::new(outgoing)));
-                    return Ok(None);
-                }
-                sent
-            }
-            Err(cause) => Err(cause),
-        };
-        match sent {
-            Ok(slot) => {
-                let Outgoing {
-                    report,
-                    copies_back,
-                    copies,
-                    ..
-                } = outgoing;
-                Ok(Some(SentCall {
-                    slot,
-                    _span: span,
-                    report,
-                    _copies: copies.filter(|_| !copies_back.is_empty()),
-                    copies_back,
-                }))
-            }
-            Err(cause) => Err(Box::new(self.call_failure(cause, outgoing.given))),
-        }
-    }
-
-    /// Fails before it was sent; what was passed by value is handed back.
-    pub(crate) fn fail(&mut self, cause: FailureCause) -> CallError<E> {
-        let connection = self.connection.clone();
-        let connection = connection.unwrap_or_else(|| self.caller.connection());
-        self.prepare_in_vain(&connection, cause)
-    }
-
-    fn prepare_in_vain(&mut self, connection: &Connection, cause: FailureCause) -> CallError<E> {
-        let State::Unsent(arguments) = std::mem::replace(&mut self.state, State::Done) else {
-            unreachable!("only an unsent call is prepared");
-        };
-        let outgoing = match arguments {
-            Arguments::Due(prepare) => {
-                let mut outgoing = self.outgoing(connection);
-                // Its own error matters less than the worker's end.
-                let _ = prepare(&mut outgoing);
-                outgoing
-            }
-            Arguments::Later(mut outgoing) => {
-                outgoing.add_in_vain();
-                *outgoing
-            }
-            Arguments::Added(outgoing) => *outgoing,
-        };
-        CallError::Failed(Box::new(self.call_failure(cause, outgoing.given)))
-    }
 }
 
 /// When a call is given up that is first polled now. Beyond the clock's range, it never is.
@@ -615,17 +308,6 @@ type Unsent = Vec<(String, Box<dyn std::any::Any + Send + Sync>)>;
 impl<T, E> Call<'_, T, E> {
     fn failure(&self, cause: FailureCause, unsent: Unsent) -> CallError<E> {
         CallError::Failed(Box::new(self.call_failure(cause, unsent)))
-    }
-
-    fn unfetched(&self, unfetched: Unfetched, link: &Link) -> CallError<E> {
-        if matches!(unfetched, Unfetched::Invalid)
-            && let Some(connection) = link.find()
-        {
-            connection
-                .exchange()
-                .break_off(Violation(INVALID_BOOL.to_owned()));
-        }
-        self.failure(unfetched.into(), Vec::new())
     }
 
     fn call_failure(&self, cause: FailureCause, unsent: Unsent) -> CallFailure {

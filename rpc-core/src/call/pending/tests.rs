@@ -1,0 +1,114 @@
+use super::*;
+use crate::process::EndReason;
+use crate::segment::extent::Extent;
+use crate::segment::kind::Segments;
+use crate::segment::lease::{Holder, Lease};
+use crate::segment::mapping::Access;
+use crate::segment::pool;
+
+fn begin(calls: &Calls) -> Option<Begun<'_>> {
+    match calls.poll_begin(&Context::from_waker(Waker::noop()), None) {
+        Poll::Ready(begun) => Some(begun.unwrap()),
+        Poll::Pending => None,
+    }
+}
+
+#[test]
+fn long_frames_hold_further_calls_up_and_short_ones_do_not() {
+    let calls = Calls::new(3, 100_000);
+    let (first, second) = (begin(&calls).unwrap(), begin(&calls).unwrap());
+    calls.weigh(first.slot().id(), SMALL_BYTES);
+    calls.weigh(second.slot().id(), 99_999);
+    let third = begin(&calls).unwrap();
+    assert!(begin(&calls).is_none(), "three are as many as may be");
+    drop(first);
+    let fourth = begin(&calls).unwrap();
+    drop(third);
+    calls.weigh(fourth.slot().id(), 5000);
+    assert!(begin(&calls).is_none(), "their frames are too long");
+    drop(second);
+    assert!(begin(&calls).is_some());
+}
+
+/// A call that holds a lease for writing and is being sent, when its worker ends.
+fn held_at_the_end(calls: &Calls) -> (Begun<'_>, Arc<Extent>) {
+    let begun = begin(calls).unwrap();
+    let extent = pool::allocate_in(Segments::Memfd, 64, &[]).unwrap().extent;
+    let holder = Holder::Other("a call");
+    let lease = Lease::begin(&extent, &(0..8), Access::ReadWrite, &holder).unwrap();
+    let held = Held {
+        leases: vec![lease],
+        ..Held::default()
+    };
+    assert!(calls.hold(begun.slot(), held).is_ok());
+    calls.weigh(begun.slot().id(), 50_000);
+    calls.fail_all(&WorkerEnd::new(EndReason::Stopped, Vec::new()));
+    (begun, extent)
+}
+
+#[test]
+fn what_was_not_sent_when_the_worker_ended_is_not_poisoned() {
+    let calls = Calls::new(3, 100_000);
+    let (begun, extent) = held_at_the_end(&calls);
+    assert_eq!(begun.withdraw().leases.len(), 1, "it comes back");
+    assert!(!extent.leases().is_poisoned());
+    let access = Access::ReadWrite;
+    assert!(extent.leases().check(&(0..8), access).is_ok());
+    assert_eq!(calls.len(), 0);
+}
+
+#[test]
+fn a_call_that_both_sides_find_late_at_once_is_late() {
+    let calls = Calls::new(3, 100_000);
+    let limit = Duration::from_micros(300);
+    let deadline = Some((Instant::now(), limit));
+    let cx = Context::from_waker(Waker::noop());
+    let Poll::Ready(Ok(begun)) = calls.poll_begin(&cx, deadline) else {
+        panic!("there is room");
+    };
+    let slot = begun.sent();
+    // The driver is about to give the call up, when another thread reads that the worker did.
+    let (expired, _) = calls.take_expired(Instant::now());
+    assert_eq!(expired, [(slot.id(), limit)]);
+    assert!(calls.release(slot.id(), true));
+    let result = slot.poll(&cx);
+    let is_told = matches!(result, Poll::Ready(Err(FailureCause::DeadlineExceeded { limit: l })) if l == limit);
+    assert!(is_told);
+}
+
+#[test]
+fn what_was_sent_when_the_worker_ended_is_poisoned() {
+    let calls = Calls::new(3, 100_000);
+    let (begun, extent) = held_at_the_end(&calls);
+    let slot = begun.sent();
+    assert!(extent.leases().is_poisoned());
+    let result = slot.poll(&Context::from_waker(Waker::noop()));
+    let is_told = matches!(result, Poll::Ready(Err(FailureCause::WorkerDied { .. })));
+    assert!(is_told, "its caller is told");
+    assert_eq!(calls.len(), 0);
+}
+
+#[test]
+fn a_call_that_is_set_aside_makes_room_for_long_frames() {
+    let calls = Calls::new(3, 100_000);
+    let first = begin(&calls).unwrap().sent();
+    calls.weigh(first.id(), 100_000);
+    assert!(begin(&calls).is_none());
+    calls.set_aside(first.id());
+    assert!(begin(&calls).is_some());
+}
+
+#[test]
+fn the_driver_is_woken_for_earlier_deadlines_alone() {
+    let calls = Calls::new(3, 100_000);
+    let limit = Duration::from_secs(60);
+    let now = Instant::now();
+    assert!(calls.must_wake_driver(now + limit));
+    assert!(!calls.must_wake_driver(now + 2 * limit));
+    assert!(calls.must_wake_driver(now + limit / 2));
+    // Nothing is pending: it sleeps for ever, or so it thinks.
+    assert_eq!(calls.expire(now), (Vec::new(), None));
+    assert!(calls.must_wake_driver(now + 2 * limit));
+    calls.driver_sleeps_until(now + limit);
+    assert!(!calls.must_wake_driver(now + 2 * limit));
+}
