@@ -65,6 +65,7 @@ mod channel;
 pub mod dynamic;
 #[cfg(feature = "failpoints")]
 pub mod failpoint;
+mod guarded;
 mod process;
 mod readable;
 mod segment;

@@ -12,6 +12,7 @@ use tracing::Span;
 
 use super::module::Method;
 use super::trace;
+use crate::guarded::discard;
 use crate::wire::frame::{CallFrame, Failure};
 use crate::wire::trace::TraceContext;
 
@@ -104,7 +105,11 @@ pub(crate) fn run<T>(
     // Whatever the function left half done is its own: arrays lent for writing are poisoned.
     let returned = std::panic::catch_unwind(AssertUnwindSafe(function));
     CURRENT.replace(before);
-    returned.unwrap_or_else(|_| Err(take_panic()))
+    returned.unwrap_or_else(|payload| {
+        let failure = take_panic();
+        discard(payload);
+        Err(failure)
+    })
 }
 
 /// Runs an asynchronous function for a call, one poll at a time; a panic becomes its failure.
@@ -162,5 +167,23 @@ fn note(info: &PanicHookInfo<'_>) {
             .to_owned();
         let location = info.location().map(ToString::to_string);
         LAST_PANIC.set(Some((message, location)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guarded::tests::Bomb;
+
+    #[test]
+    fn a_function_may_panic_with_what_panics_when_it_is_dropped() {
+        note_panics();
+        let call = Arc::default();
+        let returned = run(&call, || -> Result<(), _> { std::panic::panic_any(Bomb) });
+        let Err(Failure::Panicked { message, location }) = returned else {
+            panic!("its panic is its failure");
+        };
+        assert_eq!(message, "a panic without a message");
+        assert!(location.is_some_and(|at| at.contains("current.rs")));
     }
 }

@@ -14,11 +14,11 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::child::WorkerProcess;
 use super::end::{EndReason, WorkerEnd};
-use super::guarded::guarded;
 use super::post::Seat;
 use super::stuck::{Verdict, Watch};
 use crate::call::connection::Exchange;
 use crate::channel::{Arrival, Lingering, Look, Violation, handshake};
+use crate::guarded::guarded;
 use crate::wire::frame::Frame;
 
 /// How long a worker that closed its end of the channel may take to exit, before it is killed.

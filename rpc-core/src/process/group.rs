@@ -13,9 +13,9 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::FlockOperation;
 use rustix::process::Pid;
 
-use super::guarded::guarded;
 use super::limits::LimitError;
 use crate::channel::handshake;
+use crate::guarded::guarded;
 
 /// What the groups of workers are called, before the numbers of their host and their own.
 const NAME: &str = "reedbed-";

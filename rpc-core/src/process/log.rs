@@ -7,9 +7,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use crate::guarded::guarded;
 
 /// Lines that are kept for the error that tells of the worker's end.
 const KEPT_LINES: usize = 20;
@@ -183,7 +184,7 @@ impl Log {
             text,
         };
         // A sink that panics loses this line, and nothing else.
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.sink.0)(line)));
+        guarded(|| (self.sink.0)(line));
     }
 }
 

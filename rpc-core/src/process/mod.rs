@@ -8,7 +8,6 @@
 //! - [`driver`] is the thread that reads a worker's channel and watches over the process, the [`child`];
 //! - [`heartbeat`] asks whether a worker still answers, [`stuck`] ends one that doesn't;
 //! - [`limits`] is what a worker may use of the machine, [`group`] a control group of its own;
-//! - [`guarded`] keeps a subscriber's panic from those who watch;
 //! - [`end`] says how a worker ended, [`log`] what it printed, [`oom`] whether memory was short;
 //! - [`stock`] finds the program that loads module libraries;
 //! - [`sandbox`] confines a worker before it is run;
@@ -23,7 +22,6 @@ mod driver;
 mod end;
 mod error;
 mod group;
-mod guarded;
 mod heartbeat;
 mod limits;
 mod log;

@@ -19,9 +19,9 @@ use tokio::runtime::Handle as Runtime;
 
 use super::end::WorkerEnd;
 use super::error::RestartError;
-use super::guarded::guarded;
 use super::restart::{Backoff, GivenUp, RestartPolicy, Restarts};
 use crate::call::pending::Deadline;
+use crate::guarded::guarded;
 
 /// Longer than any worker lives.
 const FAR: Duration = Duration::from_secs(u32::MAX as u64);

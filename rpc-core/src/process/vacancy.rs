@@ -7,10 +7,10 @@ use std::time::Instant;
 use super::driver::Control;
 use super::end::WorkerEnd;
 use super::error::RestartError;
-use super::guarded::guarded;
 use super::post::Seat;
 use super::succession::{ByHand, Next};
 use crate::call::connection::Connection;
+use crate::guarded::guarded;
 
 /// A restart by hand of a worker that is otherwise started again of itself.
 pub(crate) struct Replacement {

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::budget::{self, Earmark, ShmExhausted, Shortage};
+use crate::guarded::wake_each;
 
 /// What a call does that finds no shared memory for copies of its arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -266,7 +267,7 @@ struct Taken {
 impl Drop for Taken {
     fn drop(&mut self) {
         let waiting = lock(&self.account.copies).end(self.bytes);
-        waiting.into_iter().for_each(Waker::wake);
+        wake_each(waiting);
     }
 }
 
@@ -304,7 +305,7 @@ impl Drop for TakenOfAll {
         let bytes = taken.bytes;
         drop(taken);
         let waiting = lock(&ALL_COPIES).end(bytes);
-        waiting.into_iter().for_each(Waker::wake);
+        wake_each(waiting);
     }
 }
 

@@ -1,13 +1,13 @@
 //! How calls end.
 
 use std::sync::atomic::Ordering;
-use std::task::Waker;
 
 use super::Calls;
 use super::slot::{Answer, ENDED, SENT};
 use super::table::Entry;
 use crate::call::copy_back::INVALID_BOOL;
 use crate::call::error::{FailureCause, Refusal};
+use crate::guarded::{guarded, wake_each};
 use crate::process::WorkerEnd;
 use crate::wire::frame::Failure;
 
@@ -94,7 +94,7 @@ impl Calls {
             }
             std::mem::take(&mut table.waiting_for_room)
         };
-        waiting.into_iter().for_each(Waker::wake);
+        wake_each(waiting);
     }
 
     /// Ends all calls: the worker is known dead, or has let go of everything. No further call can
@@ -120,8 +120,11 @@ impl Calls {
             self.note_len(&table);
             (entries, table.take_waiting())
         };
-        entries.into_iter().for_each(|entry| entry.fail(end));
-        waiting.into_iter().for_each(Waker::wake);
+        for entry in entries {
+            // The others are told, whatever comes of telling one.
+            guarded(|| entry.fail(end));
+        }
+        wake_each(waiting);
     }
 
     /// Takes a call, or a question, off the table; `None` if there is none of that number.
@@ -147,7 +150,7 @@ impl Calls {
             self.note_len(&table);
             (entry, std::mem::take(&mut table.waiting_for_room))
         };
-        waiting.into_iter().for_each(Waker::wake);
+        wake_each(waiting);
         entry
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::call::error::FailureCause;
 use crate::call::incoming::Parcel;
+use crate::guarded::wake_each;
 use crate::wire::schema::ModuleSchema;
 
 /// What the worker answered.
@@ -104,7 +105,7 @@ impl Slot {
             self.is_done.store(true, Ordering::Release);
             waker
         };
-        waker.into_iter().for_each(Waker::wake);
+        wake_each(waker);
     }
 
     fn lock(&self) -> MutexGuard<'_, SlotState> {

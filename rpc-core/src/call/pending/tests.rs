@@ -1,4 +1,5 @@
 use super::*;
+use crate::guarded::tests::{Alarm, Counter};
 use crate::process::EndReason;
 use crate::segment::extent::Extent;
 use crate::segment::kind::Segments;
@@ -86,6 +87,24 @@ fn what_was_sent_when_the_worker_ended_is_poisoned() {
     let is_told = matches!(result, Poll::Ready(Err(FailureCause::WorkerDied { .. })));
     assert!(is_told, "its caller is told");
     assert_eq!(calls.len(), 0);
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_else_from_being_told() {
+    let calls = Calls::new(3, 100_000);
+    let (alarm, counter) = (Arc::new(Alarm), Arc::new(Counter::default()));
+    let wakers = [Waker::from(alarm), Waker::from(Arc::clone(&counter))];
+    let slots = wakers.each_ref().map(|waker| {
+        let slot = begin(&calls).unwrap().sent();
+        assert!(slot.poll(&Context::from_waker(waker)).is_pending());
+        slot
+    });
+    calls.fail_all(&WorkerEnd::new(EndReason::Stopped, Vec::new()));
+    assert_eq!(counter.n_woken(), 1);
+    for slot in slots {
+        let result = slot.poll(&Context::from_waker(Waker::noop()));
+        assert!(matches!(result, Poll::Ready(Err(_))), "its caller is told");
+    }
 }
 
 #[test]

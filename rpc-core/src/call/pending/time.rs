@@ -1,11 +1,11 @@
 //! Deadlines of calls, and workers that don't let go of those they were asked to stop.
 
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::{Calls, WAITING_FOR_ROOM};
 use crate::call::error::FailureCause;
+use crate::guarded::wake_each;
 use crate::process::stuck::StuckSign;
 
 impl Calls {
@@ -109,7 +109,7 @@ impl Calls {
             table.driver_sleeps_until = next;
             next
         };
-        waiting.into_iter().for_each(Waker::wake);
+        wake_each(waiting);
         (expired, next)
     }
 

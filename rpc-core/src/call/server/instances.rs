@@ -11,12 +11,12 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle as Runtime;
 
 use crate::channel::Channel;
+use crate::guarded::guarded;
 use crate::wire::frame::Failure;
 
 /// The most instances that a worker keeps for one host.
@@ -210,10 +210,8 @@ impl Burials {
             let values = std::mem::take(&mut queue.values);
             drop(queue);
             for value in values {
-                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-                    tracing::error!("the `Drop` of an instance panicked");
-                    // Its own `Drop` is the user's code as well, and may panic, too.
-                    std::mem::forget(payload);
+                if guarded(|| drop(value)).is_none() {
+                    guarded(|| tracing::error!("the `Drop` of an instance panicked"));
                 }
             }
         }
