@@ -40,12 +40,20 @@ pub(crate) struct Extent {
 
 impl Extent {
     /// Makes the tenant of `range`, which the caller found free and inside the segment.
+    ///
+    /// # Panics
+    /// If it isn't inside.
     pub(crate) fn new(
         backing: Arc<Backing>,
         range: Range<usize>,
         tenure: impl Tenure + 'static,
     ) -> Self {
-        debug_assert!(range.start <= range.end && range.end <= backing.mapping().len());
+        // All pointers into the extent rest on it.
+        assert!(
+            range.start <= range.end && range.end <= backing.mapping().len(),
+            "bytes {range:?} of a segment of {} bytes",
+            backing.mapping().len()
+        );
         Self {
             backing,
             range,
