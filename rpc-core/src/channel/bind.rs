@@ -294,9 +294,12 @@ impl Channel {
         }
         let (backing, leases) = found?;
         let place = place(handle, backing.mapping().len(), Access::ReadWrite)?;
-        let key = leases
-            .begin(&place.bytes, access, &BORROWER)
-            .map_err(overlap(handle))?;
+        let cell_bytes = place.dtype.size_bytes();
+        let key = match access {
+            Access::Shared => leases.begin_shared(&place.bytes, cell_bytes, &BORROWER),
+            Access::Read | Access::ReadWrite => leases.begin(&place.bytes, access, &BORROWER),
+        };
+        let key = key.map_err(overlap(handle))?;
         let tenure = FromPeer {
             channel: Weak::clone(&self.this),
             channel_uid: self.uid(),
@@ -308,7 +311,7 @@ impl Channel {
         };
         let start = place.bytes.start / BASE_ALIGNMENT * BASE_ALIGNMENT;
         let extent = Arc::new(Extent::new(backing, start..place.bytes.end, tenure));
-        if access == Access::Shared && !shared::mark(&extent) {
+        if access == Access::Shared && !shared::mark(&extent, cell_bytes) {
             unreachable!("a new extent is not leased");
         }
         let layout = within(handle, &extent, &place)?;

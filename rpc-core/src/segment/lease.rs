@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::extent::Extent;
 use super::mapping::Access;
+use crate::guarded::wake_each;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
@@ -70,6 +71,8 @@ struct Entry {
     key: u64,
     range: Range<usize>,
     access: Access,
+    /// The size of the atomics that are shared; 0 for plain elements.
+    cell_bytes: usize,
     holder: Holder,
 }
 
@@ -118,7 +121,7 @@ impl Leases {
         if self.live.load(Ordering::Acquire) == 0 && !self.is_poisoned.load(Ordering::Acquire) {
             return Ok(());
         }
-        self.lock().check(range, access)
+        self.lock().check(range, access, 0)
     }
 
     /// Begins a lease, if no other one is in its way.
@@ -128,8 +131,29 @@ impl Leases {
         access: Access,
         holder: &Holder,
     ) -> Result<u64, AccessError> {
+        self.begin_of(range, access, 0, holder)
+    }
+
+    /// As [`begin`](Self::begin), to share the bytes as atomics that have `cell_bytes` each. Atomics of
+    /// another size are in the way: what comes of both at one place, no model of memory says.
+    pub(crate) fn begin_shared(
+        &self,
+        range: &Range<usize>,
+        cell_bytes: usize,
+        holder: &Holder,
+    ) -> Result<u64, AccessError> {
+        self.begin_of(range, Access::Shared, cell_bytes, holder)
+    }
+
+    fn begin_of(
+        &self,
+        range: &Range<usize>,
+        access: Access,
+        cell_bytes: usize,
+        holder: &Holder,
+    ) -> Result<u64, AccessError> {
         let mut state = self.lock();
-        state.check(range, access)?;
+        state.check(range, access, cell_bytes)?;
         let key = state.next_key;
         state.next_key += 1;
         let (range, holder) = (range.clone(), holder.clone());
@@ -137,6 +161,7 @@ impl Leases {
             key,
             range,
             access,
+            cell_bytes,
             holder,
         });
         self.live.fetch_add(1, Ordering::Relaxed);
@@ -151,7 +176,8 @@ impl Leases {
         self.live.fetch_sub(1, Ordering::Release);
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
-        waiting.into_iter().for_each(Waker::wake);
+        // A lease ends where another panic may be under way.
+        wake_each(waiting);
     }
 
     /// Marks the contents as possibly half written.
@@ -182,13 +208,21 @@ impl Leases {
             .any(|entry| entry.access == Access::Shared)
     }
 
+    /// Tells whether they are shared as atomics of this size.
+    pub(crate) fn is_shared_in(&self, cell_bytes: usize) -> bool {
+        let state = self.lock();
+        let is_such =
+            |entry: &Entry| entry.access == Access::Shared && entry.cell_bytes == cell_bytes;
+        state.entries.iter().any(is_such)
+    }
+
     /// Checks for leases alone, whether poisoned or not.
     pub(crate) fn check_leases(
         &self,
         range: &Range<usize>,
         access: Access,
     ) -> Result<(), AccessError> {
-        self.lock().check_leases(range, access)
+        self.lock().check_leases(range, access, 0)
     }
 
     /// Completes once no lease is left.
@@ -209,18 +243,29 @@ impl Leases {
 }
 
 impl State {
-    fn check(&self, range: &Range<usize>, access: Access) -> Result<(), AccessError> {
-        self.check_leases(range, access)?;
+    fn check(
+        &self,
+        range: &Range<usize>,
+        access: Access,
+        cell_bytes: usize,
+    ) -> Result<(), AccessError> {
+        self.check_leases(range, access, cell_bytes)?;
         match &self.poisoned_by {
             Some(by) => Err(AccessError::Poisoned { by: Arc::clone(by) }),
             None => Ok(()),
         }
     }
 
-    fn check_leases(&self, range: &Range<usize>, access: Access) -> Result<(), AccessError> {
+    fn check_leases(
+        &self,
+        range: &Range<usize>,
+        access: Access,
+        cell_bytes: usize,
+    ) -> Result<(), AccessError> {
         let in_the_way = |entry: &&Entry| {
             let overlaps = entry.range.start < range.end && range.start < entry.range.end;
-            let is_common = access == entry.access && access != Access::ReadWrite;
+            let is_alike = access == entry.access && cell_bytes == entry.cell_bytes;
+            let is_common = is_alike && access != Access::ReadWrite;
             overlaps && !is_common
         };
         match self.entries.iter().find(in_the_way) {
@@ -294,6 +339,35 @@ impl fmt::Debug for Lease {
             .field("access", &self.access)
             .field("holder", &self.holder)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(reedbed_loom))]
+mod tests {
+    use super::*;
+    use crate::guarded::tests::{Alarm, Counter};
+    use crate::segment::{Segments, pool};
+
+    fn leased(holder: &'static str) -> (Arc<Extent>, Lease) {
+        let extent = pool::allocate_in(Segments::Memfd, 64, &[]).unwrap().extent;
+        let holder = Holder::Other(holder);
+        let lease = Lease::begin(&extent, &(0..8), Access::ReadWrite, &holder).unwrap();
+        (extent, lease)
+    }
+
+    #[test]
+    fn a_waker_that_panics_keeps_nobody_from_a_lease_that_has_ended() {
+        let (extent, lease) = leased("a call");
+        let counter = Arc::new(Counter::default());
+        let others = Waker::from(Arc::clone(&counter));
+        for waker in [Waker::from(Arc::new(Alarm)), others] {
+            let released = extent.leases().poll_released(&Context::from_waker(&waker));
+            assert!(released.is_pending());
+        }
+        drop(lease);
+        assert_eq!(counter.n_woken(), 1);
+        assert!(extent.leases().check(&(0..8), Access::ReadWrite).is_ok());
     }
 }
 

@@ -6,7 +6,8 @@
 //!    size; the extent keeps their mapping alive, and the mapping is writable.
 //! 2. The extent of a [`Shared`] is marked with [`Access::Shared`] for as long as it exists, so that
 //!    nothing in this process makes a reference to plain data of it, and no handle lends or moves
-//!    it. The other side was told that the elements are shared, and accesses them atomically.
+//!    it; and with the size of its elements, so that no byte of it is ever a part of atomics of two
+//!    sizes. The other side was told that the elements are shared, and accesses them atomically.
 //! 3. std's atomics have the size of the values whose bits they hold, need no larger boundary than
 //!    that, are valid for all bytes, and may be changed through a shared reference.
 
@@ -40,7 +41,7 @@ impl<T: Atomic> Shared<T> {
             Home::For(stranger) => pool::allocate_exposed(stranger, len, &[])?.extent,
         };
         // The first ones here: nobody else has the extent.
-        let marked = mark(&extent);
+        let marked = mark(&extent, size_of::<T>());
         debug_assert!(marked, "a new extent is not leased");
         let shared = Self {
             extent,
@@ -67,7 +68,7 @@ impl<T: Atomic> Shared<T> {
             && bytes.end <= extent.len()
             && is_aligned::<T>(extent.base().as_ptr().addr() + bytes.start)
             && extent.backing().mapping().access() == Access::ReadWrite
-            && extent.leases().is_shared();
+            && extent.leases().is_shared_in(size_of::<T>());
         is_fit.then_some(Self {
             extent,
             bytes,
@@ -128,13 +129,12 @@ impl<T> Clone for Shared<T> {
     }
 }
 
-/// Marks an extent as shared, for as long as it exists; `false` if a lease is in the way.
-pub(crate) fn mark(extent: &Extent) -> bool {
-    let all = 0..extent.len();
-    extent
-        .leases()
-        .begin(&all, Access::Shared, &Holder::Other("a shared cell"))
-        .is_ok()
+/// Marks an extent as shared in atomics of `cell_bytes` each, for as long as it exists; `false` if a
+/// lease is in the way.
+pub(crate) fn mark(extent: &Extent, cell_bytes: usize) -> bool {
+    let (all, holder) = (0..extent.len(), Holder::Other("a shared cell"));
+    let marked = extent.leases().begin_shared(&all, cell_bytes, &holder);
+    marked.is_ok()
 }
 
 fn is_aligned<T>(address: usize) -> bool {
@@ -145,6 +145,32 @@ fn is_aligned<T>(address: usize) -> bool {
 mod tests {
     use super::*;
     use crate::segment::Segments;
+
+    /// A peer may claim anything of what it was shown.
+    #[test]
+    fn cells_are_of_one_size_whatever_is_claimed_of_them() {
+        use crate::tensor::DType;
+
+        let shared = Shared::<u64>::zeroed_in(Home::Common(Segments::Memfd), 4).unwrap();
+        let extent = shared.extent();
+        let claimed = |dtype| {
+            let layout = Layout {
+                offset_bytes: 8,
+                shape: vec![2],
+                strides: vec![1],
+            };
+            CheckedLayout::new(&layout, dtype, extent.len(), true).unwrap()
+        };
+        let again = |dtype| (Arc::clone(extent), claimed(dtype));
+        let (extent, layout) = again(DType::U64);
+        assert!(Shared::<u64>::new(extent, &layout).is_some());
+        let (extent, layout) = again(DType::F64);
+        assert!(Shared::<f64>::new(extent, &layout).is_some(), "as large");
+        let (extent, layout) = again(DType::U32);
+        assert!(Shared::<u32>::new(extent, &layout).is_none(), "halves");
+        let (extent, layout) = again(DType::Bool);
+        assert!(Shared::<bool>::new(extent, &layout).is_none(), "bytes");
+    }
 
     #[test]
     fn a_part_never_lies_outside() {

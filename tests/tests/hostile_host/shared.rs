@@ -87,6 +87,19 @@ fn sharing_what_is_lent_or_moved_is_a_violation() {
 }
 
 #[test]
+fn sharing_one_place_in_two_sizes_is_a_violation() {
+    for (offset_bytes, dtype) in [(8, dtype::U32), (12, dtype::U32), (15, dtype::U8)] {
+        let (host, _memory) = sharing_eight();
+        let part = Handle {
+            dtype,
+            ..cell(offset_bytes, 2)
+        };
+        host.call(1, "cells.add", &[cell(8, 1), part], &adding(1.0));
+        host.assert_violation("sent an array in segment 1 that overlaps another one in use");
+    }
+}
+
+#[test]
 fn lending_what_the_worker_keeps_is_a_violation() {
     let (host, _memory) = sharing_eight();
     let counter = Handle {
