@@ -1,6 +1,7 @@
 //! Shared memory by worker: what it makes, what is copied for its calls, and who waits for whom.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -30,6 +31,27 @@ async fn worker(on_exhausted: OnExhausted) -> Result<Worker, SpawnError> {
 
 fn bytes(n_mebibytes: usize) -> Array1<u8> {
     Array1::from_elem(n_mebibytes * MIB, 1)
+}
+
+/// Gates that aren't there, through which everyone passes.
+fn gates_of_nobody() -> (PathBuf, PathBuf) {
+    ("/nowhere/first".into(), "/nowhere/second".into())
+}
+
+/// A call that has begun, with a copy of `array`, and the gate that it waits at.
+async fn holding<'a>(
+    edges: &edges::Client,
+    array: &'a Array1<u8>,
+    gates: &Gates,
+) -> (
+    Pin<Box<impl Future<Output = Result<Option<u64>, CallError>> + use<'a>>>,
+    PathBuf,
+) {
+    let (began, gate) = gates.pair();
+    let mut call = Box::pin(edges.hold(array, (began.clone(), gate.clone())));
+    assert!(is_pending(call.as_mut()));
+    gate::pass(&began).await;
+    (call, gate)
 }
 
 fn is_pending(call: Pin<&mut impl Future>) -> bool {
@@ -114,16 +136,13 @@ async fn copies_beyond_the_budget_are_refused_with_the_numbers() -> TestResult {
         let worker = worker(OnExhausted::Fail).await?;
         let edges = worker.import::<edges::Client>().await?;
         let (gates, array) = (Gates::new(), bytes(10));
-        let pair = gates.pair();
-        let mut first = pin!(edges.hold(&array, pair.clone()));
-        assert!(is_pending(first.as_mut()));
-        gate::pass(&pair.0).await;
+        let (first, gate) = holding(&edges, &array, &gates).await;
         let second = edges.hold(&array, gates_of_nobody()).await;
         assert_eq!(numbers(second), (10, 10, 16));
         let tensor = Tensor::from(bytes(20));
         let lent = edges.hold(&tensor, gates_of_nobody()).await?;
         assert_eq!(lent, Some(20 << 20), "what is lent isn't copied");
-        gate::pass(&pair.1).await;
+        gate::pass(&gate).await;
         assert_eq!(first.await?, TEN);
         assert_eq!(edges.hold(&array, gates_of_nobody()).await?, TEN);
         assert_eq!(
@@ -133,11 +152,6 @@ async fn copies_beyond_the_budget_are_refused_with_the_numbers() -> TestResult {
         Ok(())
     })
     .await
-}
-
-/// Gates that aren't there, through which everyone passes.
-fn gates_of_nobody() -> (std::path::PathBuf, std::path::PathBuf) {
-    ("/nowhere/first".into(), "/nowhere/second".into())
 }
 
 #[tokio::test]
@@ -166,14 +180,11 @@ async fn a_call_waits_until_another_ends() -> TestResult {
         let worker = worker(OnExhausted::Wait).await?;
         let edges = worker.import::<edges::Client>().await?;
         let (gates, array) = (Gates::new(), bytes(10));
-        let pair = gates.pair();
-        let mut first = pin!(edges.hold(&array, pair.clone()));
-        assert!(is_pending(first.as_mut()));
-        gate::pass(&pair.0).await;
+        let (first, gate) = holding(&edges, &array, &gates).await;
         let mut second = pin!(edges.hold(&array, gates_of_nobody()));
         assert!(is_pending(second.as_mut()));
         assert_eq!(worker.n_calls_in_flight(), 1, "it isn't sent");
-        gate::pass(&pair.1).await;
+        gate::pass(&gate).await;
         let (first, second) = futures::join!(first, second);
         assert_eq!((first?, second?), (TEN, TEN));
         Ok(())
@@ -228,17 +239,14 @@ async fn a_call_that_waits_holds_nothing_and_can_be_dropped() -> TestResult {
         let worker = worker(OnExhausted::Wait).await?;
         let edges = worker.import::<edges::Client>().await?;
         let (gates, array) = (Gates::new(), bytes(10));
-        let pair = gates.pair();
-        let mut first = pin!(edges.hold(&array, pair.clone()));
-        assert!(is_pending(first.as_mut()));
-        gate::pass(&pair.0).await;
+        let (first, gate) = holding(&edges, &array, &gates).await;
 
         let mut lent = Tensor::<u8, Ix1>::zeros(MIB)?;
         let mut waiting = Box::pin(edges.add_all(&mut lent, &array));
         assert!(is_pending(waiting.as_mut()));
         drop(waiting);
         assert_eq!(lent.view()?[0], 0, "it is neither leased nor poisoned");
-        gate::pass(&pair.1).await;
+        gate::pass(&gate).await;
         assert_eq!(first.await?, TEN);
         edges.add_all(&mut lent, &array).await?;
         assert_eq!(lent.view()?[0], 1);
@@ -253,10 +261,7 @@ async fn a_call_waits_until_its_deadline_and_hands_back_what_it_was_given() -> T
         let worker = worker(OnExhausted::Wait).await?;
         let edges = worker.import::<edges::Client>().await?;
         let (gates, array) = (Gates::new(), bytes(10));
-        let pair = gates.pair();
-        let mut first = pin!(edges.hold(&array, pair.clone()));
-        assert!(is_pending(first.as_mut()));
-        gate::pass(&pair.0).await;
+        let (first, gate) = holding(&edges, &array, &gates).await;
 
         let given = Tensor::<u8, Ix1>::from_elem(MIB, 5)?;
         let limit = Duration::from_millis(20);
@@ -268,7 +273,7 @@ async fn a_call_waits_until_its_deadline_and_hands_back_what_it_was_given() -> T
         ));
         let given: Tensor<u8, Ix1> = failure.reclaim("given").expect("it wasn't sent");
         assert_eq!(given.view()?[0], 5);
-        gate::pass(&pair.1).await;
+        gate::pass(&gate).await;
         first.await?;
         Ok(())
     })
@@ -282,10 +287,7 @@ async fn a_call_that_waits_hears_of_its_workers_end() -> TestResult {
         let edges = worker.import::<edges::Client>().await?;
         let control = worker.import::<control::Client>().await?;
         let (gates, array) = (Gates::new(), bytes(10));
-        let pair = gates.pair();
-        let mut first = pin!(edges.hold(&array, pair.clone()));
-        assert!(is_pending(first.as_mut()));
-        gate::pass(&pair.0).await;
+        let (first, _gate) = holding(&edges, &array, &gates).await;
         let mut second = pin!(edges.hold(&array, gates_of_nobody()));
         assert!(is_pending(second.as_mut()));
         let (first, second, _) = futures::join!(first, second, control.exit(3));
@@ -312,20 +314,17 @@ async fn a_dynamic_call_waits_as_well() -> TestResult {
         let worker = worker(OnExhausted::Wait).await?;
         let edges = worker.import::<edges::Client>().await?;
         let (gates, array) = (Gates::new(), bytes(10));
-        let pair = gates.pair();
-        let mut first = pin!(edges.hold(&array, pair.clone()));
-        assert!(is_pending(first.as_mut()));
-        gate::pass(&pair.0).await;
+        let (first, gate) = holding(&edges, &array, &gates).await;
         worker.interface("edges").await?;
-        let gates = gates_of_nobody();
-        let gates = (
-            gates.0.to_string_lossy().into_owned(),
-            gates.1.to_string_lossy().into_owned(),
+        let nobodys = gates_of_nobody();
+        let nobodys = (
+            nobodys.0.to_string_lossy().into_owned(),
+            nobodys.1.to_string_lossy().into_owned(),
         );
-        let mut second = pin!(worker.call("edges", "hold", reedbed::args![&array, gates]));
+        let mut second = pin!(worker.call("edges", "hold", reedbed::args![&array, nobodys]));
         assert!(is_pending(second.as_mut()));
         assert_eq!(worker.n_calls_in_flight(), 1);
-        gate::pass(&pair.1).await;
+        gate::pass(&gate).await;
         let (first, second) = futures::join!(first, second);
         assert_eq!((first?, second?.deserialize::<Option<u64>>()?), (TEN, TEN));
         // Nothing is copied here.
