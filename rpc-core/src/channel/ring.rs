@@ -319,6 +319,7 @@ fn empty(slot: &[AtomicU64], part: &mut [u8]) {
 #[cfg(not(reedbed_loom))]
 mod tests {
     use std::os::fd::AsFd;
+    use std::thread;
 
     use super::*;
     use crate::segment::memfd;
@@ -352,6 +353,37 @@ mod tests {
                 after = after.next();
             }
         }
+        assert_eq!(pop(&mut consumer), None);
+    }
+
+    /// The pages are mapped once, so that the thread sanitizer takes both ends for the same memory.
+    #[test]
+    fn frames_come_out_in_order_while_others_are_pushed() {
+        const N_FRAMES: usize = 10_000;
+        let fd = memfd::create(RINGS_BYTES).unwrap();
+        memfd::reserve(&fd, 0..RINGS_BYTES).unwrap();
+        let pages = Arc::new(Words::map(fd.as_fd(), RINGS_BYTES).unwrap());
+        let lane = Lane::new(&pages, Direction::ToWorker);
+        let (mut producer, mut consumer) = (Producer::new(lane.clone()), Consumer::new(lane));
+        let frame = |n: usize| vec![n.to_ne_bytes()[0]; 1 + n % 300];
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                for n in 0..N_FRAMES {
+                    while producer.push(&frame(n), Count::default()) == Err(PushError::Full) {
+                        thread::yield_now();
+                    }
+                }
+            });
+            for n in 0..N_FRAMES {
+                let (found, _) = loop {
+                    match pop(&mut consumer) {
+                        Some(found) => break found,
+                        None => thread::yield_now(),
+                    }
+                };
+                assert_eq!(found, frame(n));
+            }
+        });
         assert_eq!(pop(&mut consumer), None);
     }
 

@@ -352,6 +352,7 @@ fn watch() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Tensor;
 
     #[test]
     fn size_classes_waste_an_eighth_at_most_and_are_pages() {
@@ -416,6 +417,26 @@ mod tests {
         assert_eq!(most(&[1 << 20, 64]), (1 << 20) + ARENA_BYTES as u64);
         assert_eq!(most(&[usize::MAX, usize::MAX]), u64::MAX);
         assert_eq!(most_reserved_bytes([0, 5000].into_iter(), true), 3 * 4096);
+    }
+
+    /// Small ones share segments with those of other threads, the long ones are recycled by them.
+    #[test]
+    fn what_one_thread_has_no_other_one_writes() {
+        let use_some = |mark: u32| {
+            for len in [10, 1000, 20_000, 30_000].into_iter().cycle().take(100) {
+                let mut tensor = Tensor::<u32, _>::zeros(len).unwrap();
+                let mut view = tensor.view_mut().unwrap();
+                assert!(view.iter().all(|element| *element == 0));
+                view.fill(mark);
+                thread::yield_now();
+                assert!(view.iter().all(|element| *element == mark));
+            }
+        };
+        thread::scope(|scope| {
+            for mark in 1..=3 {
+                scope.spawn(move || use_some(mark));
+            }
+        });
     }
 
     #[test]

@@ -1,11 +1,19 @@
+use std::future::poll_fn;
+use std::sync::mpsc;
+use std::thread;
+
+use futures::executor::block_on;
+use ndarray::IxDyn;
+
 use super::*;
 use crate::guarded::tests::{Alarm, Counter};
 use crate::process::EndReason;
 use crate::segment::extent::Extent;
 use crate::segment::kind::Segments;
-use crate::segment::lease::{Holder, Lease};
+use crate::segment::lease::{AccessError, Holder, Lease};
 use crate::segment::mapping::Access;
 use crate::segment::pool;
+use crate::{Failure, Refusal, Tensor};
 
 fn begin(calls: &Calls) -> Option<Begun<'_>> {
     match calls.poll_begin(&Context::from_waker(Waker::noop()), None) {
@@ -86,6 +94,54 @@ fn what_was_sent_when_the_worker_ended_is_poisoned() {
     let result = slot.poll(&Context::from_waker(Waker::noop()));
     let is_told = matches!(result, Poll::Ready(Err(FailureCause::WorkerDied { .. })));
     assert!(is_told, "its caller is told");
+    assert_eq!(calls.len(), 0);
+}
+
+/// Three threads call, and write their flags as soon as their leases are over; a fourth one reads
+/// that the worker has let go, and scans the flags before.
+#[test]
+fn callers_on_several_threads_have_their_arrays_back_from_the_one_that_reads() {
+    let calls = Calls::new(3, 100_000);
+    let (sender, in_flight) = mpsc::channel();
+    let call_again_and_again = |sender: mpsc::Sender<u64>| {
+        let mut flags = Tensor::<bool, _>::zeros(IxDyn(&[64])).unwrap();
+        for n in 0..200 {
+            let begun = begin(&calls).unwrap();
+            let (lent, holder) = (flags.located().again(), Holder::Other("a call"));
+            let access = Access::ReadWrite;
+            let lease = Lease::begin(lent.extent(), &lent.bytes(), access, &holder).unwrap();
+            let held = Held {
+                leases: vec![lease],
+                bools: vec![lent],
+                ..Held::default()
+            };
+            assert!(calls.hold(begun.slot(), held).is_ok());
+            let slot = begun.sent();
+            sender.send(slot.id()).unwrap();
+            let mut view = loop {
+                match flags.view_mut() {
+                    Ok(view) => break view,
+                    Err(AccessError::Leased { .. }) => thread::yield_now(),
+                    Err(error) => panic!("{error}"),
+                }
+            };
+            view.fill(n % 2 == 0);
+            let result = block_on(poll_fn(|cx| slot.poll(cx)));
+            let Err(FailureCause::Remote(Refusal(Failure::NotReturned { reason }))) = result else {
+                panic!("the worker said nothing else");
+            };
+            assert_eq!(reason, slot.id().to_string());
+        }
+    };
+    thread::scope(|scope| {
+        for sender in [sender.clone(), sender.clone(), sender] {
+            scope.spawn(move || call_again_and_again(sender));
+        }
+        for id in in_flight {
+            let reason = id.to_string();
+            assert!(calls.refuse(id, Failure::NotReturned { reason }));
+        }
+    });
     assert_eq!(calls.len(), 0);
 }
 
