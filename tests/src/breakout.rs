@@ -96,6 +96,21 @@ pub mod attempts {
         call(libc::SYS_ioctl, arguments).map(drop)
     }
 
+    /// Sets the mode of a file that it has opened.
+    pub fn set_mode(path: &Path, mode: u32) -> Result<(), i32> {
+        let file = File::open(path).map_err(errno)?;
+        let fd = super::sign(file.as_raw_fd());
+        call(libc::SYS_fchmod, [fd, mode as usize, 0, 0, 0, 0]).map(drop)
+    }
+
+    /// Tells the kernel how long a file that it has opened will be kept, for all who have it open.
+    pub fn hint(path: &Path) -> Result<(), i32> {
+        const F_SET_RW_HINT: usize = 1036;
+        let (file, hint) = (File::open(path).map_err(errno)?, 0u64);
+        let (fd, hint) = (super::sign(file.as_raw_fd()), (&raw const hint).addr());
+        call(libc::SYS_fcntl, [fd, F_SET_RW_HINT, hint, 0, 0, 0]).map(drop)
+    }
+
     /// Pretends that a file was never touched.
     pub fn date_back(path: &Path) -> Result<(), i32> {
         let path = super::c_string(path);
@@ -300,6 +315,16 @@ pub mod attempts {
         call(libc::SYS_wait4, [child, 0, 0, 0, 0, 0]).map(drop)
     }
 
+    /// Has its parent have another child, which ends at once; returns that.
+    pub fn fork_beside() -> Result<u32, i32> {
+        let flags = super::sign(libc::CLONE_PARENT | libc::SIGCHLD);
+        let child = call(libc::SYS_clone, [flags, 0, 0, 0, 0, 0])?;
+        if child == 0 {
+            let _ = call(libc::SYS_exit_group, [0; 6]);
+        }
+        u32::try_from(child).map_err(|_| 0)
+    }
+
     /// Runs a program.
     pub fn run(program: &Path) -> Result<(), i32> {
         let status = std::process::Command::new(program).status();
@@ -344,6 +369,11 @@ pub mod attempts {
     /// Makes a system call with arguments that ask for nothing.
     pub fn bare_call(number: i64) -> Result<(), i32> {
         call(number, [0; 6]).map(drop)
+    }
+
+    /// Asks for its own number by the convention of 32 bits.
+    pub fn call_as_of_32_bits() -> u32 {
+        super::call_as_of_32_bits()
     }
 
     /// Makes namespaces of its own.
@@ -435,6 +465,26 @@ fn vm(number: i64, process: u32, bytes: &mut [u8], address: u64) -> Result<(), i
     let theirs = [address, bytes.len()];
     let (own, theirs) = (own.as_ptr().addr(), theirs.as_ptr().addr());
     call(number, [process as usize, own, 1, theirs, 1, 0]).map(drop)
+}
+
+/// Calls `getpid` as a program of 32 bits does. Other processors have no such convention.
+fn call_as_of_32_bits() -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        const GETPID: u32 = 20;
+        let number;
+        // SAFETY: the call takes no address (invariant 1), and changes but the registers that are named.
+        unsafe {
+            std::arch::asm!(
+                "int 0x80",
+                inlateout("eax") GETPID => number,
+                out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+            );
+        }
+        number
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    std::process::id()
 }
 
 /// Makes a system call (invariant 1).

@@ -24,8 +24,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ["replaced"] => replaced().await,
         ["without-landlock", worker, launcher] => without_landlock(worker, launcher).await,
         ["sandboxed"] | ["--reedbed-worker", "sandboxed"] | ["--reedbed-sandbox"] => {
-            sandboxed().await
+            sandboxed(Sandbox::new()).await
         }
+        ["sandboxed-by", launcher] => sandboxed(Sandbox::new().launcher(launcher)).await,
         ["library", library] => echo(&Worker::spawn_library(library).await?).await,
         ["under-limits", worker, limit] => limits::run(worker, limit).await,
         ["named", ref arguments @ ..] => named::run(arguments),
@@ -80,11 +81,11 @@ async fn late() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Runs itself in a sandbox, which it launches itself.
-async fn sandboxed() -> Result<(), Box<dyn Error>> {
+/// Runs itself in a sandbox, which it launches itself, unless that names a launcher.
+async fn sandboxed(sandbox: Sandbox) -> Result<(), Box<dyn Error>> {
     reedbed_worker::init![attempts];
     let builder = Worker::builder_of_self().arg("sandboxed");
-    let worker = builder.sandbox(Sandbox::new()).spawn().await?;
+    let worker = builder.sandbox(sandbox).spawn().await?;
     let attempts = worker.import::<attempts::Client>().await?;
     if let Err(CallError::Returned(_)) = attempts.read("/etc/passwd".as_ref()).await {
         println!("it can't read /etc/passwd");

@@ -50,6 +50,23 @@ async fn a_program_that_can_not_be_run_is_named() {
     .await;
 }
 
+/// It would allow the worker what comes behind it: here, to read a folder.
+#[tokio::test]
+async fn a_text_that_no_program_can_be_told_is_refused() {
+    for builder in [
+        builder().env("NAME", "value\0r/etc"),
+        builder().env("NAME\0r/etc", "value"),
+        builder().arg("argument\0r/etc"),
+    ] {
+        watched(async {
+            let (error, text) = refused(builder.sandbox(nothing())).await;
+            assert!(matches!(error, SandboxError::ZeroByte { .. }), "{text}");
+            assert!(text.contains("has a zero byte"), "{text}");
+        })
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn segments_with_names_are_refused() {
     watched(async {

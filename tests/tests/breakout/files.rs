@@ -148,6 +148,41 @@ async fn what_is_allowed_for_writing_is_written_and_no_more() {
 }
 
 #[tokio::test]
+async fn nothing_is_left_that_runs_as_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (folder, path) = file();
+    let mode = || fs::metadata(&path).expect("a file").permissions().mode() & 0o7777;
+    watched(async {
+        let (_worker, client) = free().await;
+        let set = client.set_mode(&path, 0o4755).await;
+        set.expect("whose file it is may");
+        assert_eq!(mode(), 0o4755);
+        let (_worker, client) = confined(nothing().write(folder.path())).await;
+        client.set_mode(&path, 0o700).await.expect("allowed");
+        // The kernel looks at the lower half of a mode.
+        for refused in [0o4700, 0o2700, 0o6755, 1 << 16 | 0o4700] {
+            let attempt = client.set_mode(&path, refused).await;
+            assert_eq!(refusal(attempt), libc::EPERM, "{refused:o}");
+            assert_eq!(mode(), 0o700);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_kernel_keeps_of_a_file_is_not_changed() {
+    let (folder, path) = file();
+    watched(async {
+        let (_worker, client) = free().await;
+        client.hint(&path).await.expect("whose file it is may");
+        let (_worker, client) = confined(nothing().read(folder.path())).await;
+        assert_eq!(refusal(client.hint(&path).await), libc::EPERM);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_second_name_can_be_made_without_a_sandbox() {
     let (folder, path) = file();
     watched(async {

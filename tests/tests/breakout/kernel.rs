@@ -66,6 +66,23 @@ async fn a_system_call_that_nobody_knows_is_not_implemented() {
     .await;
 }
 
+#[cfg(target_arch = "x86_64")]
+#[tokio::test]
+async fn a_call_as_of_another_processor_ends_the_worker() {
+    watched(async {
+        let (worker, client) = free().await;
+        match client.call_as_of_32_bits().await {
+            Ok(number) => assert_eq!(Some(number), worker.id()),
+            Err(error) => return println!("not tried: this kernel has no such calls: {error}"),
+        }
+        let (worker, client) = confined(nothing()).await;
+        assert!(client.call_as_of_32_bits().await.is_err());
+        let end = worker.ended().await;
+        assert_eq!(end.reason(), &reedbed::EndReason::Signalled(libc::SIGSYS));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_is_asked_of_a_descriptor_is_what_programs_need() {
     let file = tempfile::NamedTempFile::new().expect("a file");

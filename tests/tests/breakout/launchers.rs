@@ -95,6 +95,19 @@ fn a_program_that_runs_itself_launches_itself() {
 }
 
 #[test]
+fn a_program_that_runs_itself_can_have_another_one_launch_it() {
+    let mut host = Command::new(env!("CARGO_BIN_EXE_test-host"));
+    let host = host.args(["sandboxed-by", LAUNCHER]);
+    let output = host.stdin(Stdio::null()).output().expect("it runs");
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{stderr}");
+    assert_eq!(stdout, "it can't read /etc/passwd\n", "{stderr}");
+}
+
+#[test]
 fn a_launcher_that_is_started_by_hand_says_so() {
     for stdin in [Stdio::null(), Stdio::piped()] {
         let mut launcher = Command::new(LAUNCHER);

@@ -42,6 +42,23 @@ async fn what_is_allowed_is_run_and_no_more() {
     .await;
 }
 
+/// Such a child is a zombie until its host ends, which doesn't know of it.
+#[tokio::test]
+async fn no_child_is_left_to_the_host() {
+    watched(async {
+        let (_worker, client) = free().await;
+        let child = client.fork_beside().await.expect("nothing prevents it");
+        let child = rustix::process::Pid::from_raw(child.cast_signed());
+        let waited = rustix::process::waitpid(child, rustix::process::WaitOptions::empty());
+        assert!(waited.expect("it is this process's").is_some());
+        for sandbox in [nothing(), nothing().execute("/bin/true")] {
+            let (_worker, client) = confined(sandbox).await;
+            assert_eq!(refusal(client.fork_beside().await), libc::EPERM);
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_is_run_is_in_the_same_sandbox() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -371,12 +371,15 @@ const REFUSED_HERE: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_HERE: &[c_long] = &[];
 
-/// Commands of `fcntl` that have the kernel signal others, or hold files of others up.
-const REFUSED_COMMANDS: [u32; 4] = [
+/// Commands of `fcntl` that have the kernel signal others, hold files of others up, or change what it
+/// keeps of a file for all who have it open.
+const REFUSED_COMMANDS: [u32; 6] = [
     8,    // F_SETOWN
     15,   // F_SETOWN_EX
     1024, // F_SETLEASE
     1026, // F_NOTIFY
+    1036, // F_SET_RW_HINT
+    1038, // F_SET_FILE_RW_HINT
 ];
 
 /// Requests of `ioctl` that programs compute with: what is to be read, who inherits it, whether it is a
@@ -397,8 +400,12 @@ const ALLOWED_REQUESTS: [u32; 8] = [
 /// The bits of a socket's type that aren't flags.
 const TYPE_OF_SOCKET: u64 = 0xf;
 
-/// The namespaces that `clone` can make.
-const NAMESPACES: [libc::c_int; 7] = [
+/// The bits of a mode that have a program run as its file's owner or group, whoever runs it.
+const RUN_AS_OWNER: [libc::mode_t; 2] = [libc::S_ISUID, libc::S_ISGID];
+
+/// What `clone` can make that isn't the worker's own: namespaces, and children of its host's, which
+/// nobody would wait for.
+const NOT_ITS_OWN: [libc::c_int; 8] = [
     libc::CLONE_NEWNS,
     libc::CLONE_NEWCGROUP,
     libc::CLONE_NEWUTS,
@@ -406,6 +413,7 @@ const NAMESPACES: [libc::c_int; 7] = [
     libc::CLONE_NEWUSER,
     libc::CLONE_NEWPID,
     libc::CLONE_NEWNET,
+    libc::CLONE_PARENT,
 ];
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -478,14 +486,21 @@ fn refused(sandbox: &Sandbox) -> Result<Rules, SandboxError> {
     rules.insert(libc::SYS_fcntl, one_of(&REFUSED_COMMANDS)?);
     let none_of_these = ALLOWED_REQUESTS.map(|request| on(1, Ne, u64::from(request)));
     rules.insert(libc::SYS_ioctl, vec![all(none_of_these.into())?]);
-    if sandbox.write.is_empty() {
-        rules.insert(libc::SYS_fchmod, Vec::new());
-    }
+    let one_with = |argument, bit: u64| all(vec![on(argument, MaskedEq(bit), bit)]);
+    let run_as_owner = RUN_AS_OWNER.iter().map(|bit| one_with(1, (*bit).into()));
+    let modes = match sandbox.write.is_empty() {
+        true => Vec::new(),
+        false => run_as_owner.collect::<Result<_, _>>()?,
+    };
+    rules.insert(libc::SYS_fchmod, modes);
+    let not_its_own = NOT_ITS_OWN
+        .iter()
+        .map(|flag| one_with(0, flag.unsigned_abs().into()));
+    let mut clones: Vec<_> = not_its_own.collect::<Result<_, _>>()?;
 
     if sandbox.execute.is_empty() {
         let thread = u64::from(libc::CLONE_THREAD.unsigned_abs());
-        let no_thread = all(vec![on(0, MaskedEq(thread), 0)])?;
-        rules.insert(libc::SYS_clone, vec![no_thread]);
+        clones.push(all(vec![on(0, MaskedEq(thread), 0)])?);
         #[cfg(target_arch = "x86_64")]
         for call in [libc::SYS_fork, libc::SYS_vfork] {
             rules.insert(call, Vec::new());
@@ -498,15 +513,9 @@ fn refused(sandbox: &Sandbox) -> Result<Rules, SandboxError> {
         ] {
             rules.insert(call, vec![all(vec![on(0, Ne, own)])?]);
         }
-    } else {
-        // Whom it may signal is landlock's to say: its own processes.
-        let namespaces = NAMESPACES.map(|namespace| {
-            let bit = u64::from(namespace.unsigned_abs());
-            all(vec![on(0, MaskedEq(bit), bit)])
-        });
-        let namespaces = namespaces.into_iter().collect::<Result<_, _>>()?;
-        rules.insert(libc::SYS_clone, namespaces);
     }
+    // Otherwise, whom it may signal is landlock's to say: its own processes.
+    rules.insert(libc::SYS_clone, clones);
     Ok(rules)
 }
 

@@ -35,6 +35,12 @@ pub enum SandboxError {
         #[source]
         source: io::Error,
     },
+    /// What the worker is to be told can't be told: the system ends it at the zero byte.
+    #[error("{what} has a zero byte, which no system passes on to a program")]
+    ZeroByte {
+        /// What has one.
+        what: String,
+    },
     /// Named segments lie in a folder that all processes of a user share.
     #[error("segments with names can't be kept from a sandboxed worker; use memfds for it")]
     NamedSegments,

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,6 +26,17 @@ use crate::segment::kind::Segments;
 /// which code it runs.
 const KEPT_VARIABLES: [&str; 6] = ["PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "RUST_BACKTRACE"];
 
+/// Checks that a program can be told these arguments: a command has another text in the place of those
+/// that it can't.
+pub(in crate::process) fn check_arguments(arguments: &[OsString]) -> Result<(), Refused> {
+    let mut arguments = arguments.iter();
+    let unfit = arguments.find(|argument| argument.as_bytes().contains(&0));
+    unfit.map_or(Ok(()), |argument| {
+        let what = format!("argument {argument:?}");
+        Err(SandboxError::ZeroByte { what }.into())
+    })
+}
+
 /// Makes of the command that would start a worker the one that starts its launcher, and the plan that
 /// is to be sent to that.
 pub(in crate::process) fn confine(
@@ -37,7 +49,7 @@ pub(in crate::process) fn confine(
     if memory != Segments::Memfd {
         return Err(SandboxError::NamedSegments.into());
     }
-    let program = find(command.get_program())?;
+    let found = find(command.get_program())?;
     for path in sandbox.paths() {
         path.metadata().map_err(|source| SandboxError::Path {
             path: path.clone(),
@@ -50,8 +62,8 @@ pub(in crate::process) fn confine(
     let plan = Plan {
         sandbox: sandbox.clone(),
         libraries: library.map(Path::to_owned).into_iter().collect(),
-        name: name(&program, command),
-        program,
+        name: name(&found, command),
+        program: as_launched(found, sandbox)?,
         arguments: command.get_args().map(OsStr::to_owned).collect(),
         environment: environment(command, keeps_environment),
     };
@@ -78,7 +90,7 @@ impl Sealed {
             .close_on_exec(true);
         let memfd = memfd.create("reedbed plan").map_err(io::Error::other)?;
         let mut file: &File = memfd.as_file();
-        file.write_all(&plan.write())?;
+        file.write_all(&plan.write()?)?;
         let seals = [
             FileSeal::SealShrink,
             FileSeal::SealGrow,
@@ -104,6 +116,12 @@ pub(in crate::process) enum Refused {
 impl From<SandboxError> for Refused {
     fn from(error: SandboxError) -> Self {
         Self::Sandbox(error)
+    }
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self::Sandbox(error.into())
     }
 }
 
@@ -139,17 +157,28 @@ pub(in crate::process) fn explain(error: SpawnError) -> SpawnError {
 
 /// This program, to be run again.
 fn itself() -> Command {
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = Command::new(ITSELF);
     if let Some(own) = env::args_os().next() {
         command.arg0(own);
     }
     command
 }
 
+/// This program, to whoever is it.
+const ITSELF: &str = "/proc/self/exe";
+
+/// Where the launcher finds the program: `ITSELF` is the launcher's own to another one.
+fn as_launched(program: PathBuf, sandbox: &Sandbox) -> io::Result<PathBuf> {
+    match sandbox.launcher.is_some() && program == Path::new(ITSELF) {
+        true => env::current_exe(),
+        false => Ok(program),
+    }
+}
+
 /// The name by which the worker is run.
 fn name(program: &Path, command: &Command) -> OsString {
     let own = env::args_os().next();
-    match program == Path::new("/proc/self/exe") {
+    match program == Path::new(ITSELF) {
         true => own.unwrap_or_default(),
         false => command.get_program().to_owned(),
     }

@@ -23,7 +23,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use error::SandboxError;
-pub(super) use host::{Sealed, confine, explain};
+pub(super) use host::{Sealed, check_arguments, confine, explain};
 pub(super) use inside::close_behind;
 pub use launch::launch_if_asked;
 

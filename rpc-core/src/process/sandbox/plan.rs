@@ -8,6 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use super::Sandbox;
+use super::error::SandboxError;
 
 /// What the plan begins with, and the message that brings it says. Another version has another one.
 pub(super) const MAGIC: &[u8] = b"reedbed sandbox 1";
@@ -29,14 +30,20 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn write(&self) -> Vec<u8> {
+    /// Writes a plan.
+    ///
+    /// # Errors
+    /// [`SandboxError::ZeroByte`]: what follows one would be an entry of its own, which may allow more.
+    pub(super) fn write(&self) -> Result<Vec<u8>, SandboxError> {
         let mut bytes = [MAGIC, b"\0"].concat();
         let mut entry = |tag: u8, texts: &[&OsStr]| {
             bytes.push(tag);
             for text in texts {
+                check(tag, texts[0], text)?;
                 bytes.extend_from_slice(text.as_bytes());
             }
             bytes.push(0);
+            Ok::<_, SandboxError>(())
         };
         let Sandbox {
             read,
@@ -51,20 +58,22 @@ impl Plan {
             (b'x', execute),
             (b'l', &self.libraries),
         ] {
-            paths
-                .iter()
-                .for_each(|path| entry(tag, &[path.as_os_str()]));
+            for path in paths {
+                entry(tag, &[path.as_os_str()])?;
+            }
         }
         if *is_best_effort {
-            entry(b'b', &[]);
+            entry(b'b', &[])?;
         }
-        entry(b'p', &[self.program.as_os_str()]);
-        entry(b'n', &[&self.name]);
-        self.arguments.iter().for_each(|text| entry(b'a', &[text]));
+        entry(b'p', &[self.program.as_os_str()])?;
+        entry(b'n', &[&self.name])?;
+        for text in &self.arguments {
+            entry(b'a', &[text])?;
+        }
         for (variable, value) in &self.environment {
-            entry(b'e', &[variable, OsStr::new("="), value]);
+            entry(b'e', &[variable, OsStr::new("="), value])?;
         }
-        bytes
+        Ok(bytes)
     }
 
     /// Reads a plan; `None` if it is none.
@@ -92,6 +101,22 @@ impl Plan {
         }
         (!plan.program.as_os_str().is_empty()).then_some(plan)
     }
+}
+
+/// Checks that a text is one entry, or a part of one that begins with `first`.
+fn check(tag: u8, first: &OsStr, text: &OsStr) -> Result<(), SandboxError> {
+    if !text.as_bytes().contains(&0) {
+        return Ok(());
+    }
+    let kind = match tag {
+        b'a' => "argument",
+        b'e' => "variable",
+        b'p' | b'n' => "program",
+        _ => "path",
+    };
+    Err(SandboxError::ZeroByte {
+        what: format!("{kind} {first:?}"),
+    })
 }
 
 /// Splits `name=value`. A name may begin with the sign, as the system's own do.
@@ -127,12 +152,30 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        assert_eq!(Plan::read(&plan().write()), Some(plan()));
+        assert_eq!(Plan::read(&plan().write().unwrap()), Some(plan()));
+    }
+
+    #[test]
+    fn what_would_be_two_entries_is_refused() {
+        let text = || OsString::from("a\0w/");
+        let what = |plan: Plan| plan.write().unwrap_err().to_string();
+        let mut others = plan();
+        others.environment.push(("NAME".into(), text()));
+        assert!(what(others).starts_with("variable \"NAME\" has a zero byte"));
+        let mut others = plan();
+        others.environment.push((text(), "value".into()));
+        assert!(what(others).starts_with("variable \"a\\0w/\""));
+        let mut others = plan();
+        others.arguments.push(text());
+        assert!(what(others).starts_with("argument \"a\\0w/\""));
+        let mut others = plan();
+        others.sandbox = others.sandbox.read(text());
+        assert!(what(others).starts_with("path \"a\\0w/\""));
     }
 
     #[test]
     fn half_a_plan_is_none() {
-        let whole = plan().write();
+        let whole = plan().write().unwrap();
         let program = b"p/bin/worker\0";
         let position = whole.windows(program.len()).position(|at| at == program);
         let with_program = position.expect("the program") + program.len();
