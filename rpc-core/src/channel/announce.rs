@@ -59,7 +59,7 @@ impl Channel {
     /// may.
     fn has_its_share(&self) -> bool {
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        self.imports().len() as u64 >= limit / STRANGERS_SHARE
+        self.imports().n_mappings() as u64 >= limit / STRANGERS_SHARE
     }
 
     /// Checks that a segment may be announced to a worker that isn't trusted, and notes that it was.

@@ -114,6 +114,11 @@ impl Imports {
         self.segments.len() + self.refused.len()
     }
 
+    /// The number of mappings: a segment that was announced for reading and for writing has two.
+    pub(crate) fn n_mappings(&self) -> usize {
+        self.number_of.len()
+    }
+
     /// Notes a segment that was mapped for `access`. One that was known for that access stays as it
     /// was (a refusal may have crossed its announcement); the surplus mapping is returned, for the
     /// caller to drop without a lock.

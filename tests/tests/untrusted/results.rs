@@ -167,17 +167,19 @@ async fn a_worker_has_an_eighth_of_its_hosts_descriptors_at_most() {
             current: Some(800),
             ..before
         };
-        setrlimit(Resource::Nofile, limit).unwrap();
-        let (_worker, arrays) = client::<arrays::Client>("takes-every-descriptor").await;
-        let failure = failure(arrays.range(3).await);
-        let text = failure.to_string();
-        let open = system::descriptors(std::process::id());
-        setrlimit(Resource::Nofile, before).unwrap();
-        assert!(
-            text.contains("an eighth of its host's file descriptors"),
-            "{text}"
-        );
-        assert!(open < 200, "{open} descriptors are open");
+        for how in ["takes-every-descriptor", "takes-every-descriptor-twice"] {
+            setrlimit(Resource::Nofile, limit).unwrap();
+            let (_worker, arrays) = client::<arrays::Client>(how).await;
+            let failure = failure(arrays.range(3).await);
+            let text = failure.to_string();
+            let open = system::descriptors(std::process::id());
+            setrlimit(Resource::Nofile, before).unwrap();
+            assert!(
+                text.contains("an eighth of its host's file descriptors"),
+                "{text}"
+            );
+            assert!(open < 200, "{how}: {open} descriptors are open");
+        }
         // Whoever else wants one, has one.
         drop(std::fs::File::open("/dev/null").unwrap());
     })

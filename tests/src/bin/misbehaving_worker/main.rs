@@ -89,7 +89,7 @@ fn welcome(how: &str) -> Welcome {
         ..Welcome::default()
     };
     match how {
-        "untrusted-takes-every-descriptor" => Welcome {
+        "untrusted-takes-every-descriptor" | "untrusted-takes-every-descriptor-twice" => Welcome {
             n_segments: 1 << 14,
             ..welcome
         },

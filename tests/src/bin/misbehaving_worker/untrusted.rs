@@ -43,12 +43,14 @@ pub(crate) fn misbehave(how: &str, worker: &mut Worker) {
             worker.send(&reply);
         }
         "spans-it-all" => span_it_all(worker),
-        "takes-every-descriptor" => {
+        "takes-every-descriptor" | "takes-every-descriptor-twice" => {
             let (call, _) = next_call(worker);
             for segment in 1..=900 {
-                worker
-                    .end()
-                    .send_with(&frame::segment(segment, 4096, true), Memory::new(4096));
+                let (end, memory) = (worker.end(), Memory::new(4096));
+                if how == "takes-every-descriptor-twice" {
+                    end.send_with(&frame::segment(segment, 4096, false), &memory);
+                }
+                end.send_with(&frame::segment(segment, 4096, true), memory);
             }
             let last = Handle {
                 segment: 900,
