@@ -92,6 +92,21 @@ pub enum ForeignError {
         /// The type that was asked for.
         dtype: DType,
     },
+    /// The bytes are atomics of another size already.
+    #[error(
+        "byte {offset_bytes} of segment `{name}` can't be an atomic of {size_bytes} bytes: there is \
+         one of {other_bytes} already; use one type for both"
+    )]
+    OtherSize {
+        /// The name.
+        name: String,
+        /// The first byte that was asked for.
+        offset_bytes: usize,
+        /// The size that was asked for.
+        size_bytes: usize,
+        /// That of what is there.
+        other_bytes: usize,
+    },
     /// A `bool` would be neither 0 nor 1.
     #[error("segment `{name}` has a byte that is neither 0 nor 1, which can't be seen as a bool")]
     Invalid {

@@ -8,15 +8,20 @@
 //! 1. `mapping` maps `len` bytes of the file, readable and writable, as long as the value lives.
 //! 2. Other programs may write the bytes at any moment, so nothing here makes a reference to them
 //!    but to atomics (which may change), or for a caller who vouches that nobody writes.
-//! 3. Whoever owns the file may shorten it. An access behind its end is a signal (SIGBUS), which
+//! 3. No two atomics that were given out lie on each other, unless they are one: what comes of atomics of
+//!    different sizes at one place, no model of memory says. (Another mapping of the file is another
+//!    program's, as far as that goes.)
+//! 4. Whoever owns the file may shorten it. An access behind its end is a signal (SIGBUS), which
 //!    ends the process and reads or writes nothing.
 
 mod place;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
+use std::sync::{Mutex, PoisonError};
 
 use ndarray::{Dimension, IntoDimension, Ix1};
 use shared_memory::{Shmem, ShmemConf};
@@ -29,6 +34,9 @@ use crate::segment::atomic::Atomic;
 use crate::segment::backing::SegmentIdentity;
 use crate::segment::budget::Reservation;
 use crate::tensor::{Element, Tensor, TensorView};
+
+/// The size of the largest [`Atomic`].
+const LARGEST_ATOMIC_BYTES: usize = 8;
 
 /// A named segment of shared memory (`shm_open`, a file in `/dev/shm`) that a program which knows
 /// nothing of Reedbed uses too, such as Python's `multiprocessing.shared_memory`.
@@ -70,6 +78,8 @@ pub struct ForeignSegment {
     mapping: Shmem,
     len: usize,
     identity: SegmentIdentity,
+    /// The sizes of the atomics that were given out, by where they are.
+    atomics: Mutex<BTreeMap<usize, usize>>,
     /// The process that unlinks the name when it drops this value; none for what others made.
     unlinker: Option<u32>,
     /// Counted only where the segment was made.
@@ -115,6 +125,7 @@ impl ForeignSegment {
             mapping,
             len,
             identity,
+            atomics: Mutex::default(),
             unlinker: None,
             _reservation: None,
         })
@@ -163,6 +174,7 @@ impl ForeignSegment {
             mapping,
             len: len_bytes,
             identity,
+            atomics: Mutex::default(),
             unlinker: Some(std::process::id()),
             _reservation: Some(reservation),
         })
@@ -259,11 +271,12 @@ impl ForeignSegment {
 
     /// Returns a value in the segment that both programs read and write at once, as std's atomic.
     ///
-    /// Its bytes are for one type: what is read of two values of different sizes that lie on each other,
-    /// while one of them is written, is up to the processor.
+    /// From then on, its bytes are for values of that size, as long as the segment is open here: one
+    /// that lies on them and is larger or smaller is refused. The other program should keep to that,
+    /// too: what is read of such a value, while another one is written, is up to the processor.
     ///
     /// # Errors
-    /// `OutOfRange`, `NotAligned` and `Shortened` of [`ForeignError`].
+    /// `OutOfRange`, `NotAligned`, `OtherSize` and `Shortened` of [`ForeignError`].
     pub fn atomic<T: Atomic>(&self, offset_bytes: usize) -> Result<&T::Cell, ForeignError> {
         self.check_range(offset_bytes, size_of::<T>())?;
         self.check_length()?;
@@ -274,10 +287,11 @@ impl ForeignSegment {
                 dtype: T::DTYPE,
             });
         }
+        self.note_atomic(offset_bytes, size_of::<T>())?;
         let place = self.mapping.as_ptr().wrapping_add(offset_bytes);
         // SAFETY: the value lies in the mapping, which lives as long as `self` (invariant 1), at a
         // multiple of its size, counted from the start of a page; an atomic is valid for any bytes,
-        // however they change (invariant 2).
+        // however they change (invariant 2); and no other one has a part of them (invariant 3).
         Ok(unsafe { &*place.cast::<T::Cell>() })
     }
 
@@ -310,6 +324,26 @@ impl ForeignSegment {
     pub fn leave(mut self) -> String {
         self.unlinker = None;
         self.name.clone()
+    }
+
+    /// Notes that an atomic is given out, which lies at a multiple of its size.
+    fn note_atomic(&self, offset_bytes: usize, size_bytes: usize) -> Result<(), ForeignError> {
+        let mut atomics = self.atomics.lock().unwrap_or_else(PoisonError::into_inner);
+        // None is larger than this, so none reaches beyond a multiple of it.
+        let first = offset_bytes - offset_bytes % LARGEST_ATOMIC_BYTES;
+        let end_bytes = offset_bytes + size_bytes;
+        let mut near = atomics.range(first..end_bytes);
+        let other = near.find(|(at, size)| **at + **size > offset_bytes && **size != size_bytes);
+        if let Some((_, other_bytes)) = other {
+            return Err(ForeignError::OtherSize {
+                name: self.name.clone(),
+                offset_bytes,
+                size_bytes,
+                other_bytes: *other_bytes,
+            });
+        }
+        atomics.insert(offset_bytes, size_bytes);
+        Ok(())
     }
 
     fn check_range(&self, offset_bytes: usize, len: usize) -> Result<(), ForeignError> {

@@ -19,6 +19,27 @@ fn bytes_and_atomics_are_the_same_memory() {
 }
 
 #[test]
+fn what_is_an_atomic_of_one_size_is_none_of_another() {
+    let segment = ForeignSegment::create(64).unwrap();
+    let offset = |place: &dyn std::any::Any| (&raw const *place).addr();
+    let first = segment.atomic::<u64>(8).unwrap();
+    assert_eq!(offset(first), offset(segment.atomic::<f64>(8).unwrap()));
+    for at in [8, 12] {
+        let message = segment.atomic::<u32>(at).unwrap_err().to_string();
+        let said = format!("byte {at} of segment `{}` can't be", segment.name());
+        assert!(message.starts_with(&said), "{message}");
+        assert!(message.ends_with("there is one of 8 already; use one type for both"));
+    }
+    assert!(segment.atomic::<bool>(15).is_err());
+    // Beside it, each place is its own.
+    segment.atomic::<u16>(6).unwrap();
+    segment.atomic::<bool>(16).unwrap();
+    segment.atomic::<u32>(20).unwrap();
+    assert!(segment.atomic::<u64>(0).is_err() && segment.atomic::<u64>(16).is_err());
+    assert!(segment.atomic::<u8>(17).is_ok() && segment.atomic::<u16>(16).is_err());
+}
+
+#[test]
 fn who_opens_a_segment_does_not_unlink_it() {
     let made = ForeignSegment::create(8).unwrap();
     drop(ForeignSegment::open(made.name()).unwrap());
