@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use reedbed::{CallError, EndReason, FailureCause, SpawnError, Worker, WorkerEnd};
 use reedbed_tests::deaths::ends;
@@ -21,6 +22,23 @@ fn end_of(error: CallError) -> WorkerEnd {
         FailureCause::WorkerDied { end } => end.clone(),
         cause => panic!("the worker is dead: {cause}"),
     }
+}
+
+/// What it has started holds its end of the channel open, until the host closes the other one.
+#[tokio::test]
+async fn a_worker_that_ends_at_once_and_leaves_somebody_behind() -> TestResult {
+    watched(async {
+        let script = "exec 3<&0; cat <&3 >/dev/null 2>&1 & exit 3";
+        let builder = Worker::builder("/bin/sh").arg("-c").arg(script);
+        let builder = builder.startup_timeout(Duration::from_secs(3600));
+        let error = builder.spawn().await.expect_err("it is no worker");
+        let SpawnError::Ended { end, .. } = error else {
+            panic!("it has ended: {error}");
+        };
+        assert_eq!(end.reason(), &EndReason::Exited(3));
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]

@@ -39,6 +39,24 @@ fn wait_until_gone(pid: u32) {
 }
 
 #[tokio::test]
+async fn any_name_and_any_limit_of_time_will_do() -> TestResult {
+    let worker = Worker::builder(WORKER)
+        .name("in two\0parts")
+        .startup_timeout(Duration::MAX)
+        .shutdown_grace(Duration::MAX)
+        .stuck_timeout(Duration::MAX)
+        .call_deadline(Duration::MAX)
+        .spawn()
+        .await?;
+    assert_eq!(worker.name(), "in two\0parts");
+    let control = worker.import::<control::Client>().await?;
+    assert_eq!(Some(control.process_id().await?), worker.id());
+    let end = worker.shutdown(Duration::MAX).await;
+    assert_eq!(end.reason(), &EndReason::Exited(0));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_worker_has_its_arguments_environment_and_an_empty_standard_input() -> TestResult {
     let worker = Worker::builder(WORKER)
         .name("dressed")

@@ -181,7 +181,7 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(
 /// Waits for an event, for `limit` at most. An interruption counts as an event.
 pub(crate) fn poll(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> io::Result<()> {
     // Rounded up, so that a deadline has passed when the wait for it is over.
-    let limit = limit.map(|limit| limit + Duration::from_micros(1));
+    let limit = limit.map(|limit| limit.saturating_add(Duration::from_micros(1)));
     let timeout = limit.and_then(|limit| Timespec::try_from(limit).ok());
     match rustix::event::poll(fds, timeout.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),

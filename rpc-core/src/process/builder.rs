@@ -346,7 +346,8 @@ impl WorkerBuilder {
 
     /// Has `sink` called with each line that the worker prints, on the worker's driver thread,
     /// which it must not block. By default lines go to `tracing`, at level `INFO` with the target
-    /// `reedbed::worker`, or to standard error where no subscriber is set.
+    /// `reedbed::worker`, or to standard error where no subscriber is set; there, control characters
+    /// are written out, for a terminal to show.
     #[must_use]
     pub fn log(mut self, sink: impl Fn(LogLine<'_>) + Send + Sync + 'static) -> Self {
         self.sink = LogSink(Arc::new(sink));
@@ -491,7 +492,9 @@ impl WorkerBuilder {
             socket: ours,
         };
         let (sender, receiver) = oneshot::channel();
-        let thread = thread::Builder::new().name(format!("reedbed {worker}"));
+        // A name of the system's ends at a zero byte, so a thread can't have one.
+        let named = format!("reedbed {worker}").replace('\0', " ");
+        let thread = thread::Builder::new().name(named);
         thread.spawn(move || starting.run(process, sender))?;
         Ok(Hatching::new(receiver, killer))
     }
@@ -506,7 +509,10 @@ impl WorkerBuilder {
         };
         let library = self.library.as_deref();
         let keeps_environment = !self.is_environment_cleared;
-        sandbox::confine(sandbox, &command, library, keeps_environment, self.segments)
+        sandbox::check_arguments(&self.arguments)
+            .and_then(|()| {
+                sandbox::confine(sandbox, &command, library, keeps_environment, self.segments)
+            })
             .map(|(launcher, plan)| (launcher, Some(plan)))
             .map_err(|refused| refused.of(&self.worker_name(), &self.program))
     }

@@ -219,7 +219,8 @@ impl WorkerLimits {
         }
         if let Some(time) = self.cpu_time {
             // At its hard limit a process is killed without a word, so it is a little further.
-            let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+            let part = u64::from(time.subsec_nanos() > 0);
+            let seconds = time.as_secs().saturating_add(part);
             let (name, seconds) = (LimitName::CpuTime, seconds.max(1));
             limit(child, name, Resource::Cpu, seconds, CPU_GRACE_S)?;
         }
@@ -372,6 +373,22 @@ mod tests {
         assert_eq!(limits_of(pid, "Max cpu time"), pair("2", "3"));
         assert_eq!(limits_of(pid, "Max open files"), pair("50", "50"));
         assert_eq!(getpriority_process(Some(pid)), Ok(7));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_time_beyond_all_numbers_is_no_limit() {
+        let (mut child, pid) = child();
+        let limits = WorkerLimits::new().cpu_time(Duration::MAX);
+        let applied = limits.apply(pid).map(|group| group.is_none());
+        match getrlimit(Resource::Cpu).maximum {
+            None => {
+                assert!(applied.unwrap());
+                assert_eq!(limits_of(pid, "Max cpu time").0, "unlimited");
+            }
+            Some(own) => assert!(applied.unwrap_err().to_string().contains(&own.to_string())),
+        }
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -166,7 +166,8 @@ impl Starting {
 
     /// Exchanges the first messages with a process.
     fn hello(&self, process: &mut WorkerProcess) -> Result<(Welcome, Option<OwnedFd>), SpawnError> {
-        let until = Instant::now() + self.limit;
+        // Beyond the clock's range, it may take as long as it likes.
+        let until = Instant::now().checked_add(self.limit);
         // Without it (an old kernel, a full table), the worker notices the host's end by the socket.
         let pidfd = pidfd_open(getpid(), PidfdFlags::empty()).ok();
         let pidfd = pidfd.as_ref().map(AsFd::as_fd);
@@ -179,12 +180,16 @@ impl Starting {
                     message,
                     attachment,
                 })) => return Ok((message, attachment)),
+                // What it has started may hold its end of the socket open.
+                Ok(None) if process.has_exited() => {
+                    return Err(self.error(HandshakeError::EndOfFile, process));
+                }
                 Ok(None) => {}
                 Err(error) => return Err(self.error(error, process)),
             }
             process.read_output();
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
                 return Err(self.error(HandshakeError::TimedOut, process));
             }
             let mut fds = vec![PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::IN)];
@@ -193,7 +198,7 @@ impl Starting {
                     .fds()
                     .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
             );
-            handshake::poll(&mut fds, Some(left))?;
+            handshake::poll(&mut fds, left)?;
         }
     }
 
