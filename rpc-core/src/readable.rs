@@ -1,6 +1,7 @@
 //! Errors whose `Debug` form is for people, because that is what a `main` that returns one prints;
 //! and what errors quote.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
@@ -32,6 +33,22 @@ pub(crate) fn shorten(text: &str, n_chars: usize) -> String {
     }
 }
 
+/// Writes out whatever would have a terminal do something else than to show it.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c == '\t' || !c.is_control();
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut written = String::new();
+    for c in text.chars() {
+        match is_plain(c) {
+            true => written.push(c),
+            false => written.extend(c.escape_default()),
+        }
+    }
+    Cow::Owned(written)
+}
+
 /// Has the `Debug` form of errors be their message and what caused them.
 macro_rules! debug_as_message {
     ($($error:ty),+) => {$(
@@ -44,3 +61,17 @@ macro_rules! debug_as_message {
 }
 
 pub(crate) use debug_as_message;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_told_nothing_by_what_is_shown() {
+        assert!(matches!(printable("plain,\ttrès"), Cow::Borrowed(_)));
+        assert_eq!(
+            printable("\x1b]0;title\x07\u{9b}31m\rred"),
+            "\\u{1b}]0;title\\u{7}\\u{9b}31m\\rred"
+        );
+    }
+}

@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 
 use super::stuck::{StuckSign, StuckStep};
+use crate::readable::printable;
 
 /// How a worker ended, and the last lines that it printed.
 #[derive(Clone, Debug)]
@@ -146,7 +147,7 @@ impl fmt::Display for WorkerEnd {
         f.write_str("; the last it printed:")?;
         self.last_lines
             .iter()
-            .try_for_each(|line| write!(f, "\n    {line}"))
+            .try_for_each(|line| write!(f, "\n    {}", printable(line)))
     }
 }
 
@@ -195,6 +196,14 @@ mod tests {
         assert_eq!(end(EndReason::Exited(101)).panicked_at(), place);
         assert_eq!(end(EndReason::Exited(1)).panicked_at(), None);
         assert_eq!(end(EndReason::Signalled(11)).panicked_at(), None);
+    }
+
+    #[test]
+    fn what_it_printed_does_nothing_to_a_terminal() {
+        let end = WorkerEnd::new(EndReason::Exited(1), vec!["\x1b[2Jgone".to_owned()]);
+        assert_eq!(end.last_lines(), ["\x1b[2Jgone"]);
+        let told = "it exited with status 1; the last it printed:\n    \\u{1b}[2Jgone";
+        assert_eq!(end.to_string(), told);
     }
 
     #[test]

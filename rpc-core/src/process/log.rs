@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::guarded::guarded;
+use crate::readable::printable;
 
 /// Lines that are kept for the error that tells of the worker's end.
 const KEPT_LINES: usize = 20;
@@ -47,7 +48,8 @@ pub struct LogLine<'a> {
 pub(crate) struct LogSink(pub(crate) Arc<dyn Fn(LogLine<'_>) + Send + Sync>);
 
 impl Default for LogSink {
-    /// To the program's `tracing` subscriber, or to standard error where there is none.
+    /// To the program's `tracing` subscriber, or to standard error where there is none: that may be a
+    /// terminal, which the worker must not talk to.
     fn default() -> Self {
         Self(Arc::new(
             |LogLine {
@@ -59,6 +61,7 @@ impl Default for LogSink {
                     tracing::info!(target: "reedbed::worker", worker, ?stream, "{text}");
                 } else {
                     // Nothing can be done for a line that standard error doesn't take.
+                    let text = printable(text);
                     let _ = writeln!(io::stderr().lock(), "[{worker}] {text}");
                 }
             },
