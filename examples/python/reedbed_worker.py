@@ -247,7 +247,7 @@ class Writer:
 # The socket, and what is said on it: messages, frames, and the end (sections 2, 5 and 12).
 
 SEGMENT, FORGET, REFUSED, ENDED, CALL, REPLY, CANCEL, RELEASED, DESCRIBE, DESCRIPTION, OVERSIZE, SHUTDOWN = range(12)
-PING, PONG = 16, 17
+PING, PONG, UNREAD = 16, 17, 18
 MESSAGE_BYTES = 65536
 NO_ROOM = {errno.EAGAIN, errno.ETOOMANYREFS}
 GONE = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN}
@@ -998,6 +998,11 @@ POOL_BYTES = 256 << 20  # what is kept of segments that the host has ended
 BUDGET_BYTES = int(os.environ.get("REEDBED_SHARED_MEMORY") or 1 << 63)  # what the host gives this worker
 
 
+def shortened(text: str) -> str:
+    """So short that some of them fit into a message."""
+    return text if len(text) <= 4096 else text[:4096] + " .."
+
+
 class Sharing(Connection):
     """The memory that crosses a connection. `lock` guards all of it but `dropped`."""
 
@@ -1012,14 +1017,44 @@ class Sharing(Connection):
         self.n_exported = self.n_transfers = 0
         self.owners: dict[int, Hold] = {}  # by the address of their root
         self.dropped: queue.SimpleQueue[tuple[int, Hold]] = queue.SimpleQueue()  # what the garbage collector found
+        self.unread: dict[int, tuple[bytes | bytearray, list[Handle]]] = {}  # long answers, by transfer
 
-    def send(self, frame: bytes | bytearray, descriptor: int | None = None) -> None:
-        """Sends a frame, in a segment of its own if it is long (11)."""
+    def answer_with(self, frame: bytes | bytearray, handles: list[Handle]) -> None:
+        """Sends an answer that hands `handles` over, in a segment of its own if it is long (11)."""
         with self.lock:
-            super().send(self.oversize(frame) if len(frame) > MESSAGE_BYTES else frame, descriptor)
+            if len(frame) <= MESSAGE_BYTES:
+                return self.send(frame)
+            try:
+                transfer, oversize = self.oversize(frame)
+            except (OSError, MemoryError) as error:
+                return self.answer_instead(frame, handles, str(error))
+            self.unread[transfer] = (frame, handles)
+            self.send(oversize)
 
-    def oversize(self, frame: bytes | bytearray) -> bytes | bytearray:
-        """Puts a long frame into a segment; returns the frame that says so."""
+    def answer_instead(self, frame: bytes | bytearray, handles: list[Handle], reason: str) -> None:
+        """Sends a short failure for a long answer that found no room here, or at the host."""
+        for handle in handles:
+            if handle.terms == RETURNED:  # the host's again, in another way
+                self.send(Writer().put(U32, ENDED).put(U64, handle.transfer).data)
+            elif handle.hold is not None:
+                handle.hold.segment.given.pop(handle.transfer, None)
+                self.recycle(handle.hold.segment)
+        reader = Reader(bytes(frame))
+        kind, call = reader.u32(), reader.u64()
+        writer = Writer().put(U32, REPLY).put(U64, call).put(U32, 1)
+        if kind == REPLY and reader.u32() == 1:
+            # A failure, in many words: that of a function that panicked, or of an argument.
+            writer.put(U32, failure := reader.u32()).string(shortened(reader.string()))
+            if failure == BAD_ARGUMENT:
+                writer.string(shortened(reader.string()))
+            elif failure == PANICKED:
+                writer.option(shortened(reader.string()) if reader.flag() else None)
+        else:
+            writer.put(U32, NOT_RETURNED).string(shortened(reason))
+        self.send(writer.data)
+
+    def oversize(self, frame: bytes | bytearray) -> tuple[int, bytes | bytearray]:
+        """Puts a long frame into a segment; returns its transfer, and the frame that says so."""
         memory = self.allocate((len(frame),), np.dtype("u1"), (1,))
         memory[:] = np.frombuffer(frame, np.uint8)
         hold = self.owner(memory)
@@ -1029,7 +1064,7 @@ class Sharing(Connection):
         writer = Writer().put(U32, OVERSIZE)
         self.give(handle)
         handle.write(writer)
-        return writer.data
+        return handle.transfer, writer.data
 
     # -- segments of the host's (6)
 
@@ -1057,18 +1092,24 @@ class Sharing(Connection):
         if mapping is None:
             self.send(Writer().put(U32, REFUSED).put(U64, number).string(why).data)
 
-    def long_frame(self, handle: Handle) -> bytes:
-        """The bytes of a long frame (11)."""
+    def long_frame(self, handle: Handle) -> bytes | None:
+        """The bytes of a long frame (11); none if there is no room for them, which the host is told."""
         if (handle.origin, handle.terms, handle.element, handle.strides) != (SENDER, MOVED, 1, [1]):
             raise Violation("sent a long frame that isn't a moved run of bytes")
         if handle.shape[0] > self.frame_bytes:
             raise Violation(f"sent a long frame of {handle.shape[0]} bytes, where {self.frame_bytes} are agreed on")
         hold = self.hold(handle, is_read=True)
-        if hold.mapping is None:
-            raise Violation("sent a long frame in a segment that was refused")
-        message = ctypes.string_at(hold.mapping.address + handle.first, handle.end - handle.first)
-        self.let_go(hold)
-        return message
+        why = f"segment {handle.segment} was refused"
+        try:
+            if hold.mapping is not None:
+                message = ctypes.string_at(hold.mapping.address + handle.first, handle.end - handle.first)
+                self.let_go(hold)
+                return message
+        except MemoryError:
+            why = f"no memory for {handle.end - handle.first} bytes"
+        hold.release()
+        self.send(Writer().put(U32, UNREAD).put(U64, handle.transfer).string(why).data)
+        return None
 
     # -- segments of this worker
 
@@ -1084,9 +1125,17 @@ class Sharing(Connection):
         if segment is None:
             raise Violation(f"ended transfer {transfer}, which isn't under way")
         first, end = segment.given.pop(transfer)
+        self.unread.pop(transfer, None)
         if any(hold.terms < MOVED and hold.first < end and first < hold.end for hold in segment.holds):
             raise Violation(f"ended transfer {transfer} while it lent a part of it")
         self.recycle(segment)
+
+    def on_unread(self, transfer: int, reason: str) -> None:
+        if transfer not in self.unread:
+            raise Violation(f"could not read transfer {transfer}, which is no long frame under way")
+        frame, handles = self.unread[transfer]
+        self.on_ended(transfer)
+        self.answer_instead(frame, handles, f"no room for a frame of {len(frame)} bytes: {reason}")
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         element_of(dtype)
@@ -1357,7 +1406,7 @@ class Host(Sharing):
 
     def is_drained(self) -> bool:
         with self.lock:
-            return not self.calls and not self.outbox
+            return not self.calls and not self.outbox and not self.unread
 
     def receive_frame(self) -> None:
         try:
@@ -1372,7 +1421,7 @@ class Host(Sharing):
             kind = reader.u32()
             if descriptors and kind != SEGMENT:
                 raise Violation(f"sent a descriptor beside frame {kind}")
-            if is_long and kind in (SEGMENT, FORGET, REFUSED, ENDED, OVERSIZE):
+            if is_long and kind in (SEGMENT, FORGET, REFUSED, ENDED, UNREAD, OVERSIZE):
                 raise Violation(f"sent frame {kind} as a long frame")
             with self.lock:
                 if kind == SEGMENT:
@@ -1384,6 +1433,8 @@ class Host(Sharing):
                     self.on_refused(reader.u64(), reader.string())
                 elif kind == ENDED:
                     self.on_ended(reader.u64())
+                elif kind == UNREAD:
+                    self.on_unread(reader.u64(), reader.string())
                 elif kind == CALL:
                     self.on_call(reader)
                 elif kind == CANCEL:
@@ -1402,7 +1453,7 @@ class Host(Sharing):
             reader.end()
         except Malformed as error:
             raise Violation(f"sent a malformed frame: {error}") from error
-        if kind == OVERSIZE:
+        if kind == OVERSIZE and message is not None:
             self.treat(message, [], is_long=True)
 
     # -- calls (9)
@@ -1533,9 +1584,9 @@ class Host(Sharing):
                 self.give(handle)
                 handle.write(writer)
             writer.bytes(results.inline).bytes(body).put(U64, results.copied_bytes)
-            self.finish(call, writer)
+            self.finish(call, writer, results.handles)
 
-    def finish(self, call: Call, writer: Writer) -> None:
+    def finish(self, call: Call, writer: Writer, handles: Iterable[Handle] = ()) -> None:
         """Lets go of what the call held, and answers it."""
         with self.lock:
             for hold in [handle.hold for handle in call.handles if handle.hold is not None]:
@@ -1543,7 +1594,7 @@ class Host(Sharing):
                     self.let_go(hold) if hold.terms >= MOVED else hold.release()
             self.collect()
             del self.calls[call.number]
-            self.send(writer.data)
+            self.answer_with(writer.data, list(handles))
             if self.is_shutting_down:
                 os.eventfd_write(self.wake, 1)
 
@@ -1558,4 +1609,4 @@ class Host(Sharing):
                 for argument, type in function.arguments.items():
                     writer.string(argument).string(type.text)
                 writer.string(function.returns.text)
-        self.send(writer.data)
+        self.answer_with(writer.data, [])

@@ -143,6 +143,12 @@ pub mod edges {
         values += 1;
     }
 
+    /// Fills an array with ones, and panics with a message of so many bytes.
+    pub fn panic_at_length(#[ndarray] mut values: ndarray::ArrayViewMut1<'_, u8>, n_bytes: usize) {
+        values.fill(1);
+        panic!("{}", "x".repeat(n_bytes));
+    }
+
     /// Makes a tensor of ones, or says why it can't.
     pub fn ones(len_bytes: usize) -> Result<Tensor<u8, Ix1>, String> {
         Tensor::from_elem(len_bytes, 1).map_err(|error| error.to_string())

@@ -17,6 +17,7 @@ pub mod deaths;
 pub mod extremes;
 pub mod gate;
 pub mod limits;
+pub mod long_frames;
 pub mod modules;
 pub mod named;
 pub mod program;

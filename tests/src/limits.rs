@@ -16,10 +16,10 @@ use rustix::thread::CapabilitySet;
 
 use crate::containers::stacks;
 use crate::modules::{arrays, control, edges, values};
-use crate::{system, watched};
+use crate::{long_frames, system, watched};
 
 /// Sets a limit of this process, and of the workers that it starts.
-fn limit(resource: Resource, value: u64) -> Result<(), Box<dyn Error>> {
+pub(crate) fn limit(resource: Resource, value: u64) -> Result<(), Box<dyn Error>> {
     Ok(setrlimit(
         resource,
         Rlimit {
@@ -44,6 +44,9 @@ pub async fn run(worker: &str, name: &str) -> Result<(), Box<dyn Error>> {
         "worker-descriptors" => worker_descriptors(worker).await,
         "full-table-of-the-host" => full_table_of_the_host(worker).await,
         "full-table-of-the-worker" => full_table_of_the_worker(worker).await,
+        "long-frames-and-a-full-host" => long_frames::full_host(worker).await,
+        "long-frames-and-a-full-worker" => long_frames::full_worker(worker).await,
+        "long-frames-and-address-space" => long_frames::address_space(worker).await,
         "jumping-clock" => jumping_clock(worker).await,
         "waiting-for-the-budget" => waiting_for_the_budget(worker).await,
         "limits-beyond-ones-own" => limits_beyond_ones_own(worker).await,
@@ -57,7 +60,7 @@ fn exhausted(
     tensor.err().ok_or_else(|| "the memory was given".into())
 }
 
-fn tell(what: &dyn std::fmt::Display) {
+pub(crate) fn tell(what: &dyn std::fmt::Display) {
     println!("{what}");
 }
 
@@ -267,12 +270,12 @@ async fn waiting_for_the_budget(worker: &str) -> Result<(), Box<dyn Error>> {
 }
 
 /// Takes all descriptors that this process may have, until it is dropped.
-struct FullTable {
+pub(crate) struct FullTable {
     _files: Vec<File>,
 }
 
 impl FullTable {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let files = std::iter::from_fn(|| File::open("/dev/null").ok());
         Self {
             _files: files.collect(),
@@ -281,7 +284,7 @@ impl FullTable {
 }
 
 /// The failure of a call, told.
-fn failed<T, E: std::fmt::Display>(
+pub(crate) fn failed<T, E: std::fmt::Display>(
     what: &str,
     called: Result<T, CallError<E>>,
 ) -> Result<CallError<E>, Box<dyn Error>> {

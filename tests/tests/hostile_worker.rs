@@ -3,6 +3,9 @@
 //!
 //! All of it happens twice: here over the socket, in `hostile_worker_over_rings.rs` through rings.
 
+#[path = "hostile_worker/long_frames.rs"]
+mod long_frames;
+
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;

@@ -14,7 +14,8 @@ use super::outgoing::Outgoing;
 use super::pending::{Answer, Begun, Calls, Deadline, Expected, Held, Slot};
 use crate::channel::bell::Wake;
 use crate::channel::bind::BindError;
-use crate::channel::loan::Loan;
+use crate::channel::loan::{Loan, Named};
+use crate::channel::long::Stake;
 use crate::channel::{Arrival, Channel, Look, SendError, Violation};
 use crate::dynamic::Interfaces;
 use crate::process::WorkerEnd;
@@ -25,11 +26,14 @@ use crate::process::succession::Staff;
 use crate::readable::shorten;
 use crate::segment::lease::Holder;
 use crate::wire::codec::Bytes;
-use crate::wire::frame::{CallFrame, Frame, Outcome, ReplyFrame};
+use crate::wire::frame::{CallFrame, Failure, Frame, Outcome, ReplyFrame};
 use crate::wire::handshake::{MESSAGE_BYTES, ServedModule};
 
 /// What a call's frame needs besides the arguments: handles, numbers, tarpc's context.
 const FRAME_OVERHEAD_BYTES: u64 = 1024 * 1024;
+
+/// A module of a longer name can't have been named in the worker's first message.
+const LONGEST_NAME_BYTES: usize = MESSAGE_BYTES / 2;
 
 /// Tells whether a frame with a body of so many bytes may be longer than the limit. One that fits
 /// into a message never is.
@@ -48,8 +52,9 @@ pub(super) fn too_many_arrays(n: usize, n_handles: u32) -> String {
 
 /// Who matches calls with answers: ours or tarpc's dispatcher.
 pub(crate) trait Dispatch: Send + Sync {
-    /// Sends a call; tells how the worker was woken for it. If it can't be sent, it comes back.
-    fn send(&self, call: CallFrame) -> Result<Wake, (SendError, Box<CallFrame>)>;
+    /// Sends a call, whose handles are `named`; tells how the worker was woken for it. If it can't be
+    /// sent, it comes back.
+    fn send(&self, call: CallFrame, named: Named) -> Result<Wake, (SendError, Box<CallFrame>)>;
 
     /// Asks the worker to stop a call whose caller is gone.
     fn cancel(&self, call: u64);
@@ -64,16 +69,50 @@ pub(crate) trait Dispatch: Send + Sync {
 /// Reedbed's own dispatcher: every frame is what it says.
 pub(crate) struct OwnDispatch {
     pub(crate) channel: Arc<Channel>,
+    pub(crate) calls: Arc<Calls>,
+}
+
+/// A call that the worker has yet to read, because it is long.
+pub(super) struct LongCall {
+    pub(super) calls: Arc<Calls>,
+    pub(super) call: u64,
+    pub(super) named: Named,
+}
+
+impl Stake for LongCall {
+    fn read(mut self: Box<Self>) {
+        self.named.sent();
+    }
+
+    fn unread(self: Box<Self>, reason: String) {
+        let Self { calls, call, named } = *self;
+        // What it gave away has no owner any more; what it returned, the worker is told of.
+        drop(named);
+        calls.refuse(call, Failure::SegmentRefused { reason });
+    }
 }
 
 impl Dispatch for OwnDispatch {
-    fn send(&self, call: CallFrame) -> Result<Wake, (SendError, Box<CallFrame>)> {
-        let frame = Frame::Call(call);
-        let sent = self.channel.send(&frame);
-        sent.map_err(|error| match frame {
-            Frame::Call(call) => (error, Box::new(call)),
-            _ => unreachable!("it was made above"),
-        })
+    fn send(&self, frame: CallFrame, named: Named) -> Result<Wake, (SendError, Box<CallFrame>)> {
+        let call = frame.call;
+        let frame = Frame::Call(frame);
+        let mut named = Some(named);
+        let sent = self.channel.send_with(&frame, || {
+            let calls = Arc::clone(&self.calls);
+            let named = named.take().unwrap_or_default();
+            Box::new(LongCall { calls, call, named })
+        });
+        match (sent, frame) {
+            (Ok(wake), _) => {
+                named.iter_mut().for_each(Named::sent);
+                Ok(wake)
+            }
+            (Err(error), Frame::Call(call)) => {
+                drop(named);
+                Err((error, Box::new(call)))
+            }
+            (Err(_), _) => unreachable!("it was made above"),
+        }
     }
 
     fn cancel(&self, call: u64) {
@@ -264,7 +303,7 @@ impl Exchange {
         crate::failpoint::reach(crate::failpoint::Point::Sending);
         // Taken before it is sent, so that the worker needs to wake nobody for the answer.
         let lead = self.lead();
-        let sent = self.dispatch.send(CallFrame {
+        let frame = CallFrame {
             call: slot.id(),
             function: method.id,
             time_left_ns: time_left.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
@@ -272,11 +311,11 @@ impl Exchange {
             handles: named.take_handles(),
             inline: Bytes(outgoing.inline.take()),
             body: Bytes(std::mem::take(&mut outgoing.body)),
-        });
-        let wake = match sent {
+        };
+        let wake = match self.dispatch.send(frame, named) {
             Ok(wake) => wake,
             Err((error, unsent)) => {
-                drop((named, lead));
+                drop(lead);
                 outgoing.take_back(begun.withdraw().leases);
                 outgoing.body = unsent.body.0;
                 outgoing.inline.put_back(unsent.inline.0);
@@ -286,7 +325,6 @@ impl Exchange {
                 });
             }
         };
-        named.sent();
         // From here on it belongs to the worker; an error no longer hands it back.
         outgoing.given.clear();
         outgoing.loans.clear();
@@ -377,6 +415,10 @@ impl Exchange {
         deadline: Deadline,
     ) -> Result<Arc<Slot>, WorkerEnd> {
         let slot = self.calls.begin(deadline)?;
+        if module.len() > LONGEST_NAME_BYTES {
+            self.calls.answer(slot.id(), Answer::Described(None)).ok();
+            return Ok(slot);
+        }
         self.note_deadline(deadline);
         let frame = Frame::Describe {
             call: slot.id(),
@@ -473,7 +515,7 @@ pub(crate) fn settle(
         }
         Err(BindError::Violation(violation)) => Err(violation),
         Err(BindError::Refused(reason)) => {
-            let failure = crate::wire::frame::Failure::NotReturned { reason };
+            let failure = Failure::NotReturned { reason };
             calls
                 .refuse(call, failure)
                 .then_some(())

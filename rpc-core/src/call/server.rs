@@ -1,9 +1,10 @@
 //! The worker's end of a channel: runs functions and answers calls.
 //!
 //! - [`served`] lists the functions, [`job`] is one call of one of them, [`runner`] is a thread that
-//!   reads calls and runs short ones itself;
+//!   reads calls and runs short ones itself; [`answer`] says what came of them;
 //! - [`instances`] keeps what constructors have made.
 
+pub(crate) mod answer;
 pub(crate) mod instances;
 mod job;
 mod runner;
@@ -17,24 +18,20 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
-use instances::{Instances, Unsent};
+use instances::Instances;
 use job::{AsyncJob, Ending, Listed, SyncJob};
 pub(crate) use runner::Runner;
 use runner::Watch;
 pub(crate) use served::Served;
 
-use super::connection::{is_too_long, too_many_arrays};
 use super::current::{self, CallState, Running};
 use super::incoming::Parcel;
 use super::module::Handler;
 use super::numbered::Numbered;
-use super::reply::Reply;
 use super::server_call::{Callee, ServerCall};
 use super::tarpc::TarpcServer;
 use crate::channel::bind::BindError;
-use crate::channel::loan::{Loan, Named};
-use crate::channel::{Channel, SendError, Violation};
-use crate::wire::codec::Bytes;
+use crate::channel::{Channel, Violation};
 use crate::wire::frame::{CallFrame, Failure, Frame, Outcome, ReplyFrame};
 use crate::wire::handshake::Dispatcher;
 
@@ -153,10 +150,7 @@ impl Server {
                     .schemas
                     .iter()
                     .find(|schema| schema.name == module);
-                self.channel.send_or_close(&Frame::Description {
-                    call,
-                    module: schema.cloned(),
-                });
+                answer::describe(&self.channel, call, schema.cloned());
                 Ok(())
             }
             (Frame::Dropped { instance }, _) => {
@@ -191,7 +185,11 @@ impl Server {
         let is_idle = {
             let running = self.lock();
             let is_answered = self.tarpc.as_ref().is_none_or(TarpcServer::is_idle);
-            self.is_draining.load(Ordering::SeqCst) && self.is_empty(&running) && is_answered
+            // An answer that the host can't read has to be replaced.
+            self.is_draining.load(Ordering::SeqCst)
+                && self.is_empty(&running)
+                && is_answered
+                && !self.channel.has_unread()
         };
         is_idle && self.instances.end()
     }
@@ -385,91 +383,6 @@ impl Server {
         if let Some(call) = self.lock().calls.get(&call) {
             call.cancel();
         }
-    }
-
-    /// Turns what came of a function into what is sent, and has `send` send it. Returns what depends
-    /// on whether it is sent after all, for the caller to note that.
-    pub(crate) fn answer(
-        &self,
-        returned: Result<Reply, Failure>,
-        send: impl Fn(Outcome) -> Result<(), SendError>,
-    ) -> Result<AtStake, SendError> {
-        let send_failure = |failure| send(Outcome::Failed(failure)).map(|()| AtStake::default());
-        let not_returned = |error: SendError| Failure::NotReturned {
-            reason: error.to_string(),
-        };
-        #[cfg(feature = "failpoints")]
-        crate::failpoint::reach(crate::failpoint::Point::Returned);
-        let mut reply = match returned {
-            Ok(reply) => reply,
-            Err(failure) => return send_failure(failure),
-        };
-        let limit_bytes = self.channel.limits().frame_bytes;
-        let len_bytes = (reply.body.len() + reply.inline.len()) as u64;
-        if is_too_long(len_bytes, limit_bytes) {
-            return send_failure(not_returned(SendError::TooLong {
-                len_bytes,
-                limit_bytes,
-            }));
-        }
-        let n_handles = self.channel.limits().n_handles;
-        if reply.loans.len() > n_handles as usize {
-            let reason = too_many_arrays(reply.loans.len(), n_handles);
-            return send_failure(Failure::NotReturned { reason });
-        }
-        for loan in &mut reply.loans {
-            match loan.adapt(&self.channel) {
-                Ok(n_copied) => reply.copied_bytes += n_copied,
-                Err(error) => return send_failure(not_returned(error)),
-            }
-        }
-        let mut named = match self.channel.name_all(&reply.loans) {
-            Ok(named) => named,
-            Err(error) => return send_failure(not_returned(error)),
-        };
-        named.leave_to_transfers(&mut reply.loans);
-        #[cfg(feature = "failpoints")]
-        crate::failpoint::reach(crate::failpoint::Point::Replying);
-        let sent = send(Outcome::Returned {
-            handles: named.take_handles(),
-            inline: Bytes(reply.inline.take()),
-            body: Bytes(reply.body),
-            copied_bytes: reply.copied_bytes,
-        });
-        #[cfg(feature = "failpoints")]
-        crate::failpoint::reach(crate::failpoint::Point::Replied);
-        match sent {
-            Ok(()) => Ok(AtStake {
-                named: Some(named),
-                made: reply.made,
-                _loans: reply.loans,
-            }),
-            Err(error @ SendError::Closed) => Err(error),
-            Err(error) => {
-                drop(named);
-                send_failure(not_returned(error))
-            }
-        }
-    }
-}
-
-/// What an answer hands over. Dropped unsent, it stays here.
-#[derive(Debug, Default)]
-pub(crate) struct AtStake {
-    named: Option<Named>,
-    made: Vec<Unsent>,
-    /// Dropped after the answer is sent: the host must not hear that a cell of its own was let go
-    /// before the answer that names it.
-    _loans: Vec<Loan>,
-}
-
-impl AtStake {
-    /// Notes that the answer was sent: from now on it is the host's.
-    pub(crate) fn sent(&mut self) {
-        if let Some(named) = &mut self.named {
-            named.sent();
-        }
-        self.made.iter_mut().for_each(Unsent::sent);
     }
 }
 

@@ -20,18 +20,36 @@ use tarpc::{ClientMessage, Response, ServerError};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
-use super::connection::{Dispatch, settle};
+use super::connection::{Dispatch, LongCall, settle};
 use super::current::CallState;
 use super::error::FailureCause;
 use super::pending::Calls;
-use super::server::{AtStake, Server};
+use super::server::Server;
+use super::server::answer::{self, AtStake};
 use crate::channel::bell::Wake;
+use crate::channel::loan::Named;
+use crate::channel::long::Stake;
 use crate::channel::{Channel, SendError, Violation};
 use crate::wire::codec::{self, Bytes};
-use crate::wire::frame::{CallFrame, Failure, Frame, Outcome, ReplyFrame};
+use crate::wire::frame::{CallFrame, Failure, Frame, ReplyFrame};
 
 /// The deadline that tarpc is given where the caller sets none. Its timers panic beyond two years.
 const NO_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A call, which tarpc's dispatcher may send or, if it was given up meanwhile, drop.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Asked {
+    frame: CallFrame,
+    #[serde(skip)]
+    named: Named,
+}
+
+impl tarpc::RequestName for Asked {
+    fn name(&self) -> &str {
+        "reedbed"
+    }
+}
 
 impl tarpc::RequestName for CallFrame {
     fn name(&self) -> &str {
@@ -41,10 +59,8 @@ impl tarpc::RequestName for CallFrame {
 
 /// One end of tarpc's transport: messages of type `M` out, messages of type `T` in.
 struct Transport<T, M> {
-    channel: Arc<Channel>,
     arrivals: UnboundedReceiver<T>,
-    /// Told of each message that was sent.
-    sent: Box<dyn Fn(&mut M) + Send>,
+    send: Box<dyn Fn(M) -> Result<(), SendError> + Send>,
 }
 
 impl<T, M> Stream for Transport<T, M> {
@@ -57,7 +73,7 @@ impl<T, M> Stream for Transport<T, M> {
     }
 }
 
-impl<T, M: Serialize> Sink<M> for Transport<T, M> {
+impl<T, M> Sink<M> for Transport<T, M> {
     type Error = io::Error;
 
     fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -65,13 +81,8 @@ impl<T, M: Serialize> Sink<M> for Transport<T, M> {
         Poll::Ready(Ok(()))
     }
 
-    fn start_send(self: Pin<&mut Self>, mut message: M) -> io::Result<()> {
-        let body = Bytes(codec::encode(&message).map_err(io::Error::other)?);
-        self.channel
-            .send(&Frame::Tarpc(body))
-            .map_err(io::Error::other)?;
-        (self.sent)(&mut message);
-        Ok(())
+    fn start_send(self: Pin<&mut Self>, message: M) -> io::Result<()> {
+        (self.send)(message).map_err(io::Error::other)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -85,7 +96,7 @@ impl<T, M: Serialize> Sink<M> for Transport<T, M> {
 
 /// The caller's side: tarpc's request dispatcher.
 pub(crate) struct TarpcDispatch {
-    client: tarpc::client::Channel<CallFrame, ()>,
+    client: tarpc::client::Channel<Asked, ()>,
     runtime: Runtime,
     channel: Arc<Channel>,
     calls: Arc<Calls>,
@@ -97,10 +108,14 @@ impl TarpcDispatch {
     /// Starts tarpc's dispatcher on `runtime`.
     pub(crate) fn start(runtime: Runtime, channel: Arc<Channel>, calls: Arc<Calls>) -> Self {
         let (arrivals, receiver) = mpsc::unbounded();
-        let transport: Transport<Response<()>, ClientMessage<CallFrame>> = Transport {
+        let outbox = ClientOutbox {
             channel: Arc::clone(&channel),
+            calls: Arc::clone(&calls),
+            arrivals: arrivals.clone(),
+        };
+        let transport: Transport<Response<()>, ClientMessage<Asked>> = Transport {
             arrivals: receiver,
-            sent: Box::new(|_| {}),
+            send: Box::new(move |message| outbox.send(message)),
         };
         let new = {
             let _guard = runtime.enter();
@@ -127,8 +142,81 @@ impl TarpcDispatch {
     }
 }
 
+/// Sends what tarpc's client says.
+struct ClientOutbox {
+    channel: Arc<Channel>,
+    calls: Arc<Calls>,
+    arrivals: UnboundedSender<Response<()>>,
+}
+
+impl ClientOutbox {
+    fn send(&self, message: ClientMessage<Asked>) -> Result<(), SendError> {
+        let frame = Frame::Tarpc(Bytes(codec::encode(&message)?));
+        let ClientMessage::Request(request) = message else {
+            self.channel.send(&frame)?;
+            return Ok(());
+        };
+        let call = request.message.frame.call;
+        let mut named = Some(request.message.named);
+        let sent = self.channel.send_with(&frame, || {
+            let calls = Arc::clone(&self.calls);
+            let named = named.take().unwrap_or_default();
+            Box::new(LongRequest {
+                call: LongCall { calls, call, named },
+                request_id: request.id,
+                arrivals: self.arrivals.clone(),
+            })
+        });
+        match sent {
+            Ok(_) => named.iter_mut().for_each(Named::sent),
+            // Its worker's end is the answer.
+            Err(SendError::Closed) => {}
+            Err(error) => {
+                drop(named);
+                self.calls.not_sent(call, error.into());
+                self.arrivals.answer(request.id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A long request that the worker has yet to read.
+struct LongRequest {
+    call: LongCall,
+    request_id: u64,
+    arrivals: UnboundedSender<Response<()>>,
+}
+
+impl Stake for LongRequest {
+    fn read(self: Box<Self>) {
+        Box::new(self.call).read();
+    }
+
+    fn unread(self: Box<Self>, reason: String) {
+        Box::new(self.call).unread(reason);
+        self.arrivals.answer(self.request_id);
+    }
+}
+
+/// Where tarpc's client takes answers from.
+trait Answers {
+    /// Has a request end, whose caller was told what came of it.
+    fn answer(&self, request_id: u64);
+}
+
+impl Answers for UnboundedSender<Response<()>> {
+    fn answer(&self, request_id: u64) {
+        let message = Ok(());
+        let _ = self.unbounded_send(Response {
+            request_id,
+            message,
+        });
+    }
+}
+
 impl Dispatch for TarpcDispatch {
-    fn send(&self, frame: CallFrame) -> Result<Wake, (SendError, Box<CallFrame>)> {
+    fn send(&self, frame: CallFrame, named: Named) -> Result<Wake, (SendError, Box<CallFrame>)> {
         let call = frame.call;
         let mut context = tarpc::context::current();
         // The deadline is ours: at tarpc's own, its client says nothing to the worker, which would wait
@@ -144,7 +232,7 @@ impl Dispatch for TarpcDispatch {
         );
         let mut running = self.tasks();
         let task = self.runtime.spawn(async move {
-            match client.call(context, frame).await {
+            match client.call(context, Asked { frame, named }).await {
                 // The answer itself went to the table when it arrived.
                 Ok(()) => {}
                 Err(error) => {
@@ -203,20 +291,19 @@ impl TarpcServer {
     pub(crate) fn start(runtime: &Runtime, server: Weak<Server>, channel: Arc<Channel>) -> Self {
         let (arrivals, receiver) = mpsc::unbounded();
         let open: Arc<Mutex<HashSet<u64>>> = Arc::default();
-        let (answered, wake) = (Arc::clone(&open), Arc::clone(&channel));
+        let answered = Arc::clone(&open);
         let ended = Arc::clone(&channel);
-        let sent = move |response: &mut Response<Answered>| {
-            if let Ok(Answered { at_stake, .. }) = &mut response.message {
-                at_stake.sent();
-            }
-            lock(&answered).remove(&response.request_id);
+        let send = move |response: Response<Answered>| {
+            let request_id = response.request_id;
+            respond(&channel, response)?;
+            lock(&answered).remove(&request_id);
             // It may have been the last one that a shutdown waits for.
-            wake.wake_driver();
+            channel.wake_driver();
+            Ok(())
         };
         let transport: Transport<ClientMessage<CallFrame>, Response<Answered>> = Transport {
-            channel,
             arrivals: receiver,
-            sent: Box::new(sent),
+            send: Box::new(send),
         };
         let serve = Serve {
             server,
@@ -303,12 +390,29 @@ impl From<Message> for ClientMessage<CallFrame> {
 }
 
 /// A reply, which tarpc's dispatcher may send or, if the call was cancelled meanwhile, drop.
-#[derive(Serialize)]
-#[serde(transparent)]
 struct Answered {
     frame: ReplyFrame,
-    #[serde(skip)]
     at_stake: AtStake,
+}
+
+/// Sends what tarpc's server says.
+fn respond(channel: &Arc<Channel>, response: Response<Answered>) -> Result<(), SendError> {
+    let request_id = response.request_id;
+    let frame = move |message: Result<ReplyFrame, ServerError>| {
+        let response = Response {
+            request_id,
+            message,
+        };
+        codec::encode(&response).map(|body| Frame::Tarpc(Bytes(body)))
+    };
+    match response.message {
+        Ok(Answered {
+            frame: reply,
+            at_stake,
+        }) => answer::send(channel, reply, at_stake, move |reply| frame(Ok(reply)))?,
+        Err(error) => channel.send(&frame(Err(error))?)?,
+    };
+    Ok(())
 }
 
 /// Serves one request, as tarpc's dispatcher asks for it.
@@ -348,14 +452,7 @@ impl tarpc::server::Serve for Serve {
             (_, Err(failure)) => Err(failure),
             (None, Ok(_)) => Err(Failure::ShuttingDown),
         };
-        let outcome = Mutex::new(None);
-        let keep = |sent: Outcome| {
-            *lock(&outcome) = Some(sent);
-            Ok(())
-        };
-        let at_stake = server.answer(returned, keep).map_err(|_| ending())?;
-        let outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let outcome = outcome.ok_or_else(ending)?;
+        let (outcome, at_stake) = server.outcome(returned);
         let frame = ReplyFrame { call, outcome };
         Ok(Answered { frame, at_stake })
     }

@@ -223,7 +223,7 @@ impl Channel {
     }
 
     /// Finds the pages of a segment that the peer announced.
-    fn find_theirs(
+    pub(super) fn find_theirs(
         &self,
         handle: &Handle,
         access: Access,
@@ -243,7 +243,11 @@ impl Channel {
         Ok((Arc::clone(backing), Arc::clone(&import.leases)))
     }
 
-    fn borrow_theirs(&self, handle: &Handle, access: Access) -> Result<Bound, BindError> {
+    pub(super) fn borrow_theirs(
+        &self,
+        handle: &Handle,
+        access: Access,
+    ) -> Result<Bound, BindError> {
         let (backing, leases) = self.find_theirs(handle, access)?;
         let place = place(handle, backing.mapping().len(), access)?;
         let key = leases
@@ -357,61 +361,6 @@ impl Channel {
         self.exports()
             .find(handle.segment)
             .ok_or_else(|| refuse(handle, "was never announced by this side"))
-    }
-
-    /// Copies a frame out of the segment it lies in.
-    pub(super) fn take_long_frame(&self, handle: &Handle) -> Result<Vec<u8>, Violation> {
-        let violation = |error| match error {
-            BindError::Violation(violation) => violation,
-            // Nobody knows whose it is, so nobody else can be told.
-            BindError::Refused(reason) => Violation(format!(
-                "sent a long frame for which there is no room here: {reason}"
-            )),
-        };
-        let Terms::Moved { transfer } = handle.terms else {
-            return Err(Violation("sent a long frame that isn't moved".to_owned()));
-        };
-        let is_run = handle.dtype == DType::U8 as u8 && handle.strides == [1];
-        if handle.origin != Origin::Sender || !is_run {
-            return Err(Violation(
-                "sent a long frame that isn't a run of bytes".to_owned(),
-            ));
-        }
-        let limit = self.limits().frame_bytes;
-        if handle.shape.first().is_none_or(|len| *len > limit) {
-            return Err(Violation(format!("sent a frame longer than {limit} bytes")));
-        }
-        if self.stranger().is_some() {
-            let bytes = self.read_frame(handle).map_err(violation)?;
-            self.send_or_close(&Frame::Ended { transfer });
-            return Ok(bytes);
-        }
-        let bound = self
-            .borrow_theirs(handle, Access::Read)
-            .map_err(violation)?;
-        let Bound::Lent(array) = &bound else {
-            return Err(Violation(
-                "sent a long frame that isn't readable".to_owned(),
-            ));
-        };
-        // The sender gave the bytes away and writes them no more.
-        let bytes = array.view::<u8, ndarray::Ix1>().map(|view| view.to_vec());
-        drop(bound);
-        self.send_or_close(&Frame::Ended { transfer });
-        bytes.ok_or_else(|| Violation("sent a long frame that isn't bytes".to_owned()))
-    }
-}
-
-impl Channel {
-    /// Copies a run of bytes out of a segment that an untrusted worker may be writing.
-    fn read_frame(&self, handle: &Handle) -> Result<Vec<u8>, BindError> {
-        let (backing, _) = self.find_theirs(handle, Access::Read)?;
-        let place = place(handle, backing.mapping().len(), Access::Read)?;
-        // No longer than the segment, which was checked to have its pages, and than the limit.
-        let mut bytes = vec![0; place.bytes.len()];
-        let read = backing.read(place.bytes.start, &mut bytes);
-        read.map_err(|error| BindError::Refused(error.to_string()))?;
-        Ok(bytes)
     }
 }
 

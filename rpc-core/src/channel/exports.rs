@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 
+use super::long::Posted;
 use crate::segment::backing::Backing;
 use crate::segment::extent::Extent;
 use crate::segment::mapping::Access;
@@ -110,12 +111,15 @@ impl Exports {
     }
 }
 
-/// Tensors that were moved to the peer and have not come back, and cells that it shares.
+/// Tensors that were moved to the peer and have not come back, cells that it shares, and long frames
+/// that it has yet to read.
 #[derive(Debug, Default)]
 pub(crate) struct Transfers {
     extents: HashMap<u64, Arc<Extent>>,
     /// The same, by segment and first byte.
     by_place: BTreeSet<(u64, usize, u64)>,
+    /// Long frames. They are no arrays: the peer can't lend them, or return them.
+    frames: HashMap<u64, Posted>,
     n_transfers: u64,
 }
 
@@ -126,6 +130,23 @@ impl Transfers {
         self.extents.insert(self.n_transfers, Arc::clone(extent));
         self.by_place.insert(place(extent, self.n_transfers));
         self.n_transfers
+    }
+
+    /// Notes that the peer is about to be sent a long frame; returns the number of the transfer.
+    pub(crate) fn add_frame(&mut self, posted: Posted) -> u64 {
+        self.n_transfers += 1;
+        self.frames.insert(self.n_transfers, posted);
+        self.n_transfers
+    }
+
+    /// Ends the transfer of a long frame. The caller drops the result when it holds no lock.
+    pub(crate) fn remove_frame(&mut self, transfer: u64) -> Option<Posted> {
+        self.frames.remove(&transfer)
+    }
+
+    /// Tells whether the peer has read all long frames, or has said that it can't.
+    pub(crate) fn has_no_frames(&self) -> bool {
+        self.frames.is_empty()
     }
 
     /// Ends a transfer. The caller drops the result when it holds no lock.
@@ -153,9 +174,12 @@ impl Transfers {
     }
 
     /// Ends all transfers: the peer is gone.
-    pub(crate) fn take_all(&mut self) -> HashMap<u64, Arc<Extent>> {
+    pub(crate) fn take_all(&mut self) -> (HashMap<u64, Arc<Extent>>, HashMap<u64, Posted>) {
         self.by_place.clear();
-        std::mem::take(&mut self.extents)
+        (
+            std::mem::take(&mut self.extents),
+            std::mem::take(&mut self.frames),
+        )
     }
 }
 

@@ -301,7 +301,7 @@ impl Loan {
 }
 
 /// Handles whose transfers are under way; they are taken back unless the frame is sent.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Named {
     /// None if there is nothing to take back.
     channel: Option<Arc<Channel>>,
@@ -350,18 +350,6 @@ impl Drop for Named {
         }
         for extent in self.returned.drain(..) {
             extent.tenure().keep();
-        }
-    }
-}
-
-impl Handle {
-    /// The number of the transfer of a moved handle.
-    pub(crate) fn transfer(&self) -> u64 {
-        match self.terms {
-            Terms::Moved { transfer }
-            | Terms::Returned { transfer }
-            | Terms::Shared { transfer } => transfer,
-            Terms::Read | Terms::ReadWrite => 0,
         }
     }
 }
@@ -441,27 +429,6 @@ impl Channel {
             },
         };
         Ok(loan.handle(origin, segment, terms, extent.range().start as u64))
-    }
-
-    /// Puts a frame that is too long for a message into a segment.
-    pub(super) fn place_long_frame(&self, bytes: &[u8]) -> Result<Handle, SendError> {
-        let mut tensor = Tensor::<u8, ndarray::Ix1>::uninit_in(self.home(), bytes.len())?;
-        match tensor.located_mut().bytes_of_run_mut() {
-            Ok(place) => place.copy_from_slice(bytes),
-            Err(error) => unreachable!("a new tensor is not leased: {error}"),
-        }
-        let segment = self.announce(tensor.located().extent().backing(), Access::Read)?;
-        let extent = tensor.located().extent();
-        let transfer = self.transfers().add(extent);
-        Ok(Handle {
-            origin: Origin::Sender,
-            segment,
-            terms: Terms::Moved { transfer },
-            dtype: DType::U8 as u8,
-            offset_bytes: extent.range().start as u64,
-            shape: vec![bytes.len() as u64],
-            strides: vec![1],
-        })
     }
 }
 

@@ -7,7 +7,8 @@
 //!   side knows, so that a descriptor travels once for each segment and access;
 //! - [`loan`] turns tensors into handles, [`bind`] turns handles back into memory; [`exposed`] copies
 //!   into and out of memory that an untrusted worker may write;
-//! - [`inline`] is for arrays so small that they travel in the frame;
+//! - [`inline`] is for arrays so small that they travel in the frame, [`long`] for frames that lie in a
+//!   segment themselves;
 //! - [`handshake`] is what both sides say first.
 //!
 //! A [`Channel`] is one end. It sends from any thread, without blocking; what arrives is read by
@@ -23,6 +24,7 @@ pub(crate) mod handshake;
 mod imports;
 pub(crate) mod inline;
 pub(crate) mod loan;
+pub(crate) mod long;
 #[cfg(all(test, reedbed_loom))]
 mod models;
 mod outbox;
@@ -41,6 +43,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use bell::Wake;
 use exports::{Exports, Transfers};
 use imports::Imports;
+use long::Stake;
 use outbox::{Closed, Outbox};
 pub(crate) use reader::{Lead, Lingering, Look};
 use reader::{Linger, Reader};
@@ -330,32 +333,22 @@ impl Channel {
         handshake::welcome(&self.socket, rings, modules)
     }
 
-    /// Sends a frame, in a segment if it is long; tells how the peer was woken for it.
+    /// Sends a frame that is never long; tells how the peer was woken for it.
     pub(crate) fn send(&self, frame: &Frame) -> Result<Wake, SendError> {
-        frame.with_encoded(|bytes| self.send_encoded(bytes))?
+        self.send_with(frame, || Box::new(()))
     }
 
-    fn send_encoded(&self, bytes: &[u8]) -> Result<Wake, SendError> {
-        if bytes.len() <= MESSAGE_BYTES {
-            return Ok(self.outbox.push(bytes, None)?);
-        }
-        let limit_bytes = self.limits.frame_bytes;
-        if bytes.len() as u64 > limit_bytes {
-            return Err(SendError::TooLong {
-                len_bytes: bytes.len() as u64,
-                limit_bytes,
-            });
-        }
-        let frame = self.place_long_frame(bytes)?;
-        let transfer = frame.transfer();
-        let sent = self
-            .outbox
-            .push(&codec::encode(&Frame::Oversize { frame })?, None);
-        if sent.is_err() {
-            let extent = self.transfers().remove(transfer);
-            drop(extent);
-        }
-        Ok(sent?)
+    /// Sends a frame, in a segment if it is long; tells how the peer was woken for it. What depends on
+    /// whether the peer can read a long one, `stake` makes.
+    pub(crate) fn send_with(
+        &self,
+        frame: &Frame,
+        stake: impl FnOnce() -> Box<dyn Stake>,
+    ) -> Result<Wake, SendError> {
+        frame.with_encoded(|bytes| match bytes.len() {
+            0..=MESSAGE_BYTES => Ok(self.outbox.push(bytes, None)?),
+            _ => self.send_long(bytes, stake),
+        })?
     }
 
     /// Sends a frame that may be lost with the channel.
@@ -434,19 +427,16 @@ impl Channel {
             }
             Frame::Ended { transfer } => {
                 let extent = self.transfers().remove(transfer);
-                if extent.is_none() {
+                if extent.is_none() && !self.note_read(transfer) {
                     return Err(Violation(format!(
                         "ended transfer {transfer}, which isn't under way"
                     )));
                 }
             }
+            Frame::Unread { transfer, reason } => self.note_unread(transfer, &reason)?,
             // It has done its work by waking the reader.
             Frame::Bell => {}
-            Frame::Oversize { frame } => {
-                let bytes = self.take_long_frame(&frame)?;
-                let malformed = |error| Violation(format!("sent a malformed long frame: {error}"));
-                return Ok(Some(codec::decode(&bytes).map_err(malformed)?));
-            }
+            Frame::Oversize { frame } => return self.take_long_frame(&frame),
             frame => return Ok(Some(frame)),
         }
         Ok(None)
@@ -483,12 +473,12 @@ impl Channel {
     /// Lets go of all memory that is shared with the peer. What was moved to it is used again only
     /// if it is dead: a peer in this process may have kept tensors.
     pub(crate) fn release_all(&self, is_peer_dead: bool) {
-        let transfers = self.transfers().take_all();
+        let (transfers, frames) = self.transfers().take_all();
         if !is_peer_dead {
             transfers.values().for_each(|extent| extent.disown());
         }
         let imports = self.imports().take_all();
-        drop((transfers, imports));
+        drop((transfers, frames, imports));
         if let Some(stranger) = self.stranger {
             pool::forget(stranger);
         }

@@ -232,6 +232,9 @@ impl<'a> DynamicCall<'a> {
             }),
             // Nothing but the question was in flight.
             Err(FailureCause::WorkerDied { end }) => Err(FailureCause::WorkerGone { end }),
+            Err(FailureCause::Remote(refusal)) => Err(FailureCause::NotSent {
+                reason: format!("its module was not described: {refusal}"),
+            }),
             Err(cause) => Err(cause),
         };
         self.state = State::Called(Box::new(self.call(connection, target, arguments, deadline)));

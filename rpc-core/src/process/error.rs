@@ -156,6 +156,18 @@ pub enum ImportError {
         /// How it ended.
         end: WorkerEnd,
     },
+    /// The worker could not say what the module consists of.
+    #[error(
+        "module `{module}` of worker `{worker}` can't be imported: it was not described: {reason}; try again"
+    )]
+    NotDescribed {
+        /// The worker's name.
+        worker: String,
+        /// The module.
+        module: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Why a worker was not restarted. It has ended, and can be restarted again.

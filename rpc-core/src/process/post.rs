@@ -19,6 +19,7 @@ use super::starting::{self, StartDispatch};
 use super::succession::{Staff, Succession};
 use super::vacancy::Replacement;
 use crate::call::connection::Connection;
+use crate::call::error::FailureCause;
 use crate::call::module::{Module, Stub};
 use crate::call::pending::{Answer, Deadline};
 use crate::segment::stranger::Stranger;
@@ -59,6 +60,11 @@ impl Incumbent {
             .map_err(gone)?;
         match std::future::poll_fn(|cx| slot.poll(cx)).await {
             Ok(Answer::Described(schema)) => Ok(schema),
+            Err(FailureCause::Remote(refusal)) => Err(ImportError::NotDescribed {
+                worker: self.connection.name().to_string(),
+                module: module.to_owned(),
+                reason: refusal.to_string(),
+            }),
             Ok(Answer::Returned { .. }) | Err(_) => Err(gone(self.ended().await)),
         }
     }

@@ -64,6 +64,7 @@ impl StartDispatch {
         match self {
             Self::Reedbed => Box::new(OwnDispatch {
                 channel: Arc::clone(channel),
+                calls: Arc::clone(calls),
             }),
             Self::Tarpc(runtime) => Box::new(TarpcDispatch::start(
                 runtime,

@@ -104,6 +104,13 @@ pub(crate) enum Frame {
         /// The number of the question.
         n: u64,
     },
+    /// The sender had no room for a long frame of the receiver's: it is as if that had not been sent.
+    Unread {
+        /// The number of its transfer, which has ended.
+        transfer: u64,
+        /// Why, for people.
+        reason: String,
+    },
 }
 
 impl Frame {

@@ -274,6 +274,13 @@ fn frames_of_segments(checks: &mut Checks) {
             },
         },
     );
+    checks.value(
+        "unread",
+        Frame::Unread {
+            transfer: 1,
+            reason: "full".to_owned(),
+        },
+    );
 }
 
 fn handles(checks: &mut Checks) {

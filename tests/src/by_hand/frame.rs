@@ -116,6 +116,13 @@ pub fn segment_refused(call: u64, reason: &str) -> Vec<u8> {
         .done()
 }
 
+/// Answers a call with `NotReturned`.
+#[must_use]
+pub fn not_returned(call: u64, reason: &str) -> Vec<u8> {
+    let failed = Bytes::new().u32(5).u64(call).u32(1);
+    failed.u32(5).run(reason).done()
+}
+
 /// Cancels a call.
 #[must_use]
 pub fn cancel(call: u64) -> Vec<u8> {
@@ -157,6 +164,12 @@ pub fn described(call: u64, module: &Module) -> Vec<u8> {
 #[must_use]
 pub fn oversize(frame: &Handle) -> Vec<u8> {
     frame.write(Bytes::new().u32(10)).done()
+}
+
+/// Says that there was no room for a long frame.
+#[must_use]
+pub fn unread(transfer: u64, reason: &str) -> Vec<u8> {
+    Bytes::new().u32(18).u64(transfer).run(reason).done()
 }
 
 /// Asks the worker to exit.
@@ -267,6 +280,10 @@ pub enum Frame {
     },
     Pong {
         n: u64,
+    },
+    Unread {
+        transfer: u64,
+        reason: String,
     },
 }
 
@@ -408,6 +425,10 @@ impl Frame {
             },
             16 => Self::Ping { n: reader.u64() },
             17 => Self::Pong { n: reader.u64() },
+            18 => Self::Unread {
+                transfer: reader.u64(),
+                reason: reader.string(),
+            },
             other => panic!("there is no frame {other}"),
         }
     }

@@ -108,6 +108,9 @@ impl Host {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the worker's program");
+        // It is read when the worker has ended, who must not wait for that.
+        let stderr = child.stderr.as_ref().expect("a pipe");
+        rustix::pipe::fcntl_setpipe_size(stderr, 1 << 20).expect("a pipe may have so much");
         Self {
             end,
             child,

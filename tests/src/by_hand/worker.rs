@@ -116,6 +116,12 @@ impl Worker {
         &self.segments[&segment]
     }
 
+    /// The numbers of the segments that the host has announced and not forgotten.
+    #[must_use]
+    pub fn segments(&self) -> Vec<u64> {
+        self.segments.keys().copied().collect()
+    }
+
     /// Receives the next frame that doesn't announce or forget a segment, and isn't a ping, which it
     /// answers; `None` at the end.
     pub fn receive(&mut self) -> Option<Frame> {

@@ -212,6 +212,10 @@ fn long_frames_hold_frames_of_calls_alone() {
         (nested, "sent a long frame inside a long frame"),
         (frame::forget(1), "sent a frame that a host doesn't send"),
         (frame::ended(1), "sent a frame that a host doesn't send"),
+        (
+            frame::unread(1, "full"),
+            "sent a frame that a host doesn't send",
+        ),
     ];
     for (inner, what) in cases {
         let (host, memory) = (greeted(), Memory::of(&inner));

@@ -11,6 +11,7 @@ mod frames;
 mod handles;
 mod inline;
 mod instances;
+mod long_frames;
 mod named;
 mod over_tarpc;
 mod segments;

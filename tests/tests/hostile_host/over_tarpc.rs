@@ -3,7 +3,7 @@
 use super::*;
 
 /// The fields of a request of tarpc's, before the call.
-fn tarpc_request(deadline_secs: u64, id: u64) -> Bytes {
+pub(crate) fn tarpc_request(deadline_secs: u64, id: u64) -> Bytes {
     Bytes::new()
         .u32(0)
         .u64(deadline_secs)
@@ -15,7 +15,7 @@ fn tarpc_request(deadline_secs: u64, id: u64) -> Bytes {
         .u64(id)
 }
 
-fn greeted_over_tarpc() -> Host {
+pub(crate) fn greeted_over_tarpc() -> Host {
     greeted_with(&Hello {
         dispatcher: 1,
         ..hello()

@@ -126,7 +126,7 @@ fn a_python_worker_started_by_hand_says_what_it_is() -> TestResult {
 }
 
 /// A program without arguments that is the worker, for a host that speaks the wire by hand.
-fn script(folder: &tempfile::TempDir, test: &str) -> Option<String> {
+pub(crate) fn script(folder: &tempfile::TempDir, test: &str) -> Option<String> {
     let python = reedbed_tests::python::with_numpy(env!("CARGO_TARGET_TMPDIR"), test)?;
     let path = folder.path().join("worker");
     let text = format!(

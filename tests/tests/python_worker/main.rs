@@ -1,11 +1,13 @@
 //! A worker in Python, `examples/python/reedbed_worker.py`, called by a host in Rust.
 //!
 //! In reading order: [`memory`] is where arrays are and who may write them; [`results`] what a
-//! function may return; [`calls`] what isn't an array, and what may go wrong; [`ends`] whose end is
-//! whose; [`untrusted`] the same for a host that doesn't trust it, [`sandbox`] in one.
+//! function may return; [`calls`] what isn't an array, and what may go wrong; [`long_frames`] what finds
+//! no room; [`ends`] whose end is whose; [`untrusted`] the same for a host that doesn't trust it,
+//! [`sandbox`] in one.
 
 mod calls;
 mod ends;
+mod long_frames;
 mod memory;
 mod results;
 mod sandbox;

@@ -286,6 +286,19 @@ def segments() -> u64:
 
 
 @served.function
+def pass_on_with_text(values: Own["f8", 1], n: u64) -> tuple[Own["f8", 1], Own["f8", 1], str]:
+    """Returns an array, one that it makes, and a text of this length."""
+    ones = empty(2, "f8")
+    ones[...] = 1
+    return values, ones, "x" * n
+
+
+@served.function
+def raise_at_length(n: u64) -> None:
+    raise ValueError("x" * n)
+
+
+@served.function
 def nothing() -> None:
     pass
 

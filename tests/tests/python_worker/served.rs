@@ -100,6 +100,11 @@ pub(crate) trait Served {
     fn say(text: &str);
     fn descriptors() -> usize;
     fn segments() -> usize;
+    fn pass_on_with_text(
+        #[ndarray] values: Tensor<f64, Ix1>,
+        n: usize,
+    ) -> (Tensor<f64, Ix1>, Tensor<f64, Ix1>, String);
+    fn raise_at_length(n: usize);
     fn nothing();
     fn trace() -> Option<String>;
     fn total(#[ndarray] values: ArrayView1<'_, u8>) -> u64;

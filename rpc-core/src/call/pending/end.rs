@@ -36,7 +36,11 @@ impl Calls {
 
     /// Ends a call that the worker did not complete; `false` if no such call is in flight.
     pub(crate) fn refuse(&self, id: u64, failure: Failure) -> bool {
-        let Some(Entry { slot, held, .. }) = self.remove(id, false) else {
+        // There may have been no room for the answer to a question, either.
+        let ends_questions = matches!(failure, Failure::NotReturned { .. });
+        let entry = self.remove(id, false);
+        let entry = entry.or_else(|| self.remove(id, ends_questions));
+        let Some(Entry { slot, held, .. }) = entry else {
             return false;
         };
         match &failure {
@@ -51,6 +55,14 @@ impl Calls {
         }
         slot.finish(Err(FailureCause::Remote(Refusal(failure))));
         true
+    }
+
+    /// Ends a call that was not sent after all, though its caller thinks so.
+    pub(crate) fn not_sent(&self, id: u64, cause: FailureCause) {
+        if let Some(Entry { slot, held, .. }) = self.remove(id, false) {
+            held.end();
+            slot.finish(Err(cause));
+        }
     }
 
     /// Ends a cancelled call; `false` if no such call is in flight.

@@ -1,13 +1,12 @@
 //! One call in a worker, from its arguments to its one last frame.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::{Prepared, Server, Task};
+use super::{Prepared, Server, Task, answer};
 use crate::call::current::{self, CallState, Running};
 use crate::call::module::Handler;
 use crate::call::reply::Reply;
@@ -120,19 +119,15 @@ impl Ending {
         self.is_answered = true;
         self.listed.leave();
         let (server, call) = (&self.listed.server, self.listed.call);
-        let channel = &server.channel;
-        let has_woken = Cell::new(false);
-        let sent = server.answer(returned, |outcome| {
-            let reply = Frame::Reply(ReplyFrame { call, outcome });
-            channel
-                .send(&reply)
-                .map(|wake| has_woken.set(wake != Wake::Nothing))
+        let (outcome, at_stake) = server.outcome(returned);
+        let reply = ReplyFrame { call, outcome };
+        let sent = answer::send(&server.channel, reply, at_stake, |reply| {
+            Ok(Frame::Reply(reply))
         });
-        match sent {
-            Ok(mut at_stake) => at_stake.sent(),
-            Err(_) => channel.close(),
+        if sent.is_err() {
+            server.channel.close();
         }
-        has_woken.get()
+        sent.is_ok_and(|wake| wake != Wake::Nothing)
     }
 }
 

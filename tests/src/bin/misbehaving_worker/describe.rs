@@ -55,7 +55,7 @@ fn describe_as_told(worker: &mut Worker, question: u64) {
     worker.send(&frame::returned(call, &[], &body));
 }
 
-fn module(functions: Vec<Function>) -> Module {
+pub(crate) fn module(functions: Vec<Function>) -> Module {
     Module {
         name: "arrays".to_owned(),
         docs: String::new(),
@@ -95,7 +95,7 @@ fn describe_brackets(worker: &mut Worker, call: u64) {
 }
 
 /// Sends a frame that is too long for a message.
-fn send_long(worker: &Worker, bytes: &[u8]) {
+pub(crate) fn send_long(worker: &Worker, bytes: &[u8]) {
     let memory = Memory::of(bytes);
     let len = bytes.len() as u64;
     worker

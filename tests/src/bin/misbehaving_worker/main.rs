@@ -4,6 +4,7 @@
 mod announce;
 mod describe;
 mod flood;
+mod long_frames;
 mod ring;
 mod untrusted;
 
@@ -16,7 +17,7 @@ use reedbed_tests::by_hand::frame::{self, Frame};
 use reedbed_tests::by_hand::handle::{Handle, Terms, dtype};
 use reedbed_tests::by_hand::memory::Memory;
 use reedbed_tests::by_hand::worker::{Welcome, Worker};
-use reedbed_tests::modules::{arrays, of_bool};
+use reedbed_tests::modules::{arrays, edges, of_bool};
 
 fn main() -> ExitCode {
     let how = std::env::args().nth(1).unwrap_or_default();
@@ -79,11 +80,13 @@ fn before_the_handshake(how: &str, worker: &mut Worker) -> Option<u8> {
 /// What is said by a worker that misbehaves later.
 fn welcome(how: &str) -> Welcome {
     let hash = match how {
-        how if how.starts_with("describes") => 0,
+        how if how.starts_with("describes") || how.starts_with("long-description") => 0,
         _ => arrays::Client::schema().hash(),
     };
     let bools = of_bool::Client::schema().hash();
-    let modules = vec![("arrays".to_owned(), hash), ("of_bool".to_owned(), bools)];
+    let edges = edges::Client::schema().hash();
+    let modules = [("arrays", hash), ("of_bool", bools), ("edges", edges)];
+    let modules = modules.map(|(name, hash)| (name.to_owned(), hash)).into();
     let welcome = Welcome {
         modules,
         ..Welcome::default()
@@ -130,6 +133,9 @@ fn three() -> Handle {
 fn after_the_handshake(how: &str, worker: &mut Worker) {
     if let Some(how) = how.strip_prefix("untrusted-") {
         return untrusted::misbehave(how, worker);
+    }
+    if let Some(how) = how.strip_prefix("long-") {
+        return long_frames::misbehave(how, worker);
     }
     if how.starts_with("describes") || how == "never-describes" {
         return describe::describe(how, worker);

@@ -1,0 +1,141 @@
+//! Long frames that the worker says it can't read, or that the host can't: no worker is lost for that
+//! alone. (Here a segment can't be mapped because its descriptor only reads; where there are no
+//! descriptors, see `edges`.)
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reedbed::{args, trim_pool};
+use reedbed_tests::modules::edges;
+
+use super::*;
+
+/// A name that makes a call's frame long.
+fn long() -> PathBuf {
+    "x".repeat(100_000).into()
+}
+
+fn refusal(failure: &CallFailure) -> &Failure {
+    match failure.cause() {
+        FailureCause::Remote(refusal) => refusal.reason(),
+        cause => panic!("{cause}"),
+    }
+}
+
+fn is_full(failure: &CallFailure) -> bool {
+    let Failure::SegmentRefused { reason } = refusal(failure) else {
+        return false;
+    };
+    reason.starts_with("no room for a frame of 100") && reason.ends_with(" bytes: full")
+}
+
+#[tokio::test]
+async fn a_long_answer_that_can_not_be_read_fails_its_call_alone() {
+    watched(async {
+        let (_worker, client) = client("long-answer-that-can-not-be-read").await;
+        let values = Tensor::from(ndarray::array![1i64, 2, 3]);
+        let failure = failure(client.sum(&values).await);
+        assert!(matches!(refusal(&failure), Failure::NotReturned { .. }));
+        assert!(!failure.is_retryable(), "the function ran");
+        assert_eq!(client.sum(&values).await.unwrap(), 6);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_description_that_can_not_be_read_fails_its_question_alone() {
+    watched(async {
+        let worker = spawn("long-description-that-can-not-be-read").await;
+        match worker.import::<arrays::Client>().await.map(drop) {
+            Err(error @ ImportError::NotDescribed { .. }) => {
+                let text = error.to_string();
+                assert!(text.contains("the host has no room"), "{text}");
+            }
+            other => panic!("it can't be described; this came: {other:?}"),
+        }
+        let called = worker.call("arrays", "sum", args![]).await;
+        let failure = called.unwrap_err().into_returned().unwrap_err();
+        let is_said = matches!(failure.cause(), FailureCause::NotSent { reason } if reason.contains("no room"));
+        assert!(is_said && failure.is_retryable(), "{failure}");
+        let edges: edges::Client = worker.import().await.unwrap();
+        edges.disobey(1).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_call_that_is_not_read_takes_back_what_it_lent_and_gave() {
+    watched(async {
+        let (worker, client) = client("long-unread").await;
+        let mut lent = Tensor::<u32, ndarray::Ix2>::zeros((1000, 1000)).unwrap();
+        let failure = failure(client.hang_after_writing(&mut lent, 7, long()).await);
+        assert!(is_full(&failure) && failure.is_retryable(), "{failure}");
+        assert!(!lent.is_poisoned());
+        assert_eq!(lent.view_mut().unwrap().sum(), 0);
+        drop(lent);
+        trim_pool();
+        let end = worker.shutdown(Duration::from_secs(20)).await;
+        assert_eq!(end.last_lines(), ["all of it was taken back"], "{end}");
+    })
+    .await;
+    watched(async {
+        let worker = spawn("long-unread").await;
+        let edges: edges::Client = worker.import().await.unwrap();
+        let given = Tensor::<u8, Ix1>::zeros(3_000_000).unwrap();
+        let failure = failure(edges.take_through(given, (long(), "gate".into())).await);
+        assert!(is_full(&failure), "{failure}");
+        trim_pool();
+        let end = worker.shutdown(Duration::from_secs(20)).await;
+        assert_eq!(end.last_lines(), ["all of it was taken back"], "{end}");
+    })
+    .await;
+}
+
+/// Makes a long call, then waits for the worker's end; checks how it ended.
+async fn assert_end(how: &str, what: &str) {
+    watched(async {
+        let (worker, client) = client(how).await;
+        let mut lent = Tensor::<u32, ndarray::Ix2>::zeros((2, 2)).expect("memory for the test");
+        let failure = failure(client.hang_after_writing(&mut lent, 7, long()).await);
+        let was_read = matches!(failure.cause(), FailureCause::WorkerDied { .. });
+        assert!(was_read || is_full(&failure), "{how}: {failure}");
+        assert_eq!(lent.is_poisoned(), was_read, "{how}");
+        let end = worker.ended().await;
+        assert!(protocol_violation(&end).contains(what), "{how}: {end}");
+        assert!(!system::exists(worker.id().expect("a process")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn to_refuse_a_long_frame_twice_or_after_reading_it_ends_the_worker() {
+    let what = "which is no long frame under way";
+    assert_end("long-unread-twice", what).await;
+    assert_end("long-read-and-unread", what).await;
+}
+
+#[tokio::test]
+async fn to_answer_a_call_that_was_not_read_ends_the_worker() {
+    assert_end("long-unread-and-answered", "answered call 1, which isn't").await;
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_long_frame_is_none_itself() {
+    let what = "sent a frame that a worker doesn't send";
+    assert_end("long-unread-inside", what).await;
+}
+
+#[tokio::test]
+async fn a_long_frame_is_no_array_to_be_returned() {
+    assert_end("long-returned", "which returns what was never given").await;
+}
+
+#[tokio::test]
+async fn to_refuse_what_is_no_long_frame_ends_the_worker() {
+    let what = "which is no long frame under way";
+    assert_violation("long-never-sent-unread", what, range).await;
+    assert_violation("long-array-unread", what, async |client: arrays::Client| {
+        client.take(Tensor::zeros(1000).unwrap()).await
+    })
+    .await;
+}
