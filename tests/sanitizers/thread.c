@@ -1,10 +1,11 @@
-/* Tells the thread sanitizer what the standard library, which comes without it, does for others: each
- * function here is linked in the place of one of the standard library's (`--wrap`), calls it, and
- * names the word through which one thread was ordered behind another. `tests/sanitize` passes the
- * functions' names, which differ from compiler to compiler.
+/* Tells the thread sanitizer how the standard library, which comes compiled without it, orders threads:
+ * each function here is linked in the place of one of the standard library's (`--wrap`), calls it, and
+ * names the word through which one thread comes after another. Without that, whatever two threads hand
+ * each other through a lock that one of them had to wait for would be reported.
  *
- * A word that is acquired too often, or released early, hides a race and never shows one that isn't
- * there; so each of them is named only where the standard library orders, too. */
+ * `tests/sanitize` passes the functions' names, which differ from compiler to compiler. An order that is
+ * named here and isn't kept would hide races; so each is named only where the standard library keeps
+ * it. */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -44,11 +45,12 @@ bool WRAP_OF(CONDVAR_WAIT_TIMEOUT)(void *condvar, void *mutex, uint64_t s, uint3
   return was_woken;
 }
 
-/* `Once`, `OnceLock` and `LazyLock` when they are not known to be complete: this thread completes them, or waits for
- * another one. */
-void REAL_OF(ONCE_CALL)(void *once, bool of_poisoned, void *closure, const void *vtable, const void *caller);
-void WRAP_OF(ONCE_CALL)(void *once, bool of_poisoned, void *closure, const void *vtable, const void *caller) {
-  REAL_OF(ONCE_CALL)(once, of_poisoned, closure, vtable, caller);
+/* `Once`, `OnceLock` and `LazyLock`, where they are not known to be complete: this thread completes one,
+ * or waits for another one. (A third one that finds it complete before the last line here has run would
+ * be reported; it has to come within some instructions.) */
+void REAL_OF(ONCE_CALL)(void *once, bool poisoned_too, void *closure, void *vtable, void *caller);
+void WRAP_OF(ONCE_CALL)(void *once, bool poisoned_too, void *closure, void *vtable, void *caller) {
+  REAL_OF(ONCE_CALL)(once, poisoned_too, closure, vtable, caller);
   __tsan_acquire(once);
   __tsan_release(once);
 }
