@@ -36,6 +36,10 @@ use crate::wire::frame::{CallFrame, Failure, Frame, ReplyFrame};
 /// The deadline that tarpc is given where the caller sets none. Its timers panic beyond two years.
 const NO_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// Why a call is given up whose runtime has ended.
+const RUNTIME_ENDED: &str = "the runtime has ended on which tarpc's dispatcher ran, so nobody hears it; keep the one where the \
+     worker was started, or use `Dispatcher::Reedbed`";
+
 /// A call, which tarpc's dispatcher may send or, if it was given up meanwhile, drop.
 #[derive(Serialize)]
 #[serde(transparent)]
@@ -215,6 +219,34 @@ impl Answers for UnboundedSender<Response<()>> {
     }
 }
 
+/// A call that tarpc's client waits for. Dropped before that is over, by the end of the runtime, it
+/// fails; a call that was cancelled has nobody to hear of it.
+struct Awaited {
+    calls: Arc<Calls>,
+    call: u64,
+    is_over: bool,
+}
+
+impl Awaited {
+    fn answered(&mut self) {
+        self.is_over = true;
+    }
+
+    fn give_up(&mut self, reason: String) {
+        self.is_over = true;
+        self.calls
+            .give_up(self.call, FailureCause::Protocol { reason });
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.give_up(RUNTIME_ENDED.to_owned());
+        }
+    }
+}
+
 impl Dispatch for TarpcDispatch {
     fn send(&self, frame: CallFrame, named: Named) -> Result<Wake, (SendError, Box<CallFrame>)> {
         let call = frame.call;
@@ -225,20 +257,18 @@ impl Dispatch for TarpcDispatch {
         if let Some(trace) = frame.trace.as_deref().copied() {
             context.trace_context = trace.into();
         }
-        let (client, calls, tasks) = (
-            self.client.clone(),
-            Arc::clone(&self.calls),
-            Arc::clone(&self.tasks),
-        );
+        let (client, tasks) = (self.client.clone(), Arc::clone(&self.tasks));
+        let mut awaited = Awaited {
+            calls: Arc::clone(&self.calls),
+            call,
+            is_over: false,
+        };
         let mut running = self.tasks();
         let task = self.runtime.spawn(async move {
             match client.call(context, Asked { frame, named }).await {
                 // The answer itself went to the table when it arrived.
-                Ok(()) => {}
-                Err(error) => {
-                    let reason = error.to_string();
-                    calls.give_up(call, FailureCause::Protocol { reason });
-                }
+                Ok(()) => awaited.answered(),
+                Err(error) => awaited.give_up(error.to_string()),
             }
             lock(&tasks).remove(&call);
         });

@@ -13,6 +13,7 @@ use reedbed_tests::gate::{self, Gates};
 use reedbed_tests::modules::edges;
 use reedbed_tests::system;
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::runtime::Runtime;
 
 use crate::{Segments, TestResult, WORKER, alone, begin};
 
@@ -366,4 +367,39 @@ async fn forgotten_while_it_waits_for_memory() -> TestResult {
         Ok(())
     })
     .await
+}
+
+/// tarpc's dispatcher runs where the worker was started. Should that end, nobody waits for ever.
+#[test]
+fn calls_over_tarpc_end_with_the_runtime_of_its_dispatcher() -> TestResult {
+    let (first, second) = (Runtime::new()?, Runtime::new()?);
+    let scene = first.block_on(Scene::new(ChannelKind::default(), Dispatcher::Tarpc))?;
+    let gates = Gates::new();
+    let pair = gates.pair();
+    second.block_on(alone(async {
+        let mut values = Tensor::<u8, Ix1>::zeros(LEN)?;
+        let mut in_flight = Box::pin(scene.edges.increment(&mut values, Some(pair.clone())));
+        begin(in_flight.as_mut());
+        gate::pass(&pair.0).await;
+        first.shutdown_background();
+        let mut others = Tensor::<u8, Ix1>::zeros(LEN)?;
+        let afterwards = scene.edges.increment(&mut others, None).await;
+        for result in [in_flight.await, afterwards] {
+            let error = result.expect_err("nobody hears of it");
+            assert!(
+                error.to_string().contains("the runtime has ended"),
+                "{error}"
+            );
+            assert!(!error.is_retryable(), "nobody knows how far it came");
+        }
+        // Those who look at the channel hear of the worker all the same.
+        gate::pass(&pair.1).await;
+        values.released().await;
+        assert_eq!(
+            values.view()?,
+            Array1::from_elem(LEN, 1),
+            "it ran to its end"
+        );
+        Ok(())
+    }))
 }
