@@ -258,3 +258,26 @@ pub(super) fn is_nameable(backing: &Backing) -> bool {
     let _ = backing;
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Terms;
+    use super::super::exposed::Exposed;
+    use super::super::socket::{self, Socket};
+    use super::*;
+    use ndarray::Array1;
+
+    #[test]
+    fn what_a_stranger_may_write_is_not_announced_to_a_trusted_peer() {
+        let (ours, _theirs) = socket::pair().unwrap();
+        let channel = Channel::new(Socket::new(ours), Terms::of_a_test()).unwrap();
+        let exposed = Exposed::copy_of(&Array1::from_elem(8, 1u8), Stranger::new()).unwrap();
+        let backing = exposed.extent().backing();
+        for access in [Access::Read, Access::ReadWrite] {
+            let announced = channel.announce(backing, access);
+            assert!(matches!(announced, Err(SendError::Exposed)), "{access:?}");
+        }
+        // Cells are looked at by atomics alone.
+        assert!(channel.announce(backing, Access::Shared).is_ok());
+    }
+}

@@ -6,6 +6,8 @@ mod clock;
 mod descriptors;
 mod fork;
 mod long_frames;
+#[cfg(feature = "failpoints")]
+mod mixed_crew;
 mod panics;
 #[cfg(feature = "failpoints")]
 mod replies;
