@@ -169,27 +169,16 @@ impl<'a> Attempt<'a> {
             FailureCause::WorkerDied { end } => {
                 self.note_death(end, told_at);
                 let is_explained = is_disturbed && is_expected(end);
-                (
-                    is_explained || self.run.weather.was_bad_lately() && is_of_weather(end),
-                    true,
-                    Fate::Died,
-                )
+                (is_explained, true, Fate::Died)
             }
             FailureCause::WorkerGone { end } => {
                 let is_explained = is_disturbed && is_expected(end);
-                let was_ever_bad = self.run.weather.was_ever_bad();
                 self.slot.is_found_dead();
-                (
-                    is_explained || was_ever_bad && is_of_weather(end),
-                    false,
-                    Fate::Died,
-                )
+                (is_explained, false, Fate::Died)
             }
             FailureCause::InstanceLost { .. } => (self.allowed.lost_instance, false, Fate::Died),
             FailureCause::NotSent { reason } => {
-                // For want of descriptors, a worker may just have been ended.
-                let may_be_closed = is_disturbed || self.run.weather.was_bad_lately();
-                let is_closed = may_be_closed
+                let is_closed = is_disturbed
                     && ["the channel is closed", "described it was restarted"]
                         .iter()
                         .any(|words| reason.contains(words));
@@ -271,17 +260,7 @@ impl<'a> Attempt<'a> {
 #[must_use]
 pub fn is_expected(end: &WorkerEnd) -> bool {
     use EndReason::{Exited, Signalled};
-    matches!(end.reason(), Signalled(9 | 15) | Exited(0)) || is_of_weather(end)
-}
-
-/// Tells whether a worker ended because its host had no descriptor for a frame so long that it travels in
-/// a segment. Nobody knows which call that was of, so the connection ends.
-#[must_use]
-pub fn is_of_weather(end: &WorkerEnd) -> bool {
-    let EndReason::ProtocolViolation(what) = end.reason() else {
-        return false;
-    };
-    what.contains("the table of file descriptors is full") || what.contains("can't be mapped")
+    matches!(end.reason(), Signalled(9 | 15) | Exited(0))
 }
 
 fn source_of(failure: &CallFailure) -> String {

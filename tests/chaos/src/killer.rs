@@ -8,7 +8,7 @@ use reedbed::{CallError, EndReason, RestartError};
 use rustix::process::Signal;
 use tokio::time::timeout;
 
-use crate::attempt::{is_expected, is_of_weather};
+use crate::attempt::is_expected;
 use crate::calls::Run;
 use crate::slot::Slot;
 use crate::tally::Death;
@@ -103,7 +103,7 @@ impl Killer {
     async fn pause(&mut self, run: &Run, slot: &Slot) -> Found {
         run.tally.other("a worker was stopped");
         if slot.signal(Signal::STOP).is_err() {
-            // It is gone, for want of descriptors or for no good reason.
+            // It is gone, for no good reason.
             return self.bury(run, slot, None).await;
         }
         tokio::time::sleep(Duration::from_micros(self.rng.u64(0..15_000))).await;
@@ -167,10 +167,6 @@ impl Killer {
         let end = slot.worker.ended().await;
         slot.is_down.store(true, Ordering::Relaxed);
         let hit_at = slot.take_aim();
-        if is_of_weather(&end) && run.weather.was_ever_bad() {
-            run.tally.other("a worker ended for want of descriptors");
-            return self.start_again(run, slot, Duration::ZERO).await;
-        }
         if *end.reason() != EndReason::Signalled(9) {
             found!("worker {} was killed, but {end}", slot.index);
         }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::diary;
 use crate::slot::Disturbance;
 use crate::tally::Tally;
 
@@ -20,23 +19,12 @@ const N_DESCRIPTORS: u64 = 768;
 pub struct Weather {
     /// Counts the times at which descriptors were scarce: odd while they are.
     n_squeezes: AtomicU64,
-    /// When they last ceased to be.
-    ceased_at: AtomicU64,
 }
-
-/// How long what was done for want of descriptors may go on to be felt: a worker is ended, say.
-const LATELY: Duration = Duration::from_secs(1);
 
 impl Weather {
     /// How it is now.
     pub fn now(&self) -> Disturbance {
         Disturbance::at(self.n_squeezes.load(Ordering::SeqCst))
-    }
-
-    /// Tells whether descriptors are scarce, or were a moment ago.
-    pub fn was_bad_lately(&self) -> bool {
-        let ago = diary::now().saturating_sub(self.ceased_at.load(Ordering::SeqCst));
-        !self.now().is_calm() || Duration::from_nanos(ago) < LATELY
     }
 
     /// Tells whether descriptors have ever been scarce.
@@ -77,7 +65,6 @@ impl Weather {
         taken.truncate(taken.len().saturating_sub(n_left));
         thread::sleep(Duration::from_micros(rng.u64(0..10_000)));
         drop(taken);
-        self.ceased_at.store(diary::now(), Ordering::SeqCst);
         self.n_squeezes.fetch_add(1, Ordering::SeqCst);
     }
 }
