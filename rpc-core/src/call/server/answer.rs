@@ -278,3 +278,70 @@ fn not_described(channel: &Channel, call: u64, reason: &str) {
     let outcome = Outcome::Failed(failure);
     channel.send_or_close(&Frame::Reply(ReplyFrame { call, outcome }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::socket::{self, Socket};
+    use crate::channel::{Arrival, Look, Terms};
+
+    /// Reads the next frame that concerns calls.
+    fn receive(channel: &Channel) -> Frame {
+        match channel.lead().receive(Look::Both) {
+            Ok(Arrival::Frame(frame)) => frame,
+            other => panic!("a frame is expected, not {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_description_that_can_not_be_read_is_replaced() {
+        let (ours, theirs) = socket::pair().unwrap();
+        let end = |socket| Channel::new(Socket::new(socket), Terms::of_a_test()).unwrap();
+        let (worker, host) = (end(ours), end(theirs));
+        let module = ModuleSchema {
+            name: "long".to_owned(),
+            docs: "x".repeat(100_000),
+            functions: Vec::new(),
+        };
+        describe(&worker, 7, Some(module.clone()));
+        assert!(worker.has_unread());
+        let reason = "full".to_owned();
+        host.send(&Frame::Unread {
+            transfer: 1,
+            reason,
+        })
+        .unwrap();
+        let nothing = worker.lead().receive(Look::Both);
+        assert!(matches!(nothing, Ok(Arrival::Nothing)));
+        assert!(!worker.has_unread());
+        // This host has read it all the same.
+        let (call, module) = (7, Some(module));
+        assert_eq!(receive(&host), Frame::Description { call, module });
+        let reason = "no room for a frame of 100041 bytes: full".to_owned();
+        let outcome = Outcome::Failed(Failure::NotReturned { reason });
+        assert_eq!(receive(&host), Frame::Reply(ReplyFrame { call, outcome }));
+    }
+
+    #[test]
+    fn failures_in_fewer_words_fit_into_a_message() {
+        // Four bytes each.
+        let long = || "🐚".repeat(100_000);
+        for failure in [
+            Failure::BadArgument {
+                argument: long(),
+                reason: long(),
+            },
+            Failure::SegmentRefused { reason: long() },
+            Failure::Panicked {
+                message: long(),
+                location: Some(long()),
+            },
+            Failure::NotReturned { reason: long() },
+        ] {
+            let (call, outcome) = (1, Outcome::Failed(failure.shortened()));
+            let frame = Frame::Reply(ReplyFrame { call, outcome });
+            let len = frame.with_encoded(<[u8]>::len).unwrap();
+            assert!(len <= crate::wire::handshake::MESSAGE_BYTES, "{len}");
+        }
+    }
+}
