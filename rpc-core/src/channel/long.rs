@@ -165,11 +165,12 @@ impl Channel {
             return Err(Violation("sent a long frame that isn't readable".to_owned()).into());
         };
         // The sender gave the bytes away and writes them no more.
-        let Some(view) = array.view::<u8, ndarray::Ix1>() else {
+        let view = array.view::<u8, ndarray::Ix1>();
+        let Some(run) = view.as_ref().and_then(|view| view.as_slice()) else {
             return Err(Violation("sent a long frame that isn't bytes".to_owned()).into());
         };
-        let mut bytes = room_for(view.len())?;
-        bytes.extend(view.iter());
+        let mut bytes = room_for(run.len())?;
+        bytes.extend_from_slice(run);
         Ok(bytes)
     }
 
