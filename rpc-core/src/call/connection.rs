@@ -325,14 +325,15 @@ impl Exchange {
                 });
             }
         };
-        // From here on it belongs to the worker; an error no longer hands it back.
+        // From here on it belongs to the worker, whatever becomes of this thread: were the call taken back
+        // now, its leases would end. An error no longer hands anything back.
+        let slot = begun.sent();
         outgoing.given.clear();
         outgoing.loans.clear();
         if time_left.is_some_and(|time| time.is_zero()) {
             // It was given up while it was being prepared, when there was nothing to cancel yet.
             self.dispatch.cancel(slot.id());
         }
-        let slot = begun.sent();
         #[cfg(feature = "failpoints")]
         crate::failpoint::reach(crate::failpoint::Point::Sent);
         if let Some((lead, is_apart)) = lead {

@@ -77,8 +77,13 @@ pub fn set_pool_capacity(bytes: usize) {
     drop(surplus);
 }
 
-/// Gives all idle memory back to the system.
+/// Gives all idle memory back to the system. What another thread is about to give back is back, too, when
+/// this returns.
 pub fn trim_pool() {
+    // Unmapping takes its time. Whoever finds nothing idle meanwhile must not take it that there is no
+    // memory.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let (idle, arenas) = {
         let mut pool = lock();
         let free: Vec<_> = pool
