@@ -493,20 +493,21 @@ async fn limits_beyond_ones_own(worker: &str) -> Result<(), Box<dyn Error>> {
     let privileges = CapabilitySet::SYS_RESOURCE | CapabilitySet::SYS_NICE;
     capabilities.effective.remove(privileges);
     rustix::thread::set_capabilities(None, capabilities)?;
+    let own = rustix::process::getpriority_process(None)?;
     let beyond = [
         WorkerLimits::new().open_files(101),
-        WorkerLimits::new().niceness(-1),
+        WorkerLimits::new().niceness(own - 1),
     ];
     for limits in beyond {
         let spawned = Worker::builder(worker).limits(limits).spawn().await;
         tell(&format!("{:?}", spawned.err().ok_or("the limit was set")?));
         assert_eq!(watched::children(), BTreeSet::new());
     }
-    let limits = WorkerLimits::new().open_files(100).niceness(1);
+    let limits = WorkerLimits::new().open_files(100).niceness(own + 1);
     let worker = Worker::builder(worker).limits(limits).spawn().await?;
     assert_eq!(
         system::niceness(worker.id().ok_or("a process")?),
-        [1].into()
+        [own + 1].into()
     );
     Ok(())
 }
