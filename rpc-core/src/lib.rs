@@ -62,10 +62,12 @@ compile_error!(
 mod call;
 mod cgroup;
 mod channel;
+mod dims;
 pub mod dynamic;
 #[cfg(feature = "failpoints")]
 pub mod failpoint;
 mod guarded;
+mod numbered;
 mod process;
 mod readable;
 mod segment;

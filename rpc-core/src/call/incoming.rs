@@ -32,42 +32,49 @@ const DEEPEST: usize = 128;
 
 /// The arrays and the bytes of one frame.
 pub(crate) struct Parcel {
-    arrays: Vec<Mutex<Option<Bound>>>,
-    lent: Vec<Option<Lent>>,
+    arrays: Vec<Array>,
     body: Vec<u8>,
     /// The instance that a constructor's reply names.
     claim: Option<Claim>,
 }
 
+/// An array that a frame brought.
+enum Array {
+    Lent(Lent),
+    /// None once somebody has taken it.
+    Owned(Mutex<Option<Bound>>),
+}
+
+impl Array {
+    fn take(&self) -> Option<Bound> {
+        match self {
+            Self::Lent(_) => None,
+            Self::Owned(bound) => bound.lock().unwrap_or_else(PoisonError::into_inner).take(),
+        }
+    }
+}
+
 impl Parcel {
     pub(crate) fn new(bound: Vec<Bound>, body: Vec<u8>) -> Self {
-        let mut parcel = Self {
-            arrays: Vec::new(),
-            lent: Vec::new(),
+        let arrays = bound.into_iter().map(|bound| match bound {
+            Bound::Lent(lent) => Array::Lent(lent),
+            owned => Array::Owned(Mutex::new(Some(owned))),
+        });
+        Self {
+            arrays: arrays.collect(),
             body,
             claim: None,
-        };
-        for bound in bound {
-            let (array, lent) = match bound {
-                Bound::Lent(lent) => (None, Some(lent)),
-                owned @ (Bound::Given { .. } | Bound::Theirs { .. } | Bound::Shared { .. }) => {
-                    (Some(owned), None)
-                }
-            };
-            parcel.arrays.push(Mutex::new(array));
-            parcel.lent.push(lent);
         }
-        parcel
     }
 
     /// The bytes of all arrays that were given.
     pub(crate) fn size_bytes(&self) -> u64 {
-        let size = |array: &Mutex<Option<Bound>>| match &*array
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
-            Some(Bound::Given { layout, .. }) => layout.size_bytes() as u64,
-            _ => 0,
+        let size = |array: &Array| match array {
+            Array::Lent(_) => 0,
+            Array::Owned(bound) => match &*bound.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some(Bound::Given { layout, .. }) => layout.size_bytes() as u64,
+                _ => 0,
+            },
         };
         self.arrays.iter().map(size).sum()
     }
@@ -80,8 +87,9 @@ impl Parcel {
     pub(crate) fn copy_out(&mut self) -> Result<u64, ShmExhausted> {
         let mut n_copied = 0;
         for array in &mut self.arrays {
-            let array = array.get_mut().unwrap_or_else(PoisonError::into_inner);
-            n_copied += array.as_mut().map_or(Ok(0), Bound::copy_out)?;
+            let Array::Owned(bound) = array else { continue };
+            let bound = bound.get_mut().unwrap_or_else(PoisonError::into_inner);
+            n_copied += bound.as_mut().map_or(Ok(0), Bound::copy_out)?;
         }
         Ok(n_copied)
     }
@@ -247,10 +255,10 @@ impl<'a> Incoming<'a> {
             Access::Read => "the array must be lent for reading",
             Access::ReadWrite | Access::Shared => "the array must be lent for writing",
         };
-        let lent = self.parcel.lent[index]
-            .as_ref()
-            .filter(|lent| lent.access() == access);
-        lent.ok_or_else(|| bad(argument, wanted))
+        match &self.parcel.arrays[index] {
+            Array::Lent(lent) if lent.access() == access => Ok(lent),
+            Array::Lent(_) | Array::Owned(_) => Err(bad(argument, wanted)),
+        }
     }
 
     pub(crate) fn tensor<A: Element, D: Dimension>(
@@ -275,10 +283,7 @@ impl<'a> Incoming<'a> {
 
     fn given(&mut self, argument: &str) -> Result<(Arc<Extent>, CheckedLayout), Failure> {
         let index = self.index(argument)?;
-        let mut place = self.parcel.arrays[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match place.take() {
+        match self.parcel.arrays[index].take() {
             Some(Bound::Given { extent, layout }) => Ok((extent, layout)),
             _ => Err(bad(argument, "the array must be given, once, and not lent")),
         }
@@ -334,10 +339,7 @@ impl<'a> Incoming<'a> {
 
     fn shared_bytes(&mut self, argument: &str) -> Result<(Arc<Extent>, CheckedLayout), Failure> {
         let index = self.index(argument)?;
-        let mut place = self.parcel.arrays[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match place.take() {
+        match self.parcel.arrays[index].take() {
             Some(Bound::Shared { extent, layout }) => Ok((extent, layout)),
             _ => Err(bad(argument, "the cell must be shared")),
         }

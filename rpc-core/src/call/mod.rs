@@ -30,7 +30,6 @@ pub(crate) mod incoming;
 pub(crate) mod instance;
 pub(crate) mod later;
 pub(crate) mod module;
-mod numbered;
 pub(crate) mod outgoing;
 pub(crate) mod pending;
 pub(crate) mod repeat;

@@ -27,11 +27,11 @@ pub(crate) use served::Served;
 use super::current::{self, CallState, Running};
 use super::incoming::Parcel;
 use super::module::Handler;
-use super::numbered::Numbered;
 use super::server_call::{Callee, ServerCall};
 use super::tarpc::TarpcServer;
 use crate::channel::bind::BindError;
 use crate::channel::{Channel, Violation};
+use crate::numbered::Numbered;
 use crate::wire::frame::{CallFrame, Failure, Frame, Outcome, ReplyFrame};
 use crate::wire::handshake::Dispatcher;
 

@@ -13,7 +13,7 @@ use crate::segment::lease::{Holder, Leases};
 use crate::segment::mapping::Access;
 use crate::segment::shared;
 use crate::tensor::DType;
-use crate::tensor::layout::{CheckedLayout, Layout};
+use crate::tensor::layout::CheckedLayout;
 use crate::tensor::pointer::Lent;
 use crate::wire::frame::Frame;
 use crate::wire::handle::{Handle, Origin, Terms};
@@ -104,36 +104,6 @@ pub(crate) enum BindError {
 impl From<Violation> for BindError {
     fn from(violation: Violation) -> Self {
         Self::Violation(violation)
-    }
-}
-
-/// Where in a segment the elements of a handle are, checked.
-pub(super) struct Place {
-    dtype: DType,
-    claimed: Layout,
-    layout: CheckedLayout,
-    bytes: Range<usize>,
-}
-
-impl Place {
-    /// The bytes from the lowest to the highest element.
-    pub(super) fn bytes(&self) -> Range<usize> {
-        self.bytes.clone()
-    }
-
-    /// The same elements with the first one `offset_bytes` into other `len` bytes.
-    pub(super) fn moved_to(
-        &self,
-        handle: &Handle,
-        offset_bytes: u64,
-        len: usize,
-    ) -> Result<CheckedLayout, BindError> {
-        let layout = Layout {
-            offset_bytes,
-            ..self.claimed.clone()
-        };
-        CheckedLayout::new(&layout, self.dtype, len, false)
-            .map_err(|error| refuse(handle, &error.to_string()))
     }
 }
 
@@ -249,14 +219,14 @@ impl Channel {
         access: Access,
     ) -> Result<Bound, BindError> {
         let (backing, leases) = self.find_theirs(handle, access)?;
-        let place = place(handle, backing.mapping().len(), access)?;
+        let layout = place(handle, backing.mapping().len(), access)?;
         let key = leases
-            .begin(&place.bytes, access, &BORROWER)
+            .begin(&layout.bytes(), access, &BORROWER)
             .map_err(overlap(handle))?;
         lent(
             handle,
             backing,
-            &place,
+            layout,
             access,
             BorrowedTheirs { leases, key },
         )
@@ -264,13 +234,13 @@ impl Channel {
 
     fn borrow_ours(&self, handle: &Handle, access: Access) -> Result<Bound, BindError> {
         let backing = self.find_ours(handle)?;
-        let place = place(handle, backing.mapping().len(), access)?;
+        let layout = place(handle, backing.mapping().len(), access)?;
         let extent = self
             .transfers()
-            .holding(&backing, &place.bytes)
+            .holding(&backing, &layout.bytes())
             .ok_or_else(|| refuse(handle, "lends what was never given"))?;
         let start = extent.range().start;
-        let range = place.bytes.start - start..place.bytes.end - start;
+        let range = layout.bytes().start - start..layout.bytes().end - start;
         let key = extent
             .leases()
             .begin(&range, access, &BORROWER)
@@ -278,7 +248,7 @@ impl Channel {
         lent(
             handle,
             backing,
-            &place,
+            layout,
             access,
             BorrowedOurs { extent, key },
         )
@@ -297,11 +267,11 @@ impl Channel {
             self.send_or_close(&Frame::Ended { transfer });
         }
         let (backing, leases) = found?;
-        let place = place(handle, backing.mapping().len(), Access::ReadWrite)?;
-        let cell_bytes = place.dtype.size_bytes();
+        let layout = place(handle, backing.mapping().len(), Access::ReadWrite)?;
+        let cell_bytes = layout.dtype().size_bytes();
         let key = match access {
-            Access::Shared => leases.begin_shared(&place.bytes, cell_bytes, &BORROWER),
-            Access::Read | Access::ReadWrite => leases.begin(&place.bytes, access, &BORROWER),
+            Access::Shared => leases.begin_shared(&layout.bytes(), cell_bytes, &BORROWER),
+            Access::Read | Access::ReadWrite => leases.begin(&layout.bytes(), access, &BORROWER),
         };
         let key = key.map_err(overlap(handle))?;
         let tenure = FromPeer {
@@ -309,29 +279,29 @@ impl Channel {
             channel_uid: self.uid(),
             transfer,
             leases,
-            bytes: place.bytes.clone(),
+            bytes: layout.bytes(),
             key: Mutex::new(Some(key)),
-            _counted: self.account().note_result(place.bytes.len()),
+            _counted: self.account().note_result(layout.bytes().len()),
         };
-        let start = place.bytes.start / BASE_ALIGNMENT * BASE_ALIGNMENT;
-        let extent = Arc::new(Extent::new(backing, start..place.bytes.end, tenure));
+        let start = layout.bytes().start / BASE_ALIGNMENT * BASE_ALIGNMENT;
+        let extent = Arc::new(Extent::new(backing, start..layout.bytes().end, tenure));
         if access == Access::Shared && !shared::mark(&extent, cell_bytes) {
             unreachable!("a new extent is not leased");
         }
-        let layout = within(handle, &extent, &place)?;
+        let layout = within(handle, &extent, layout.dtype())?;
         Ok((extent, layout))
     }
 
     /// Finds a cell that this side made, and the peer shares.
     fn share_ours(&self, handle: &Handle, transfer: u64) -> Result<Bound, BindError> {
         let backing = self.find_ours(handle)?;
-        let place = place(handle, backing.mapping().len(), Access::Shared)?;
+        let layout = place(handle, backing.mapping().len(), Access::Shared)?;
         let extent = self
             .transfers()
             .get(transfer)
-            .filter(|extent| extent.leases().is_shared() && is_inside(&place, &backing, extent))
+            .filter(|extent| extent.leases().is_shared() && is_inside(&layout, &backing, extent))
             .ok_or_else(|| refuse(handle, "shares what was never shared with it"))?;
-        let layout = within(handle, &extent, &place)?;
+        let layout = within(handle, &extent, layout.dtype())?;
         Ok(Bound::Shared { extent, layout })
     }
 
@@ -341,11 +311,11 @@ impl Channel {
         transfer: u64,
     ) -> Result<(Arc<Extent>, CheckedLayout), BindError> {
         let backing = self.find_ours(handle)?;
-        let place = place(handle, backing.mapping().len(), Access::ReadWrite)?;
+        let layout = place(handle, backing.mapping().len(), Access::ReadWrite)?;
         let extent = self.transfers().remove(transfer);
         let extent = extent.ok_or_else(|| refuse(handle, "returns what was never given"))?;
         let all = 0..extent.len();
-        if !is_inside(&place, &backing, &extent)
+        if !is_inside(&layout, &backing, &extent)
             || extent
                 .leases()
                 .check_leases(&all, Access::ReadWrite)
@@ -353,7 +323,7 @@ impl Channel {
         {
             return Err(refuse(handle, "returns something else than was given"));
         }
-        let layout = within(handle, &extent, &place)?;
+        let layout = within(handle, &extent, layout.dtype())?;
         Ok((extent, layout))
     }
 
@@ -438,33 +408,39 @@ fn overlap(handle: &Handle) -> impl Fn(crate::AccessError) -> BindError {
 }
 
 /// Checks a handle's numbers against the length of its segment, or of what its frame brought.
-pub(super) fn place(handle: &Handle, len: usize, access: Access) -> Result<Place, BindError> {
+pub(super) fn place(
+    handle: &Handle,
+    len: usize,
+    access: Access,
+) -> Result<CheckedLayout, BindError> {
     let dtype = DType::from_number(handle.dtype)
         .ok_or_else(|| refuse(handle, &format!("has no element type {}", handle.dtype)))?;
-    let claimed = Layout {
-        offset_bytes: handle.offset_bytes,
-        shape: handle.shape.clone(),
-        strides: handle.strides.clone(),
-    };
-    let layout = CheckedLayout::new(&claimed, dtype, len, access != Access::Read)
-        .map_err(|error| refuse(handle, &format!("can't hold it: {error}")))?;
-    let bytes = layout.bytes();
-    Ok(Place {
-        dtype,
-        claimed,
-        layout,
-        bytes,
-    })
+    let claim = (&*handle.shape, &*handle.strides);
+    let is_mutable = access != Access::Read;
+    CheckedLayout::check(handle.offset_bytes, claim, dtype, len, is_mutable)
+        .map_err(|error| refuse(handle, &format!("can't hold it: {error}")))
+}
+
+/// The same elements with the first one `offset_bytes` into other `len` bytes.
+pub(super) fn move_to(
+    handle: &Handle,
+    dtype: DType,
+    offset_bytes: u64,
+    len: usize,
+) -> Result<CheckedLayout, BindError> {
+    let claim = (&*handle.shape, &*handle.strides);
+    CheckedLayout::check(offset_bytes, claim, dtype, len, false)
+        .map_err(|error| refuse(handle, &error.to_string()))
 }
 
 fn lent(
     handle: &Handle,
     backing: Arc<Backing>,
-    place: &Place,
+    layout: CheckedLayout,
     access: Access,
     loan: impl Send + Sync + 'static,
 ) -> Result<Bound, BindError> {
-    Lent::new(backing, place.layout.clone(), access, loan)
+    Lent::new(backing, layout, access, loan)
         .map(Bound::Lent)
         .ok_or_else(|| {
             refuse(
@@ -475,15 +451,15 @@ fn lent(
 }
 
 /// Whether the bytes of a handle lie in an extent.
-fn is_inside(place: &Place, backing: &Backing, extent: &Extent) -> bool {
+fn is_inside(layout: &CheckedLayout, backing: &Backing, extent: &Extent) -> bool {
     let range = extent.range();
     extent.backing().uid() == backing.uid()
-        && range.start <= place.bytes.start
-        && place.bytes.end <= range.end
+        && range.start <= layout.bytes().start
+        && layout.bytes().end <= range.end
 }
 
 /// Locates an array in its extent.
-fn within(handle: &Handle, extent: &Extent, place: &Place) -> Result<CheckedLayout, BindError> {
-    let offset_bytes = place.claimed.offset_bytes - extent.range().start as u64;
-    place.moved_to(handle, offset_bytes, extent.len())
+fn within(handle: &Handle, extent: &Extent, dtype: DType) -> Result<CheckedLayout, BindError> {
+    let offset_bytes = handle.offset_bytes - extent.range().start as u64;
+    move_to(handle, dtype, offset_bytes, extent.len())
 }

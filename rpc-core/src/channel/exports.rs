@@ -1,10 +1,11 @@
 //! Segments that this process has announced to the peer, and tensors it has moved there.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use super::long::Posted;
+use crate::numbered::Numbered;
 use crate::segment::backing::Backing;
 use crate::segment::extent::Extent;
 use crate::segment::mapping::Access;
@@ -12,8 +13,8 @@ use crate::segment::mapping::Access;
 /// Segments that the peer knows.
 #[derive(Debug, Default)]
 pub(crate) struct Exports {
-    by_uid: HashMap<u64, Export>,
-    uid_of: HashMap<u64, u64>,
+    by_uid: Numbered<Export>,
+    uid_of: Numbered<u64>,
     n_announced: u64,
 }
 
@@ -48,10 +49,12 @@ impl Exports {
 
     /// Names a segment for `access`, and notes that it is announced from now on.
     pub(crate) fn name(&mut self, backing: &Arc<Backing>, access: Access) -> Named {
-        let is_first = !self.by_uid.contains_key(&backing.uid());
+        let n_known = self.n_announced;
         let n_announced = &mut self.n_announced;
+        let uid_of = &mut self.uid_of;
         let export = self.by_uid.entry(backing.uid()).or_insert_with(|| {
             *n_announced += 1;
+            uid_of.insert(*n_announced, backing.uid());
             Export {
                 segment: *n_announced,
                 backing: Arc::downgrade(backing),
@@ -59,7 +62,7 @@ impl Exports {
                 is_writable: false,
             }
         });
-        self.uid_of.insert(export.segment, backing.uid());
+        let is_first = export.segment > n_known;
         let flag = match access {
             Access::Read => &mut export.is_readable,
             Access::ReadWrite | Access::Shared => &mut export.is_writable,
@@ -115,11 +118,11 @@ impl Exports {
 /// that it has yet to read.
 #[derive(Debug, Default)]
 pub(crate) struct Transfers {
-    extents: HashMap<u64, Arc<Extent>>,
+    extents: Numbered<Arc<Extent>>,
     /// The same, by segment and first byte.
     by_place: BTreeSet<(u64, usize, u64)>,
     /// Long frames. They are no arrays: the peer can't lend them, or return them.
-    frames: HashMap<u64, Posted>,
+    frames: Numbered<Posted>,
     n_transfers: u64,
 }
 
@@ -174,7 +177,7 @@ impl Transfers {
     }
 
     /// Ends all transfers: the peer is gone.
-    pub(crate) fn take_all(&mut self) -> (HashMap<u64, Arc<Extent>>, HashMap<u64, Posted>) {
+    pub(crate) fn take_all(&mut self) -> (Numbered<Arc<Extent>>, Numbered<Posted>) {
         self.by_place.clear();
         (
             std::mem::take(&mut self.extents),

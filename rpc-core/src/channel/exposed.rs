@@ -179,8 +179,8 @@ mod tests {
         ] {
             let claimed = Layout {
                 offset_bytes: 4 * offset,
-                shape: shape.map(|n: usize| n as u64).to_vec(),
-                strides: strides.to_vec(),
+                shape: shape.map(|n: usize| n as u64).as_slice().into(),
+                strides: strides.as_slice().into(),
             };
             let layout = CheckedLayout::new(&claimed, DType::U32, 800_000, true).unwrap();
             let (extent, layout) = copy_out(exposed.extent(), &layout).unwrap();
@@ -203,8 +203,8 @@ mod tests {
         let extent = Extent::new(Arc::new(backing), 0..8192, Once);
         let claimed = Layout {
             offset_bytes: 4095,
-            shape: vec![2],
-            strides: vec![1],
+            shape: [2].as_slice().into(),
+            strides: [1].as_slice().into(),
         };
         let layout = CheckedLayout::new(&claimed, DType::U8, 8192, true).unwrap();
         let (extent, layout) = copy_out(&extent, &layout).unwrap();

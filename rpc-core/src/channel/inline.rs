@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use ndarray::{ArrayRef, Dimension, Ix1};
 
-use super::bind::{BindError, Bound, place, refuse};
+use super::bind::{BindError, Bound, move_to, place, refuse};
+use crate::dims::Dims;
 use crate::segment::ShmExhausted;
 use crate::segment::extent::Extent;
 use crate::segment::mapping::Access;
@@ -48,7 +49,7 @@ impl Inline {
                 self.0.extend_from_slice(bytes);
             }),
         }
-        let shape: Vec<_> = array.shape().iter().map(|n| *n as u64).collect();
+        let shape: Dims<_> = array.shape().iter().map(|n| *n as u64).collect();
         Layout {
             offset_bytes: start as u64,
             strides: row_major(&shape),
@@ -73,8 +74,8 @@ impl Inline {
 }
 
 /// The strides of an array without gaps whose last dimension is the innermost.
-pub(super) fn row_major(shape: &[u64]) -> Vec<i64> {
-    let mut strides = vec![1; shape.len()];
+pub(super) fn row_major(shape: &[u64]) -> Dims<i64> {
+    let mut strides = Dims::from_elem(1, shape.len());
     let mut step = 1i64;
     for (stride, n) in strides.iter_mut().zip(shape).rev() {
         *stride = step;
@@ -126,14 +127,14 @@ impl<'a> Placed<'a> {
     }
 
     fn lend(&mut self, handle: &Handle) -> Result<Bound, BindError> {
-        let place = place(handle, self.bytes.len(), Access::Read)?;
+        let checked = place(handle, self.bytes.len(), Access::Read)?;
         let extent = match &self.extent {
             Some(extent) => Arc::clone(extent),
             None => Arc::clone(self.extent.insert(copy(self.bytes)?)),
         };
         let backing = Arc::clone(extent.backing());
         let start = extent.range().start as u64 + handle.offset_bytes;
-        let layout = place.moved_to(handle, start, backing.mapping().len())?;
+        let layout = move_to(handle, checked.dtype(), start, backing.mapping().len())?;
         Lent::new(backing, layout, Access::Read, extent)
             .map(Bound::Lent)
             .ok_or_else(|| {
@@ -145,8 +146,8 @@ impl<'a> Placed<'a> {
     }
 
     fn give(&mut self, handle: &Handle) -> Result<Bound, BindError> {
-        let place = place(handle, self.bytes.len(), Access::ReadWrite)?;
-        let range = place.bytes();
+        let checked = place(handle, self.bytes.len(), Access::ReadWrite)?;
+        let range = checked.bytes();
         // Each has a copy of its own, so several must not name the same bytes over and over.
         self.n_given_bytes += range.len();
         if self.n_given_bytes > self.bytes.len() {
@@ -156,7 +157,8 @@ impl<'a> Placed<'a> {
         }
         let first = range.start / BOUNDARY * BOUNDARY;
         let extent = copy(&self.bytes[first..range.end])?;
-        let layout = place.moved_to(handle, handle.offset_bytes - first as u64, extent.len())?;
+        let offset = handle.offset_bytes - first as u64;
+        let layout = move_to(handle, checked.dtype(), offset, extent.len())?;
         Ok(Bound::Given { extent, layout })
     }
 }
@@ -242,8 +244,8 @@ mod tests {
         let bools = |shape: &[u64], strides: &[i64], bytes: &[u8]| {
             let layout = Layout {
                 offset_bytes: 0,
-                shape: shape.to_vec(),
-                strides: strides.to_vec(),
+                shape: shape.into(),
+                strides: strides.into(),
             };
             let handle = handle(layout, bool::DTYPE as u8, Terms::Read);
             Placed::new(bytes).bind(&handle).is_ok()
@@ -277,7 +279,7 @@ mod tests {
         ) {
             let bytes: Vec<u8> = (0..128).collect();
             let terms = if is_given { Terms::Moved { transfer: 0 } } else { Terms::Read };
-            let layout = Layout { offset_bytes: offset, shape, strides };
+            let layout = Layout { offset_bytes: offset, shape: shape.into(), strides: strides.into() };
             let handle = handle(layout, u16::DTYPE as u8, terms);
             match Placed::new(&bytes).bind(&handle) {
                 Ok(Bound::Lent(lent)) => {

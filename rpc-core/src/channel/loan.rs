@@ -7,6 +7,7 @@ use ndarray::{ArrayRef, Dimension};
 use super::exposed::Exposed;
 use super::inline::{Inline, row_major};
 use super::{Channel, SendError};
+use crate::dims::Dims;
 use crate::segment::backing::Backing;
 use crate::segment::extent::Extent;
 use crate::segment::lease::{Holder, Lease};
@@ -118,7 +119,7 @@ impl Loan {
         array: &ArrayRef<A, D>,
         lease: Option<(Lease, Access)>,
     ) -> Self {
-        let shape: Vec<_> = array.shape().iter().map(|n| *n as u64).collect();
+        let shape: Dims<_> = array.shape().iter().map(|n| *n as u64).collect();
         let layout = Layout {
             offset_bytes: 0,
             strides: row_major(&shape),

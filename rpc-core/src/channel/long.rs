@@ -78,8 +78,8 @@ impl Channel {
             terms: Terms::Moved { transfer },
             dtype: DType::U8 as u8,
             offset_bytes: extent.range().start as u64,
-            shape: vec![bytes.len() as u64],
-            strides: vec![1],
+            shape: [bytes.len() as u64].as_slice().into(),
+            strides: [1].as_slice().into(),
         };
         let sent = codec::encode(&Frame::Oversize { frame })
             .map_err(SendError::from)
@@ -144,7 +144,7 @@ impl Channel {
         let Terms::Moved { transfer } = handle.terms else {
             return Err(Violation("sent a long frame that isn't moved".to_owned()));
         };
-        let is_run = handle.dtype == DType::U8 as u8 && handle.strides == [1];
+        let is_run = handle.dtype == DType::U8 as u8 && *handle.strides == [1];
         if handle.origin != Origin::Sender || !is_run {
             return Err(Violation(
                 "sent a long frame that isn't a run of bytes".to_owned(),

@@ -30,7 +30,8 @@ use crate::tensor::{DType, Element, Tensor, TensorView, TensorViewMut};
 /// ```
 pub struct AnyTensor {
     extent: Arc<Extent>,
-    layout: CheckedLayout,
+    /// In a box, so that a value is small.
+    layout: Box<CheckedLayout>,
 }
 
 /// An [`AnyTensor`] has another element type, or another number of dimensions, than was asked for.
@@ -91,6 +92,7 @@ impl AnyTensor {
             let located = Located::<bool, IxDyn>::new(Arc::clone(&extent), &layout)?;
             located.are_elements_valid().ok().filter(|valid| *valid)?;
         }
+        let layout = Box::new(layout);
         Some(Self { extent, layout })
     }
 
@@ -170,7 +172,10 @@ impl<A: Element, D: Dimension> From<Tensor<A, D>> for AnyTensor {
         let located = tensor.located();
         let extent = Arc::clone(located.extent());
         match CheckedLayout::new(&located.layout(), A::DTYPE, extent.len(), false) {
-            Ok(layout) => Self { extent, layout },
+            Ok(layout) => Self {
+                extent,
+                layout: Box::new(layout),
+            },
             Err(error) => unreachable!("the layout of a tensor was checked: {error}"),
         }
     }

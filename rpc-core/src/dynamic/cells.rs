@@ -42,7 +42,8 @@ use crate::tensor::layout::CheckedLayout;
 #[derive(Clone)]
 pub struct AnyCells {
     extent: Arc<Extent>,
-    layout: CheckedLayout,
+    /// In a box, so that a value is small.
+    layout: Box<CheckedLayout>,
 }
 
 /// Runs a block with `$atomic` as the type that `$dtype` names, or another one if there are no cells
@@ -71,6 +72,7 @@ impl AnyCells {
     /// Takes the cells of `layout`, which was checked against the length of `extent`, an extent that
     /// is marked. `None` if they can't be accessed atomically.
     pub(crate) fn new(extent: Arc<Extent>, layout: CheckedLayout) -> Option<Self> {
+        let layout = Box::new(layout);
         let cells = Self { extent, layout };
         let dtype = cells.dtype();
         let are_atomic = with_atomic!(dtype, T => cells.shared::<T>().is_some(), else false);

@@ -21,6 +21,7 @@ use super::extent::Extent;
 use super::lease::Holder;
 use super::mapping::Access;
 use super::pool;
+use crate::dims::Dims;
 use crate::tensor::Home;
 use crate::tensor::layout::{CheckedLayout, Layout};
 
@@ -113,8 +114,8 @@ impl<T: Atomic> Shared<T> {
         let n = (self.bytes.len() / size_of::<T>()) as u64;
         Layout {
             offset_bytes: self.bytes.start as u64,
-            shape: vec![n; n_dimensions],
-            strides: vec![1; n_dimensions],
+            shape: Dims::from_elem(n, n_dimensions),
+            strides: Dims::from_elem(1, n_dimensions),
         }
     }
 }
@@ -156,8 +157,8 @@ mod tests {
         let claimed = |dtype| {
             let layout = Layout {
                 offset_bytes: 8,
-                shape: vec![2],
-                strides: vec![1],
+                shape: [2].as_slice().into(),
+                strides: [1].as_slice().into(),
             };
             CheckedLayout::new(&layout, dtype, extent.len(), true).unwrap()
         };

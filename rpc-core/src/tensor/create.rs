@@ -8,6 +8,7 @@ use super::element::Element;
 use super::layout::{CheckedLayout, Layout};
 use super::owned::Tensor;
 use super::pointer::{self, Located};
+use crate::dims::Dims;
 use crate::segment::extent::Extent;
 use crate::segment::kind::{Segments, segments};
 use crate::segment::pool::{self, Bytes};
@@ -182,7 +183,7 @@ pub(crate) fn locate<A: Element, D: Dimension>(
     offset: usize,
     shape: D,
 ) -> Option<Located<A, D>> {
-    let mut strides = vec![0i64; shape.ndim()];
+    let mut strides = Dims::from_elem(0i64, shape.ndim());
     let mut step = 1i64;
     for (stride, n) in strides.iter_mut().zip(shape.slice()).rev() {
         *stride = step;

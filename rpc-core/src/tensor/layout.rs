@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::element::DType;
+use crate::dims::Dims;
 
 /// The most dimensions that an array on the wire may have (as in NumPy 1).
 pub(crate) const MAX_RANK: usize = 32;
@@ -13,10 +14,10 @@ pub(crate) struct Layout {
     /// Where the first element (the one with index 0 in every dimension) is, in bytes.
     pub(crate) offset_bytes: u64,
     /// The number of elements along each dimension.
-    pub(crate) shape: Vec<u64>,
+    pub(crate) shape: Dims<u64>,
     /// The step from one index to the next along each dimension, in elements; may be negative, or
     /// zero where an element repeats.
-    pub(crate) strides: Vec<i64>,
+    pub(crate) strides: Dims<i64>,
 }
 
 /// Why a layout is refused.
@@ -40,9 +41,9 @@ pub(crate) enum LayoutError {
     #[error("shape {shape:?} with strides {strides:?} overflows")]
     Overflow {
         /// The claimed shape.
-        shape: Vec<u64>,
+        shape: Dims<u64>,
         /// The claimed strides, in elements.
-        strides: Vec<i64>,
+        strides: Dims<i64>,
     },
     /// Some element would lie outside.
     #[error("elements from byte {first} to byte {end} are outside the {len} bytes that there are")]
@@ -68,9 +69,9 @@ pub(crate) enum LayoutError {
     #[error("a mutable array of shape {shape:?} and strides {strides:?} names an element twice")]
     Aliased {
         /// The claimed shape.
-        shape: Vec<u64>,
+        shape: Dims<u64>,
         /// The claimed strides, in elements.
-        strides: Vec<i64>,
+        strides: Dims<i64>,
     },
 }
 
@@ -78,8 +79,8 @@ pub(crate) enum LayoutError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CheckedLayout {
     dtype: DType,
-    shape: Vec<usize>,
-    strides: Vec<isize>,
+    shape: Dims<usize>,
+    strides: Dims<isize>,
     bytes: Range<usize>,
 }
 
@@ -92,11 +93,18 @@ impl CheckedLayout {
         len: usize,
         is_mutable: bool,
     ) -> Result<Self, LayoutError> {
-        let Layout {
-            offset_bytes,
-            shape,
-            strides,
-        } = layout;
+        let claim = (&*layout.shape, &*layout.strides);
+        Self::check(layout.offset_bytes, claim, dtype, len, is_mutable)
+    }
+
+    /// As [`new`](Self::new), of shape and strides that are claimed elsewhere.
+    pub(crate) fn check(
+        offset_bytes: u64,
+        (shape, strides): (&[u64], &[i64]),
+        dtype: DType,
+        len: usize,
+        is_mutable: bool,
+    ) -> Result<Self, LayoutError> {
         if shape.len() > MAX_RANK {
             return Err(LayoutError::Rank { rank: shape.len() });
         }
@@ -107,8 +115,8 @@ impl CheckedLayout {
             });
         }
         let overflow = || LayoutError::Overflow {
-            shape: shape.clone(),
-            strides: strides.clone(),
+            shape: shape.into(),
+            strides: strides.into(),
         };
         // ndarray's own limit, which holds for empty arrays too.
         let nonzero_product = shape
@@ -120,9 +128,9 @@ impl CheckedLayout {
         if nonzero_product.is_none_or(|product| isize::try_from(product).is_err()) {
             return Err(overflow());
         }
-        let dimensions: Option<Vec<usize>> =
+        let dimensions: Option<Dims<usize>> =
             shape.iter().map(|n| usize::try_from(*n).ok()).collect();
-        let steps: Option<Vec<isize>> = strides.iter().map(|s| isize::try_from(*s).ok()).collect();
+        let steps: Option<Dims<isize>> = strides.iter().map(|s| isize::try_from(*s).ok()).collect();
         let (dimensions, mut steps) = dimensions.zip(steps).ok_or_else(overflow)?;
         // A step that leads nowhere is zero, as in ndarray, so that no arithmetic on it can leave
         // the bytes or overflow.
@@ -133,9 +141,10 @@ impl CheckedLayout {
             }
         }
 
-        let bytes = Self::bounds(layout, dtype, len).ok_or_else(overflow)??;
+        let bytes =
+            Self::bounds(offset_bytes, (shape, strides), dtype, len).ok_or_else(overflow)??;
         if !offset_bytes.is_multiple_of(dtype.alignment_bytes() as u64) {
-            let (offset, alignment) = (*offset_bytes, dtype.alignment_bytes());
+            let (offset, alignment) = (offset_bytes, dtype.alignment_bytes());
             return Err(LayoutError::Misaligned {
                 offset,
                 alignment,
@@ -144,8 +153,8 @@ impl CheckedLayout {
         }
         if is_mutable && names_an_element_twice(&dimensions, &steps) {
             return Err(LayoutError::Aliased {
-                shape: shape.clone(),
-                strides: strides.clone(),
+                shape: shape.into(),
+                strides: strides.into(),
             });
         }
         Ok(Self {
@@ -158,17 +167,13 @@ impl CheckedLayout {
 
     /// The range of bytes from the lowest to the highest element; `None` on overflow.
     fn bounds(
-        layout: &Layout,
+        offset_bytes: u64,
+        (shape, strides): (&[u64], &[i64]),
         dtype: DType,
         len: usize,
     ) -> Option<Result<Range<usize>, LayoutError>> {
-        let Layout {
-            offset_bytes,
-            shape,
-            strides,
-        } = layout;
         let size = dtype.size_bytes() as i128;
-        let offset = i128::from(*offset_bytes);
+        let offset = i128::from(offset_bytes);
         let is_empty = shape.contains(&0);
         let (mut first, mut end) = (offset, if is_empty { offset } else { offset + size });
         for (n, stride) in shape.iter().zip(strides) {
@@ -201,7 +206,7 @@ impl CheckedLayout {
     /// An array of the same shape whose elements lie one behind the other, in row-major order, from
     /// the first byte on.
     pub(crate) fn packed(&self) -> Self {
-        let mut strides = vec![0; self.shape.len()];
+        let mut strides = Dims::from_elem(0, self.shape.len());
         let mut step = 1isize;
         for (stride, n) in strides.iter_mut().zip(&self.shape).rev() {
             *stride = step;
@@ -281,7 +286,7 @@ fn names_an_element_twice(shape: &[usize], strides: &[isize]) -> bool {
     if shape.contains(&0) {
         return false;
     }
-    let mut steps: Vec<_> = shape
+    let mut steps: Dims<_> = shape
         .iter()
         .zip(strides)
         .filter(|(n, _)| **n > 1)
@@ -306,8 +311,8 @@ mod tests {
     fn layout(offset_bytes: u64, shape: &[u64], strides: &[i64]) -> Layout {
         Layout {
             offset_bytes,
-            shape: shape.to_vec(),
-            strides: strides.to_vec(),
+            shape: shape.into(),
+            strides: strides.into(),
         }
     }
 
@@ -377,7 +382,7 @@ mod tests {
             len in 0usize..96,
             is_mutable: bool,
         ) {
-            let (shape, strides): (Vec<_>, Vec<_>) = dims.into_iter().unzip();
+            let (shape, strides): (Dims<_>, Dims<_>) = dims.into_iter().unzip();
             let claim = Layout { offset_bytes, shape, strides };
             if let Ok(checked) = CheckedLayout::new(&claim, DType::U16, len, is_mutable) {
                 let mut offsets = vec![i64::try_from(offset_bytes).unwrap()];

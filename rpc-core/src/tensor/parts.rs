@@ -31,8 +31,8 @@ pub fn check_layout(
 ) -> Result<Checked, String> {
     let claim = Layout {
         offset_bytes,
-        shape: shape.to_vec(),
-        strides: strides.to_vec(),
+        shape: shape.into(),
+        strides: strides.into(),
     };
     let checked = CheckedLayout::new(&claim, dtype, len, is_mutable);
     let checked = checked.map_err(|error| error.to_string())?;

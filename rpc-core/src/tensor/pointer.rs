@@ -25,6 +25,7 @@ use ndarray::{
 
 use super::element::{DType, Element};
 use super::layout::{CheckedLayout, Layout};
+use crate::dims::Dims;
 use crate::segment::backing::Backing;
 use crate::segment::extent::Extent;
 use crate::segment::lease::AccessError;
@@ -395,7 +396,7 @@ fn raw_view<A: Element, D: Dimension>(
         return None;
     }
     let shape = D::from_dimension(&IxDyn(layout.shape()))?;
-    let steps: Vec<usize> = layout
+    let steps: Dims<usize> = layout
         .strides()
         .iter()
         .map(|stride| stride.unsigned_abs())
@@ -423,12 +424,12 @@ fn mutable<A: Element, D: Dimension>(raw: &RawArrayView<A, D>) -> RawArrayViewMu
         return unsafe { RawArrayViewMut::from_shape_ptr(raw.raw_dim(), nowhere) };
     }
     let mut upwards = raw.clone();
-    let is_turned: Vec<bool> = raw.strides().iter().map(|stride| *stride < 0).collect();
+    let is_turned: Dims<bool> = raw.strides().iter().map(|stride| *stride < 0).collect();
     let turn = Slice::new(0, None, -1);
     for axis in (0..is_turned.len()).filter(|axis| is_turned[*axis]) {
         upwards.slice_axis_inplace(Axis(axis), turn);
     }
-    let steps: Vec<usize> = upwards
+    let steps: Dims<usize> = upwards
         .strides()
         .iter()
         .map(|stride| stride.unsigned_abs())

@@ -11,6 +11,7 @@ use ndarray::{
 use super::element::Element;
 use super::layout::{CheckedLayout, Layout};
 use super::pointer::Located;
+use crate::dims::Dims;
 use crate::segment::AccessError;
 
 /// A shared borrow of (part of) a [`Tensor`](crate::Tensor), with any strides.
@@ -129,7 +130,7 @@ impl<'a, A: Element, D: Dimension> TensorView<'a, A, D> {
         let target = shape.into_dimension();
         let mut layout = self.located.layout();
         let n_new = target.ndim().checked_sub(layout.shape.len())?;
-        let mut strides = vec![0i64; n_new];
+        let mut strides = Dims::from_elem(0i64, n_new);
         for ((from, stride), to) in layout
             .shape
             .iter()

@@ -18,6 +18,7 @@ use super::handshake::{
 };
 use super::schema::{ArgumentSchema, FunctionSchema, ModuleSchema, method_id};
 use super::trace::TraceContext;
+use crate::dims::Dims;
 use crate::tensor::DType;
 
 const DOCUMENT: &str = include_str!("../../../docs/wire.md");
@@ -102,16 +103,16 @@ fn handle(origin: Origin, segment: u64, terms: Terms, dtype: DType) -> Handle {
         terms,
         dtype: dtype as u8,
         offset_bytes: 0,
-        shape: Vec::new(),
-        strides: Vec::new(),
+        shape: Dims::new(),
+        strides: Dims::new(),
     }
 }
 
 /// Three `i64`, lent for reading.
 fn three_lent() -> Handle {
     Handle {
-        shape: vec![3],
-        strides: vec![1],
+        shape: [3].as_slice().into(),
+        strides: [1].as_slice().into(),
         ..handle(Origin::Sender, 1, Terms::Read, DType::I64)
     }
 }
@@ -268,8 +269,8 @@ fn frames_of_segments(checks: &mut Checks) {
         "oversize",
         Frame::Oversize {
             frame: Handle {
-                shape: vec![100_000],
-                strides: vec![1],
+                shape: [100_000].as_slice().into(),
+                strides: [1].as_slice().into(),
                 ..long
             },
         },
@@ -289,8 +290,8 @@ fn handles(checks: &mut Checks) {
         "handle-read-write",
         Handle {
             offset_bytes: 22,
-            shape: vec![3, 4],
-            strides: vec![-4, -1],
+            shape: [3, 4].as_slice().into(),
+            strides: [-4, -1].as_slice().into(),
             ..handle(Origin::Sender, 2, Terms::ReadWrite, DType::U16)
         },
     );

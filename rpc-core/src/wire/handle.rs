@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dims::Dims;
+
 /// The wire form of an array: where its elements are, and on what terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Handle {
@@ -18,9 +20,11 @@ pub(crate) struct Handle {
     /// `inline`.
     pub(crate) offset_bytes: u64,
     /// The number of elements along each dimension.
-    pub(crate) shape: Vec<u64>,
+    #[serde(with = "dims")]
+    pub(crate) shape: Dims<u64>,
     /// The steps between neighbours along each dimension, in elements.
-    pub(crate) strides: Vec<i64>,
+    #[serde(with = "dims")]
+    pub(crate) strides: Dims<i64>,
 }
 
 /// Where elements lie, as seen by whoever sends the handle.
@@ -58,4 +62,24 @@ pub(crate) enum Terms {
         /// A number that the side that made them uses once on the channel.
         transfer: u64,
     },
+}
+
+/// Numbers for each dimension go over the wire as any list does, and within what bounds those.
+mod dims {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Dims;
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        dims: &Dims<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        dims.as_slice().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Dims<T>, D::Error> {
+        Vec::deserialize(deserializer).map(Dims::from_vec)
+    }
 }

@@ -103,8 +103,8 @@ impl AnyHandle {
             terms,
             dtype,
             offset_bytes,
-            shape,
-            strides,
+            shape: shape.into(),
+            strides: strides.into(),
         })
     }
 

@@ -243,8 +243,8 @@ mod tests {
                 terms,
                 dtype,
                 offset_bytes,
-                shape,
-                strides,
+                shape: shape.into(),
+                strides: strides.into(),
             },
         );
         prop::collection::vec(handle, 0..3)

@@ -141,27 +141,28 @@ impl Calls {
 
     /// Takes a call, or a question, off the table; `None` if there is none of that number.
     pub(super) fn remove(&self, id: u64, is_question: bool) -> Option<Entry> {
-        let (entry, waiting) = {
-            let mut table = self.lock();
-            if table.entry(id)?.slot.is_question != is_question {
-                return None;
-            }
-            if !table.deadline_of.is_empty()
-                && let Some((at, _)) = table.deadline_of.remove(&id)
-            {
-                table.deadlines.remove(&(at, id));
-            }
-            let entry = match table.slots.remove(id) {
-                Some(entry) => Some(entry),
-                None => table.aside.remove(&id),
-            };
-            if let Some(at) = entry.as_ref().and_then(|entry| entry.overdue_at) {
-                table.overdue.remove(&(at, id));
-            }
-            table.n_bytes -= entry.as_ref().map_or(0, |entry| entry.n_bytes);
-            self.note_len(&table);
-            (entry, std::mem::take(&mut table.waiting_for_room))
+        let mut table = self.lock();
+        let entry = table.entry(id)?;
+        if entry.slot.is_question != is_question {
+            return None;
+        }
+        let (overdue_at, n_bytes) = (entry.overdue_at, entry.n_bytes);
+        if let Some(at) = overdue_at {
+            table.overdue.remove(&(at, id));
+        }
+        table.n_bytes -= n_bytes;
+        if !table.deadline_of.is_empty()
+            && let Some((at, _)) = table.deadline_of.remove(&id)
+        {
+            table.deadlines.remove(&(at, id));
+        }
+        let entry = match table.slots.remove(id) {
+            Some(entry) => Some(entry),
+            None => table.aside.remove(&id),
         };
+        self.note_len(&table);
+        let waiting = std::mem::take(&mut table.waiting_for_room);
+        drop(table);
         wake_each(waiting);
         entry
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::call::module::{Function, Module};
-use crate::call::numbered::Numbered;
+use crate::numbered::Numbered;
 use crate::wire::handshake::ServedModule;
 use crate::wire::schema::ModuleSchema;
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A table by the numbers of calls, or of functions (which are hashes themselves).
+/// A table by the numbers of calls, of functions (which are hashes themselves), or of this process's
+/// own segments.
 pub(crate) type Numbered<T> = HashMap<u64, T, BuildHasherDefault<Spread>>;
 
 /// Spreads a number over all bits, in one multiplication.
