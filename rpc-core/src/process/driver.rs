@@ -29,8 +29,7 @@ const LINGER: Duration = Duration::from_millis(2);
 const FRAMES_AT_A_TIME: usize = 256;
 
 /// What is told of a worker whose driver panicked.
-const PANICKED: &str =
-    "made its host's driver thread panic (its message is on standard error)";
+const PANICKED: &str = "made its host's driver thread panic (its message is on standard error)";
 
 /// What the holders of a worker and its driver tell each other.
 #[derive(Debug, Default)]
@@ -143,7 +142,7 @@ pub(crate) struct Driver {
 impl Driver {
     /// Runs until the worker has ended, then ends all calls and releases all they held.
     pub(crate) fn run(mut self) {
-        // Whatever panics in here , which is a bug, the worker is ended
+        // Should anything panic in here, which would be a bug, the worker is ended
         // and its callers are told: each step is taken, however the one before it went.
         let driven =
             guarded(|| self.drive()).unwrap_or_else(|| Err(Violation(PANICKED.to_owned())));
