@@ -11,7 +11,7 @@ use std::task::Wake as WakeTask;
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use super::connection::Exchange;
+use super::exchange::Exchange;
 use super::pending::Slot;
 use crate::channel::{Arrival, Channel, Lead, Look, Violation};
 

@@ -20,9 +20,10 @@ use tarpc::{ClientMessage, Response, ServerError};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
-use super::connection::{Dispatch, LongCall, settle};
 use super::current::CallState;
+use super::dispatch::{Dispatch, LongCall};
 use super::error::FailureCause;
+use super::exchange::settle;
 use super::pending::Calls;
 use super::server::Server;
 use super::server::answer::{self, AtStake};

@@ -16,7 +16,7 @@ use super::child::WorkerProcess;
 use super::end::{EndReason, WorkerEnd};
 use super::post::Seat;
 use super::stuck::{Verdict, Watch};
-use crate::call::connection::Exchange;
+use crate::call::exchange::Exchange;
 use crate::channel::{Arrival, Lingering, Look, Violation, handshake};
 use crate::guarded::guarded;
 use crate::wire::frame::Frame;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::heartbeat::{Beat, Heartbeat, Pulse};
-use crate::call::connection::Exchange;
+use crate::call::exchange::Exchange;
 
 /// What a driver watches for, besides the worker's end.
 #[derive(Clone, Copy, Debug, Default)]

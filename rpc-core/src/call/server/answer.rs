@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use super::Server;
 use super::instances::Unsent;
-use crate::call::connection::{is_too_long, too_many_arrays};
+use crate::call::exchange::{is_too_long, too_many_arrays};
 use crate::call::reply::Reply;
 use crate::channel::bell::Wake;
 use crate::channel::loan::{Loan, Named};

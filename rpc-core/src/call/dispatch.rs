@@ -1,0 +1,90 @@
+//! Who matches calls with answers.
+
+use std::sync::Arc;
+
+use super::pending::Calls;
+use crate::channel::bell::Wake;
+use crate::channel::loan::Named;
+use crate::channel::long::Stake;
+use crate::channel::{Channel, SendError, Violation};
+use crate::wire::frame::{CallFrame, Failure, Frame};
+
+/// Who matches calls with answers: ours or tarpc's dispatcher.
+pub(crate) trait Dispatch: Send + Sync {
+    /// Sends a call, whose handles are `named`; tells how the worker was woken for it. If it can't be
+    /// sent, it comes back.
+    fn send(&self, call: CallFrame, named: Named) -> Result<Wake, (SendError, Box<CallFrame>)>;
+
+    /// Asks the worker to stop a call whose caller is gone.
+    fn cancel(&self, call: u64);
+
+    /// Tells whether the worker says when it has let go of a call that was cancelled.
+    fn hears_of_cancelled(&self) -> bool;
+
+    /// Takes a frame of the dispatcher's own; `Err` if there is no such frame.
+    fn accept(&self, frame: Frame) -> Result<(), Violation>;
+}
+
+/// Reedbed's own dispatcher: every frame is what it says.
+pub(crate) struct OwnDispatch {
+    pub(crate) channel: Arc<Channel>,
+    pub(crate) calls: Arc<Calls>,
+}
+
+/// A call that the worker has yet to read, because it is long.
+pub(super) struct LongCall {
+    pub(super) calls: Arc<Calls>,
+    pub(super) call: u64,
+    pub(super) named: Named,
+}
+
+impl Stake for LongCall {
+    fn read(mut self: Box<Self>) {
+        self.named.sent();
+    }
+
+    fn unread(self: Box<Self>, reason: String) {
+        let Self { calls, call, named } = *self;
+        // What it gave away has no owner any more; what it returned, the worker is told of.
+        drop(named);
+        calls.refuse(call, Failure::SegmentRefused { reason });
+    }
+}
+
+impl Dispatch for OwnDispatch {
+    fn send(&self, frame: CallFrame, named: Named) -> Result<Wake, (SendError, Box<CallFrame>)> {
+        let call = frame.call;
+        let frame = Frame::Call(frame);
+        let mut named = Some(named);
+        let sent = self.channel.send_with(&frame, || {
+            let calls = Arc::clone(&self.calls);
+            let named = named.take().unwrap_or_default();
+            Box::new(LongCall { calls, call, named })
+        });
+        match (sent, frame) {
+            (Ok(wake), _) => {
+                named.iter_mut().for_each(Named::sent);
+                Ok(wake)
+            }
+            (Err(error), Frame::Call(call)) => {
+                drop(named);
+                Err((error, Box::new(call)))
+            }
+            (Err(_), _) => unreachable!("it was made above"),
+        }
+    }
+
+    fn cancel(&self, call: u64) {
+        self.channel.send_or_close(&Frame::Cancel { call });
+    }
+
+    fn hears_of_cancelled(&self) -> bool {
+        true
+    }
+
+    fn accept(&self, _: Frame) -> Result<(), Violation> {
+        Err(Violation(
+            "sent a frame that a worker doesn't send".to_owned(),
+        ))
+    }
+}
