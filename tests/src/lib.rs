@@ -13,6 +13,7 @@ pub mod breakout;
 pub mod bundles;
 pub mod commands;
 pub mod containers;
+mod crowd;
 pub mod deaths;
 pub mod extremes;
 pub mod gate;

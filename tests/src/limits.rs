@@ -16,7 +16,7 @@ use rustix::thread::CapabilitySet;
 
 use crate::containers::stacks;
 use crate::modules::{arrays, control, edges, values};
-use crate::{long_frames, system, watched};
+use crate::{crowd, long_frames, system, watched};
 
 /// Sets a limit of this process, and of the workers that it starts.
 pub(crate) fn limit(resource: Resource, value: u64) -> Result<(), Box<dyn Error>> {
@@ -49,6 +49,7 @@ pub async fn run(worker: &str, name: &str) -> Result<(), Box<dyn Error>> {
         "long-frames-and-address-space" => long_frames::address_space(worker).await,
         "jumping-clock" => jumping_clock(worker).await,
         "waiting-for-the-budget" => waiting_for_the_budget(worker).await,
+        "crowded-socket" => crowd::crowded_socket(worker).await,
         "limits-beyond-ones-own" => limits_beyond_ones_own(worker).await,
         _ => Err(format!("no check is called {name}").into()),
     }

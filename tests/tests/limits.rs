@@ -109,3 +109,15 @@ fn calls_wait_for_the_budget_and_not_for_what_never_comes() {
     let numbers = "4194304 bytes were asked for, 8388608 of 10485760 bytes are in use";
     assert!(in_the_way.contains(numbers), "{message}");
 }
+
+#[test]
+fn a_descriptor_waits_without_work_until_others_have_arrived() {
+    let message = check("crowded-socket");
+    if message.starts_with("skipped") {
+        return println!("{message}");
+    }
+    assert_eq!(
+        message,
+        "the call waits: true\nthe driver sleeps: true\nthe call is answered: 100000\n"
+    );
+}

@@ -16,6 +16,7 @@
 //! [`crate::call`]). Frames that concern segments go to [`Channel::accept`].
 
 mod announce;
+mod backlog;
 pub(crate) mod bell;
 pub(crate) mod bind;
 mod exports;
@@ -40,6 +41,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, PoisonError, Weak};
 
+pub(crate) use backlog::Backlog;
 use bell::Wake;
 use exports::{Exports, Transfers};
 use imports::Imports;
@@ -484,9 +486,9 @@ impl Channel {
         }
     }
 
-    /// Sends what is queued as far as there is room; returns whether anything is left.
-    pub(crate) fn flush(&self) -> bool {
-        self.outbox.flush().unwrap_or(false)
+    /// Sends what is queued as far as there is room; returns what keeps the rest from being sent.
+    pub(crate) fn flush(&self) -> Backlog {
+        self.outbox.flush().unwrap_or(Backlog::Nothing)
     }
 
     /// Makes the driver look around.

@@ -5,7 +5,9 @@
 //! none is queued, and the channel's driver, which is always armed, sends it when the peer has read.
 //! So a sender never blocks on a peer that is itself blocked on sending. What is queued for a peer
 //! that means well is bounded by the calls in flight and the memory that is shared; one that has more
-//! said to it, and reads nothing, breaks the protocol.
+//! said to it, and reads nothing, breaks the protocol. A descriptor that can't be sent because too many
+//! are on their way is queued as well; the driver tries again after a while, and whenever something
+//! else is queued behind it.
 //!
 //! Whatever is put into the ring says how many messages were sent over the socket before it, so the
 //! peer deals with everything in the order in which it was sent.
@@ -17,6 +19,7 @@ use std::sync::{Arc, PoisonError};
 
 use rustix::event::EventfdFlags;
 
+use super::backlog::Backlog;
 use super::bell::Wake;
 use super::ring::{Count, Lane, Producer, PushError};
 use super::socket::Socket;
@@ -204,7 +207,7 @@ impl Outbox {
                     drop(fd);
                     return Ok(());
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if Backlog::of(&error).is_some() => {}
                 Err(_) => {
                     queue.is_closed = true;
                     drop(queue);
@@ -232,15 +235,15 @@ impl Outbox {
         Ok(())
     }
 
-    /// Sends what is queued as far as there is room; returns whether anything is left.
-    pub(crate) fn flush(&self) -> Result<bool, Closed> {
+    /// Sends what is queued as far as there is room; returns what keeps the rest from being sent.
+    pub(crate) fn flush(&self) -> Result<Backlog, Closed> {
         loop {
             let mut queue = self.lock();
             if queue.is_closed {
                 return Err(Closed);
             }
             let Some((message, fd)) = queue.messages.front() else {
-                return Ok(false);
+                return Ok(Backlog::Nothing);
             };
             match self
                 .socket
@@ -254,11 +257,13 @@ impl Outbox {
                     drop(queue);
                     drop(sent);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
-                Err(_) => {
-                    queue.is_closed = true;
-                    return Err(Closed);
-                }
+                Err(error) => match Backlog::of(&error) {
+                    Some(backlog) => return Ok(backlog),
+                    None => {
+                        queue.is_closed = true;
+                        return Err(Closed);
+                    }
+                },
             }
         }
     }

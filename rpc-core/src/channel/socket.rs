@@ -65,9 +65,11 @@ impl Socket {
         Self { fd }
     }
 
-    /// Sends a message, or returns [`io::ErrorKind::WouldBlock`] if there is no room for it now.
+    /// Sends a message that isn't empty: an empty one looks like end-of-file.
     ///
-    /// `message` isn't empty: an empty one looks like end-of-file.
+    /// # Errors
+    /// The kernel's. Those pass that [`Backlog::of`](super::backlog::Backlog::of) knows; after any other
+    /// one, nothing can be sent any more.
     pub(crate) fn try_send(
         &self,
         message: &[u8],
@@ -86,10 +88,6 @@ impl Socket {
             match rustix::net::sendmsg(&self.fd, &[IoSlice::new(message)], &mut ancillary, flags) {
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR) => {}
-                // Too many descriptors are on their way: there will be room when the peer took some.
-                Err(Errno::TOOMANYREFS | Errno::NOBUFS) => {
-                    return Err(io::ErrorKind::WouldBlock.into());
-                }
                 Err(error) => return Err(error.into()),
             }
         }

@@ -17,7 +17,7 @@ use super::end::{EndReason, WorkerEnd};
 use super::post::Seat;
 use super::stuck::{Verdict, Watch};
 use crate::call::exchange::Exchange;
-use crate::channel::{Arrival, Lingering, Look, Violation, handshake};
+use crate::channel::{Arrival, Backlog, Lingering, Look, Violation, handshake};
 use crate::guarded::guarded;
 use crate::wire::frame::Frame;
 
@@ -219,7 +219,7 @@ impl Driver {
         loop {
             let now = Instant::now();
             self.exchange.channel().clear_wake();
-            let has_more_to_send = self.exchange.channel().flush();
+            let backlog = self.exchange.channel().flush();
             let next_deadline = self.exchange.expire(now);
             let stop_by = self.control.stop_by();
             if stop_by.is_some() && !has_asked {
@@ -258,7 +258,7 @@ impl Driver {
                 }
             }
             let limit = wake_at.map(|at| at.saturating_duration_since(Instant::now()));
-            self.wait(has_more_to_send, closed_at.is_some(), limit);
+            self.wait(backlog, closed_at.is_some(), limit);
         }
     }
 
@@ -281,13 +281,11 @@ impl Driver {
         Ok(false)
     }
 
-    fn wait(&self, has_more_to_send: bool, is_closed: bool, limit: Option<Duration>) {
+    fn wait(&self, backlog: Backlog, is_closed: bool, limit: Option<Duration>) {
         let channel = self.exchange.channel();
         let mut fds = vec![PollFd::from_borrowed_fd(channel.wake_fd(), PollFlags::IN)];
         if !is_closed {
-            let mut events = PollFlags::IN;
-            events.set(PollFlags::OUT, has_more_to_send);
-            fds.push(PollFd::from_borrowed_fd(channel.as_fd(), events));
+            fds.push(PollFd::from_borrowed_fd(channel.as_fd(), backlog.events()));
         }
         if let Life::Process(process) = &self.life {
             fds.extend(
@@ -296,7 +294,9 @@ impl Driver {
                     .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
             );
         }
-        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let until = backlog
+            .limit(limit)
+            .and_then(|limit| Instant::now().checked_add(limit));
         loop {
             let limit = until.map(|until| until.saturating_duration_since(Instant::now()));
             let lingering = channel.lingering();

@@ -302,28 +302,26 @@ fn serve(server: &Arc<Server>, host: Option<&OwnedFd>) -> Result<End, Violation>
         }
         // Asked first: what is queued after that keeps it from being drained.
         let is_drained = server.is_drained();
-        let has_more_to_send = channel.flush();
+        let backlog = channel.flush();
         let attention = server.watch_runner();
         // A runner that is about to read what there is needs no help with it.
         if attention.shall_read && !read_frames(server)? {
             // It may be this side that has closed the channel, for what it has just noticed.
             return server.take_violation().map_or(Ok(End::HostGone), Err);
         }
-        if is_drained && !has_more_to_send {
+        if is_drained && backlog.is_nothing() {
             return Ok(End::Drained);
         }
         if server.is_drained() {
             // It was drained while the frames were read: once more round, to send the last ones.
             channel.wake_driver();
         }
-        let mut events = PollFlags::IN;
-        events.set(PollFlags::OUT, has_more_to_send);
         let mut fds = vec![PollFd::from_borrowed_fd(channel.wake_fd(), PollFlags::IN)];
         fds.extend(host.map(|host| PollFd::new(host, PollFlags::IN)));
         if attention.shall_read {
-            fds.push(PollFd::from_borrowed_fd(channel.as_fd(), events));
+            fds.push(PollFd::from_borrowed_fd(channel.as_fd(), backlog.events()));
         }
-        if handshake::poll(&mut fds, attention.look_again).is_err() {
+        if handshake::poll(&mut fds, backlog.limit(attention.look_again)).is_err() {
             thread::yield_now();
         }
         if host
