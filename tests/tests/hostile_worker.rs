@@ -8,12 +8,12 @@ mod long_frames;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ndarray::Ix1;
 use reedbed::{
-    AccessError, CallError, CallFailure, EndReason, Failure, FailureCause, ImportError, Tensor,
-    Worker, WorkerBuilder, WorkerEnd, ndarray,
+    AccessError, CallError, CallFailure, Dispatcher, EndReason, Failure, FailureCause, ImportError,
+    Tensor, Worker, WorkerBuilder, WorkerEnd, ndarray,
 };
 use reedbed_tests::modules::arrays;
 use reedbed_tests::system;
@@ -399,7 +399,7 @@ async fn a_result_that_can_not_be_mapped_fails_the_call_and_goes_back() {
         };
         assert!(reason.contains("64 bytes can't be mapped"), "{reason}");
         // The worker waits for both transfers before it looks at anything else.
-        let end = worker.shutdown(std::time::Duration::from_secs(5)).await;
+        let end = worker.shutdown(Duration::from_secs(5)).await;
         assert_eq!(end.last_lines(), ["both transfers are over"], "{end}");
     })
     .await;
@@ -586,6 +586,30 @@ async fn a_worker_that_takes_next_to_nothing_can_be_called() {
         let (_worker, client) = client("takes-next-to-nothing").await;
         let values = Tensor::from(ndarray::array![1i64, 2, 3]);
         assert_eq!(client.sum(&values).await.unwrap(), 6);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_host_never_has_more_requests_open_than_the_worker_takes() {
+    watched(async {
+        let builder = builder("counts-requests").dispatcher(Dispatcher::Tarpc);
+        let worker = builder
+            .spawn()
+            .await
+            .expect("the handshake is as it should be");
+        let client: arrays::Client = worker.import().await.expect("the module is served");
+        let values = Tensor::from(ndarray::array![1i64, 2, 3]);
+        for n in 0..200 {
+            // Cancelled before it is sent, or after.
+            let moment = Duration::from_millis(n % 2);
+            let cancelled = tokio::time::timeout(moment, client.range(4)).await;
+            assert!(cancelled.is_err(), "nobody answers");
+            assert_eq!(client.sum(&values).await.unwrap(), 6);
+        }
+        drop(client);
+        let end = worker.shutdown(Duration::from_secs(5)).await;
+        assert!(matches!(end.reason(), EndReason::Exited(0)), "{end}");
     })
     .await;
 }

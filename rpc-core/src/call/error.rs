@@ -250,6 +250,11 @@ impl fmt::Display for Refusal {
                 f,
                 "the worker has no instance {instance} of this service: construct it again"
             ),
+            Failure::Busy { n_functions } => write!(
+                f,
+                "the worker still runs {n_functions} functions, whose calls were cancelled, and takes no \
+                 more; have long ones look at `reedbed::cancelled()`, or restart it"
+            ),
         }
     }
 }
@@ -341,7 +346,8 @@ impl Failure {
             | Self::BadArgument { .. }
             | Self::SegmentRefused { .. }
             | Self::ShuttingDown
-            | Self::UnknownInstance { .. } => true,
+            | Self::UnknownInstance { .. }
+            | Self::Busy { .. } => true,
             Self::Panicked { .. } | Self::NotReturned { .. } => false,
         }
     }

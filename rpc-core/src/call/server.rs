@@ -143,7 +143,7 @@ impl Server {
                 self.cancel(call);
                 Ok(())
             }
-            (Frame::Tarpc(message), Some(tarpc)) => tarpc.accept(&message),
+            (Frame::Tarpc(message), Some(tarpc)) => tarpc.accept(self, &message),
             (Frame::Describe { call, module }, _) => {
                 let schema = self
                     .served
@@ -343,7 +343,8 @@ impl Server {
         }
     }
 
-    /// Puts a call on the list of running functions; `None` if the worker takes no more.
+    /// Puts a call on the list of running functions; `None` if the worker takes no more. Whoever calls
+    /// it has seen that they aren't too many.
     pub(crate) fn list(self: &Arc<Self>, call: u64, state: &Arc<CallState>) -> Option<Listed> {
         self.list_one_of(call, state, usize::MAX).ok().flatten()
     }

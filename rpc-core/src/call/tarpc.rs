@@ -3,8 +3,12 @@
 //! A message of tarpc's travels as the body of a [`Frame::Tarpc`]; announcing segments and giving
 //! tensors back stays as it is. What tarpc's dispatchers don't do is acknowledge a cancellation, so
 //! the leases of a call whose future was dropped last until its late answer, or the worker's end.
+//!
+//! [`requests`] bounds what a host may ask of a worker at once.
 
-use std::collections::{HashMap, HashSet};
+mod requests;
+
+use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +24,8 @@ use tarpc::{ClientMessage, Response, ServerError};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
+pub(super) use self::requests::Place;
+use self::requests::{Opened, Requests};
 use super::current::CallState;
 use super::dispatch::{Dispatch, LongCall};
 use super::error::FailureCause;
@@ -56,7 +62,13 @@ impl tarpc::RequestName for Asked {
     }
 }
 
-impl tarpc::RequestName for CallFrame {
+/// A request on its way through the worker's dispatcher.
+struct Taken {
+    frame: CallFrame,
+    place: Place,
+}
+
+impl tarpc::RequestName for Taken {
     fn name(&self) -> &str {
         "reedbed"
     }
@@ -122,9 +134,13 @@ impl TarpcDispatch {
             arrivals: receiver,
             send: Box::new(move |message| outbox.send(message)),
         };
+        let mut config = tarpc::client::Config::default();
+        // The worker counts them, too. A call that was cancelled makes room for another one, of which the
+        // worker must not hear before it hears of the cancellation.
+        config.max_in_flight_requests = channel.limits().n_calls as usize;
         let new = {
             let _guard = runtime.enter();
-            tarpc::client::new(tarpc::client::Config::default(), transport)
+            tarpc::client::new(config, transport)
         };
         let dispatch = new.dispatch;
         runtime.spawn(async move {
@@ -312,27 +328,26 @@ impl Dispatch for TarpcDispatch {
 
 /// The worker's side: tarpc's channel and request handlers.
 pub(crate) struct TarpcServer {
-    arrivals: UnboundedSender<ClientMessage<CallFrame>>,
-    /// Requests that have neither been answered nor cancelled.
-    open: Arc<Mutex<HashSet<u64>>>,
+    arrivals: UnboundedSender<ClientMessage<Taken>>,
+    requests: Arc<Requests>,
 }
 
 impl TarpcServer {
     /// Starts tarpc's channel on `runtime`.
     pub(crate) fn start(runtime: &Runtime, server: Weak<Server>, channel: Arc<Channel>) -> Self {
         let (arrivals, receiver) = mpsc::unbounded();
-        let open: Arc<Mutex<HashSet<u64>>> = Arc::default();
-        let answered = Arc::clone(&open);
+        let requests = Requests::new(channel.limits().n_calls as usize);
+        let open = Arc::clone(&requests);
         let ended = Arc::clone(&channel);
         let send = move |response: Response<Answered>| {
-            let request_id = response.request_id;
+            let answering = open.answer(response.request_id);
             respond(&channel, response)?;
-            lock(&answered).remove(&request_id);
+            drop(answering);
             // It may have been the last one that a shutdown waits for.
             channel.wake_driver();
             Ok(())
         };
-        let transport: Transport<ClientMessage<CallFrame>, Response<Answered>> = Transport {
+        let transport: Transport<ClientMessage<Taken>, Response<Answered>> = Transport {
             arrivals: receiver,
             send: Box::new(send),
         };
@@ -341,8 +356,8 @@ impl TarpcServer {
             n_requests: Arc::default(),
         };
         runtime.spawn(async move {
-            let requests = BaseChannel::with_defaults(transport).execute(serve);
-            requests
+            let handlers = BaseChannel::with_defaults(transport).execute(serve);
+            handlers
                 .for_each(|handler| async {
                     tokio::spawn(handler);
                 })
@@ -350,27 +365,75 @@ impl TarpcServer {
             // Without it, nobody would answer what still comes.
             ended.close();
         });
-        Self { arrivals, open }
+        Self { arrivals, requests }
     }
 
     /// Tells whether every request was answered or cancelled.
     pub(crate) fn is_idle(&self) -> bool {
-        lock(&self.open).is_empty()
+        self.requests.is_idle()
     }
 
     /// Takes a message of tarpc's client.
-    pub(crate) fn accept(&self, message: &Bytes) -> Result<(), Violation> {
+    pub(crate) fn accept(&self, server: &Server, message: &Bytes) -> Result<(), Violation> {
         let malformed = |what: &str| Violation(format!("sent a malformed request: {what}"));
         let message = codec::decode(&message.0).map_err(|error| malformed(&error.to_string()))?;
-        match &message {
-            Message::Request { id, .. } => {
-                lock(&self.open).insert(*id);
+        let message = match message {
+            Message::Request {
+                deadline,
+                trace_context,
+                id,
+                message: frame,
+            } => {
+                let place = match self.requests.open(id)? {
+                    Opened::Open(place) => place,
+                    Opened::Busy { n_functions } => {
+                        let n_functions = n_functions as u64;
+                        return server.refuse(id, frame, Failure::Busy { n_functions });
+                    }
+                };
+                let mut context = tarpc::context::current();
+                context.deadline = Instant::now() + deadline.min(NO_DEADLINE);
+                context.trace_context = trace_context;
+                ClientMessage::Request(tarpc::Request {
+                    context,
+                    id,
+                    message: Taken { frame, place },
+                })
             }
-            Message::Cancel { request_id, .. } => {
-                lock(&self.open).remove(request_id);
+            Message::Cancel {
+                trace_context,
+                request_id,
+            } => {
+                if !self.requests.cancel(request_id) {
+                    // Its answer has crossed this, or there was no such request.
+                    return Ok(());
+                }
+                ClientMessage::Cancel {
+                    trace_context,
+                    request_id,
+                }
             }
+        };
+        let _ = self.arrivals.unbounded_send(message);
+        Ok(())
+    }
+}
+
+impl Server {
+    /// Answers a request that is not taken.
+    fn refuse(&self, request_id: u64, frame: CallFrame, failure: Failure) -> Result<(), Violation> {
+        let (call, state) = (frame.call, Arc::new(CallState::of(&frame)));
+        // Its arguments are bound all the same, so that what was given is given back.
+        drop(self.prepare(frame, &state)?);
+        let (outcome, at_stake) = self.outcome(Err(failure));
+        let frame = ReplyFrame { call, outcome };
+        let response = Response {
+            request_id,
+            message: Ok(Answered { frame, at_stake }),
+        };
+        if respond(self.channel(), response).is_err() {
+            self.channel().close();
         }
-        let _ = self.arrivals.unbounded_send(message.into());
         Ok(())
     }
 }
@@ -389,35 +452,6 @@ enum Message {
         trace_context: tarpc::trace::Context,
         request_id: u64,
     },
-}
-
-impl From<Message> for ClientMessage<CallFrame> {
-    fn from(message: Message) -> Self {
-        match message {
-            Message::Request {
-                deadline,
-                trace_context,
-                id,
-                message,
-            } => {
-                let mut context = tarpc::context::current();
-                context.deadline = Instant::now() + deadline.min(NO_DEADLINE);
-                context.trace_context = trace_context;
-                Self::Request(tarpc::Request {
-                    context,
-                    id,
-                    message,
-                })
-            }
-            Message::Cancel {
-                trace_context,
-                request_id,
-            } => Self::Cancel {
-                trace_context,
-                request_id,
-            },
-        }
-    }
 }
 
 /// A reply, which tarpc's dispatcher may send or, if the call was cancelled meanwhile, drop.
@@ -454,13 +488,13 @@ struct Serve {
 }
 
 impl tarpc::server::Serve for Serve {
-    type Req = CallFrame;
+    type Req = Taken;
     type Resp = Answered;
 
     async fn serve(
         self,
         _: tarpc::context::Context,
-        frame: CallFrame,
+        Taken { frame, place }: Taken,
     ) -> Result<Answered, ServerError> {
         let ending = || {
             ServerError::new(
@@ -479,7 +513,7 @@ impl tarpc::server::Serve for Serve {
             ServerError::new(io::ErrorKind::InvalidData, violation.to_string())
         })?;
         let returned = match (listed, prepared) {
-            (Some(listed), Ok(prepared)) => prepared.run(listed).await,
+            (Some(listed), Ok(prepared)) => prepared.run(listed, place).await,
             (_, Err(failure)) => Err(failure),
             (None, Ok(_)) => Err(Failure::ShuttingDown),
         };

@@ -214,4 +214,10 @@ pub enum Failure {
         /// The instance's number.
         instance: u64,
     },
+    /// The worker still runs functions whose calls were cancelled, and takes no more calls until some
+    /// have ended. It has not begun.
+    Busy {
+        /// The functions.
+        n_functions: u64,
+    },
 }

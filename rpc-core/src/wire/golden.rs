@@ -440,6 +440,7 @@ fn failures(checks: &mut Checks) {
         "failure-unknown-instance",
         Failure::UnknownInstance { instance: 7 },
     );
+    checks.value("failure-busy", Failure::Busy { n_functions: 8 });
 }
 
 fn frames_of_schemas(checks: &mut Checks) {

@@ -310,6 +310,9 @@ pub enum Failure {
     UnknownInstance {
         instance: u64,
     },
+    Busy {
+        n_functions: u64,
+    },
 }
 
 /// What a module consists of.
@@ -477,6 +480,9 @@ impl Failure {
             },
             6 => Self::UnknownInstance {
                 instance: reader.u64(),
+            },
+            7 => Self::Busy {
+                n_functions: reader.u64(),
             },
             other => panic!("there is no failure {other}"),
         }

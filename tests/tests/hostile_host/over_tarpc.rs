@@ -1,5 +1,7 @@
 //! The same over tarpc's dispatchers.
 
+use reedbed_tests::gate::{self, Gates};
+
 use super::*;
 
 /// The fields of a request of tarpc's, before the call.
@@ -19,6 +21,43 @@ pub(crate) fn greeted_over_tarpc() -> Host {
     greeted_with(&Hello {
         dispatcher: 1,
         ..hello()
+    })
+}
+
+/// A host that may have two requests at once.
+fn greeted_for_two() -> Host {
+    greeted_with(&Hello {
+        dispatcher: 1,
+        n_calls: 2,
+        ..hello()
+    })
+}
+
+/// Requests `module.function`. The call's number is that of the request.
+fn request(host: &Host, id: u64, path: &str, body: &[u8]) {
+    let (module, name) = path.split_once('.').expect("a module and a function");
+    let call = frame::request(id, function(module, name), &[], body);
+    host.send(&frame::tarpc(&tarpc_request(10, id).raw(&call).done()));
+}
+
+fn cancel(host: &Host, id: u64) {
+    let message = Bytes::new().u32(1).u64(0).u64(0).u64(0).u32(1).u64(id);
+    host.send(&frame::tarpc(&message.done()));
+}
+
+/// Receives the answer to a request: how many functions are running, if there are too many.
+fn answer(host: &Host, id: u64) -> Option<u64> {
+    let Frame::Tarpc { message } = host.receive() else {
+        panic!("an answer of tarpc's")
+    };
+    let mut reader = Reader::new(&message);
+    assert_eq!((reader.u64(), reader.u32(), reader.u64()), (id, 0, id));
+    let has_failed = reader.u32() == 1;
+    has_failed.then(|| {
+        assert_eq!(reader.u32(), 7, "`Busy`");
+        let n_functions = reader.u64();
+        reader.end();
+        n_functions
     })
 }
 
@@ -65,4 +104,84 @@ fn an_absurd_deadline_over_tarpc_does_no_harm() {
         };
         host.shut_down();
     }
+}
+
+#[test]
+fn more_requests_than_negotiated_are_a_violation() {
+    let host = greeted_for_two();
+    for id in 1..=3 {
+        request(&host, id, "control.run_until_cancelled", &until_cancelled());
+    }
+    host.assert_violation("sent more than 2 calls at once");
+}
+
+#[test]
+fn a_request_that_is_repeated_while_it_is_open_is_a_violation() {
+    let host = greeted_over_tarpc();
+    for _ in 0..2 {
+        request(&host, 5, "control.run_until_cancelled", &until_cancelled());
+    }
+    host.assert_violation("sent request 5 while it was open");
+}
+
+#[test]
+fn as_many_requests_as_negotiated_are_answered_again_and_again() {
+    let host = greeted_for_two();
+    request(&host, 0, "values.nothing", &[]);
+    for id in 1..1000 {
+        request(&host, id, "values.nothing", &[]);
+        // They run side by side, on a thread each.
+        let Frame::Tarpc { message } = host.receive() else {
+            panic!("an answer of tarpc's")
+        };
+        assert!(Reader::new(&message).u64() <= id);
+    }
+    let Frame::Tarpc { .. } = host.receive() else {
+        panic!("the last answer")
+    };
+    host.shut_down();
+}
+
+#[test]
+fn functions_that_go_on_when_they_are_cancelled_are_bounded() {
+    let (host, gates) = (greeted_for_two(), Gates::new());
+    let go_on = |id: u64| {
+        let begun = gates.make(&format!("{id} has begun"));
+        let end = gates.make(&format!("{id} may end"));
+        let paths = [&begun, &end].map(|path| path.to_str().expect("UTF-8"));
+        let body = Bytes::new().run(paths[0]).run(paths[1]).done();
+        request(&host, id, "control.pass", &body);
+        gate::pass_blocking(&begun);
+        cancel(&host, id);
+        end
+    };
+    // Four times what was negotiated.
+    let ends: Vec<_> = (0..8).map(go_on).collect();
+    for id in 8..1000 {
+        request(&host, id, "values.nothing", &[]);
+        assert_eq!(answer(&host, id), Some(8));
+        cancel(&host, id);
+    }
+    for end in &ends {
+        gate::pass_blocking(end);
+    }
+    let since = Instant::now();
+    let is_answered = |id: &u64| {
+        assert!(since.elapsed() < LIMIT, "it takes no more calls");
+        request(&host, *id, "values.nothing", &[]);
+        answer(&host, *id).is_none()
+    };
+    assert!((1000..).any(|id| is_answered(&id)));
+    host.shut_down();
+}
+
+#[test]
+fn a_flood_of_cancellations_over_tarpc_changes_nothing() {
+    let host = greeted_for_two();
+    for id in 0..20_000 {
+        cancel(&host, id);
+    }
+    request(&host, 7, "values.nothing", &[]);
+    assert_eq!(answer(&host, 7), None);
+    host.shut_down();
 }

@@ -136,9 +136,10 @@ impl Failure {
             Self::NotReturned { reason } => Self::NotReturned {
                 reason: short(reason),
             },
-            Self::UnknownFunction | Self::ShuttingDown | Self::UnknownInstance { .. } => {
-                self.clone()
-            }
+            Self::UnknownFunction
+            | Self::ShuttingDown
+            | Self::UnknownInstance { .. }
+            | Self::Busy { .. } => self.clone(),
         }
     }
 }

@@ -11,12 +11,13 @@ use crate::call::current::{self, CallState, Running};
 use crate::call::module::Handler;
 use crate::call::reply::Reply;
 use crate::call::server_call::ServerCall;
+use crate::call::tarpc::Place;
 use crate::channel::bell::Wake;
 use crate::wire::frame::{Failure, Frame, ReplyFrame};
 
 impl Prepared {
     /// Runs the function for tarpc's dispatcher, which cancels by dropping the future.
-    pub(crate) async fn run(self, listed: Listed) -> Result<Reply, Failure> {
+    pub(crate) async fn run(self, listed: Listed, place: Place) -> Result<Reply, Failure> {
         let Self { call, handler } = self;
         let state = Arc::clone(call.state());
         let ended = || Failure::NotReturned {
@@ -29,7 +30,7 @@ impl Prepared {
                 listed.stops_with(task);
                 let returned = running.await;
                 // Dropped after the function's future: `Server::stop` waits for that.
-                drop(listed);
+                drop((listed, place));
                 returned.unwrap_or_else(|_| Err(ended()))
             }
             Handler::Sync(function) | Handler::Blocking(function) => {
@@ -37,7 +38,7 @@ impl Prepared {
                 let job = move || {
                     let returned = current::run(&state, || function(&call));
                     drop(call);
-                    drop(listed);
+                    drop((listed, place));
                     returned
                 };
                 let returned = tokio::task::spawn_blocking(job).await;

@@ -11,7 +11,7 @@ mod untrusted;
 use std::process::ExitCode;
 
 use reedbed::Stub;
-use reedbed_tests::by_hand::bytes::Bytes;
+use reedbed_tests::by_hand::bytes::{Bytes, Reader};
 use reedbed_tests::by_hand::end::Received;
 use reedbed_tests::by_hand::frame::{self, Frame};
 use reedbed_tests::by_hand::handle::{Handle, Terms, dtype};
@@ -96,7 +96,7 @@ fn welcome(how: &str) -> Welcome {
             n_segments: 1 << 14,
             ..welcome
         },
-        "counts-calls" | "never-describes" => Welcome {
+        "counts-calls" | "counts-requests" | "never-describes" => Welcome {
             n_calls: 1,
             ..welcome
         },
@@ -143,6 +143,7 @@ fn after_the_handshake(how: &str, worker: &mut Worker) {
     match how {
         "floods-its-output" => return flood(worker),
         "counts-calls" => return count_calls(worker),
+        "counts-requests" => return count_requests(worker),
         "ignores-pings" | "answers-no-ping" | "answers-twice" => return answer_pings(how, worker),
         _ => {}
     }
@@ -406,5 +407,34 @@ fn count_calls(worker: &mut Worker) {
             "a second call came before the first was answered"
         );
         worker.send(&frame::returned(call, &[], &6i64.to_le_bytes()));
+    }
+}
+
+/// Answers the requests of `arrays.sum` that come by tarpc's dispatcher, and no others; ends if there
+/// are ever two open at once.
+fn count_requests(worker: &mut Worker) {
+    let mut open = None;
+    loop {
+        let message = match worker.receive() {
+            Some(Frame::Tarpc { message }) => message,
+            Some(Frame::Shutdown) | None => std::process::exit(0),
+            Some(other) => panic!("{other:?} came instead of a request"),
+        };
+        let mut reader = Reader::new(&message);
+        if reader.u32() == 1 {
+            let _trace: [u8; 28] = reader.raw();
+            assert_eq!(open.take(), Some(reader.u64()), "it was open");
+            continue;
+        }
+        let (_deadline, _trace) = (reader.raw::<12>(), reader.raw::<28>());
+        let [id, call, function] = [reader.u64(), reader.u64(), reader.u64()];
+        assert_eq!(open, None, "another one is open");
+        if function == reedbed_tests::by_hand::function("arrays", "sum") {
+            let returned = Bytes::new().u64(id).u32(0).u64(call).u32(0);
+            let six = returned.u64(0).u64(0).run(6i64.to_le_bytes()).u64(0);
+            worker.send(&frame::tarpc(&six.done()));
+        } else {
+            open = Some(id);
+        }
     }
 }

@@ -1,0 +1,162 @@
+//! A host's requests in a worker, and how many there may be.
+//!
+//! # Invariants
+//! 1. No more than `n_calls` requests are open: neither answered nor cancelled. tarpc's client counts
+//!    the same way, and ours has been told the number, so one that means well never asks for more.
+//! 2. No more than [`PLACES_FOR_EACH`] times as many have a place, from their arrival until the
+//!    function has let go of its arguments. tarpc doesn't acknowledge a cancellation, so a host that
+//!    means well can't know how many functions go on after it.
+//! 3. What waits for tarpc's dispatcher is a request that has a place, or the one cancellation of a
+//!    request that was open; so its queue is bounded, too.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::channel::Violation;
+
+/// How many places there are for each call that may be open.
+const PLACES_FOR_EACH: usize = 4;
+
+/// A host's requests.
+#[derive(Debug)]
+pub(super) struct Requests {
+    n_calls: usize,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    open: HashSet<u64>,
+    /// Those whose answer is being sent.
+    n_answering: usize,
+    n_places: usize,
+}
+
+/// What comes of a request.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// It is open, and has a place.
+    Open(Place),
+    /// It is not, because so many functions have the places.
+    Busy { n_functions: usize },
+}
+
+/// A request's place, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Requests>);
+
+/// A request whose answer is being sent, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Answering<'a>(&'a Requests);
+
+impl Requests {
+    pub(super) fn new(n_calls: usize) -> Arc<Self> {
+        Arc::new(Self {
+            n_calls,
+            counts: Mutex::default(),
+        })
+    }
+
+    /// Opens a request.
+    pub(super) fn open(self: &Arc<Self>, id: u64) -> Result<Opened, Violation> {
+        let mut counts = self.lock();
+        if counts.open.contains(&id) {
+            return Err(Violation(format!("sent request {id} while it was open")));
+        }
+        let n_calls = self.n_calls;
+        if counts.open.len() >= n_calls {
+            return Err(Violation(format!("sent more than {n_calls} calls at once")));
+        }
+        if counts.n_places >= n_calls * PLACES_FOR_EACH {
+            let n_functions = counts.n_places;
+            return Ok(Opened::Busy { n_functions });
+        }
+        counts.n_places += 1;
+        counts.open.insert(id);
+        Ok(Opened::Open(Place(Arc::clone(self))))
+    }
+
+    /// Closes a request that was cancelled; tells whether it was open.
+    pub(super) fn cancel(&self, id: u64) -> bool {
+        self.lock().open.remove(&id)
+    }
+
+    /// Closes a request whose answer is sent next, because that lets the host send another one.
+    pub(super) fn answer(&self, id: u64) -> Answering<'_> {
+        let mut counts = self.lock();
+        counts.open.remove(&id);
+        counts.n_answering += 1;
+        Answering(self)
+    }
+
+    /// Tells whether every request was cancelled, or its answer sent.
+    pub(super) fn is_idle(&self) -> bool {
+        let counts = self.lock();
+        counts.open.is_empty() && counts.n_answering == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        // No critical section can panic half way.
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.lock().n_places -= 1;
+    }
+}
+
+impl Drop for Answering<'_> {
+    fn drop(&mut self) {
+        self.0.lock().n_answering -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(requests: &Arc<Requests>, id: u64) -> Place {
+        match requests.open(id) {
+            Ok(Opened::Open(place)) => place,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn requests_are_open_until_they_are_answered_or_cancelled() {
+        let requests = Requests::new(2);
+        let _places = [place(&requests, 1), place(&requests, 2)];
+        let Err(Violation(what)) = requests.open(3) else {
+            panic!("there are two")
+        };
+        assert_eq!(what, "sent more than 2 calls at once");
+        let answering = requests.answer(1);
+        let third = place(&requests, 3);
+        assert!(requests.cancel(2) && requests.cancel(3));
+        assert!(!requests.cancel(3) && !requests.cancel(1));
+        assert!(!requests.is_idle(), "an answer is yet to be sent");
+        drop(answering);
+        assert!(requests.is_idle(), "whatever has a place");
+        drop(third);
+    }
+
+    #[test]
+    fn a_cancelled_request_has_its_place_until_its_function_has_ended() {
+        let requests = Requests::new(1);
+        let mut places: Vec<_> = (0..4)
+            .map(|id| {
+                let place = place(&requests, id);
+                requests.cancel(id);
+                place
+            })
+            .collect();
+        let refused = requests.open(4);
+        let refused = refused.expect("no violation: a host that means well can't know");
+        assert!(matches!(refused, Opened::Busy { n_functions: 4 }));
+        assert!(requests.is_idle(), "it isn't open");
+        places.pop();
+        let _fifth = place(&requests, 5);
+    }
+}
