@@ -219,3 +219,37 @@ async fn a_deadline_ends_the_wait_for_a_description() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_module_that_is_never_described_is_not_waited_for_without_end() {
+    let builder = || Worker::builder(WORKER).arg("describes-never").log(|_| {});
+    let startup = Duration::from_secs(1);
+    let call = Duration::from_millis(20);
+    for (builder, expected) in [
+        (builder().startup_timeout(startup), startup),
+        (builder().call_deadline(call), call),
+    ] {
+        watched(async {
+            let worker = builder.name("silent").spawn().await.expect("it welcomes");
+            let error = match worker.import::<arrays::Client>().await {
+                Err(error @ ImportError::TimedOut { limit, .. }) if limit == expected => error,
+                other => panic!("this came: {other:?}"),
+            };
+            let text = error.to_string();
+            assert!(
+                text.contains("module `arrays` of worker `silent`"),
+                "{text}"
+            );
+            assert!(
+                text.contains(&format!("not described within {expected:?}")),
+                "{text}"
+            );
+            let other = worker.describe("edges").await;
+            assert!(
+                matches!(other, Err(ImportError::TimedOut { .. })),
+                "{other:?}"
+            );
+        })
+        .await;
+    }
+}

@@ -170,7 +170,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// Gives the worker this long to be ready, instead of 10 seconds.
+    /// Gives the worker this long to be ready, instead of 10 seconds. It has as long to say what a
+    /// module consists of, unless there is a [`call_deadline`](Self::call_deadline).
     #[must_use]
     pub fn startup_timeout(mut self, limit: Duration) -> Self {
         self.startup_timeout = limit;
@@ -255,7 +256,7 @@ impl WorkerBuilder {
     }
 
     /// Gives each call that has no [deadline](crate::Call::deadline) of its own this one. By default
-    /// there is none.
+    /// there is none. It goes for the question what a module consists of, too.
     #[must_use]
     pub fn call_deadline(mut self, limit: Duration) -> Self {
         self.call_deadline = Some(limit);
@@ -476,6 +477,7 @@ impl WorkerBuilder {
             worker: Arc::clone(&worker),
             program: self.program,
             limit: self.startup_timeout,
+            patience: self.call_deadline.unwrap_or(self.startup_timeout),
             dispatcher: self.dispatcher,
             segments: self.segments,
             stranger: self.stranger,

@@ -168,6 +168,20 @@ pub enum ImportError {
         /// Why.
         reason: String,
     },
+    /// The worker did not say in time what the module consists of.
+    #[error(
+        "module `{module}` of worker `{worker}` can't be imported: it was not described within {limit:?}; the \
+         worker is stuck, or runs a long function; give it more time with `call_deadline`, or, without \
+         one, with `startup_timeout`, or restart it"
+    )]
+    TimedOut {
+        /// The worker's name.
+        worker: String,
+        /// The module.
+        module: String,
+        /// How long it had.
+        limit: Duration,
+    },
 }
 
 /// Why a worker was not restarted. It has ended, and can be restarted again.

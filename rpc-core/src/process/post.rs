@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::builder::WorkerBuilder;
 use super::driver::Control;
@@ -32,6 +32,8 @@ pub(crate) struct Incumbent {
     pub(crate) connection: Arc<Connection>,
     pub(crate) control: Arc<Control>,
     pub(crate) id: Option<u32>,
+    /// How long it may take to say what a module consists of.
+    pub(crate) patience: Duration,
 }
 
 impl Incumbent {
@@ -53,17 +55,22 @@ impl Incumbent {
             module: module.to_owned(),
             end,
         };
-        let slot = self
-            .connection
-            .exchange()
-            .describe(module, None)
-            .map_err(gone)?;
+        let limit = self.patience;
+        // Beyond the clock's range, it may take as long as it likes.
+        let deadline = Instant::now().checked_add(limit).map(|at| (at, limit));
+        let exchange = self.connection.exchange();
+        let slot = exchange.describe(module, deadline).map_err(gone)?;
         match std::future::poll_fn(|cx| slot.poll(cx)).await {
             Ok(Answer::Described(schema)) => Ok(schema),
             Err(FailureCause::Remote(refusal)) => Err(ImportError::NotDescribed {
                 worker: self.connection.name().to_string(),
                 module: module.to_owned(),
                 reason: refusal.to_string(),
+            }),
+            Err(FailureCause::DeadlineExceeded { limit }) => Err(ImportError::TimedOut {
+                worker: self.connection.name().to_string(),
+                module: module.to_owned(),
+                limit,
             }),
             Ok(Answer::Returned { .. }) | Err(_) => Err(gone(self.ended().await)),
         }

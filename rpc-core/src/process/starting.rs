@@ -118,6 +118,8 @@ pub(crate) struct Starting {
     pub(crate) worker: Arc<str>,
     pub(crate) program: PathBuf,
     pub(crate) limit: Duration,
+    /// How long it may take afterwards to say what a module consists of.
+    pub(crate) patience: Duration,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) segments: Segments,
     /// Who it is, if it isn't trusted.
@@ -303,6 +305,7 @@ impl Starting {
             connection: Arc::new(connection),
             control: Arc::clone(&control),
             id,
+            patience: self.patience,
         };
         Ok((incumbent, exchange, control))
     }
@@ -322,6 +325,7 @@ pub(crate) fn start_in_process(
         worker: Arc::clone(&worker),
         program: PathBuf::from("in process"),
         limit: STARTUP_TIMEOUT,
+        patience: STARTUP_TIMEOUT,
         dispatcher,
         segments: match stranger {
             None => kind::segments(),

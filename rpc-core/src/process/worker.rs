@@ -161,7 +161,8 @@ impl Worker {
     /// it.
     ///
     /// # Errors
-    /// [`ImportError`] if the worker serves no such module, or other signatures.
+    /// [`ImportError`] if the worker serves no such module, or other signatures, or doesn't say in time
+    /// which ones.
     ///
     /// # Cancel safety
     /// Dropping it changes nothing.
@@ -173,7 +174,7 @@ impl Worker {
     /// Asks the worker what a module consists of; `None` if it serves no such module.
     ///
     /// # Errors
-    /// [`ImportError::WorkerGone`].
+    /// [`ImportError::WorkerGone`], [`ImportError::TimedOut`].
     ///
     /// # Cancel safety
     /// Dropping it changes nothing.
@@ -185,7 +186,7 @@ impl Worker {
     /// such module. The worker is asked once for each module.
     ///
     /// # Errors
-    /// [`ImportError::WorkerGone`].
+    /// [`ImportError::WorkerGone`], [`ImportError::TimedOut`].
     ///
     /// # Cancel safety
     /// Dropping it changes nothing.
@@ -204,7 +205,7 @@ impl Worker {
     /// [`Type::Other`](crate::dynamic::Type::Other).
     ///
     /// # Errors
-    /// [`ImportError::WorkerGone`].
+    /// [`ImportError::WorkerGone`], [`ImportError::TimedOut`].
     ///
     /// # Cancel safety
     /// Dropping it changes nothing.

@@ -22,6 +22,7 @@ pub(crate) fn describe(how: &str, worker: &mut Worker) {
             worker.send(&frame::described(call, &module(vec![range.clone(), range])));
         }
         "describes-what-it-does-not-return" => describe_other_types(worker, call),
+        "describes-never" => {}
         "never-describes" => {
             let call = worker.receive_call();
             worker.send(&frame::returned(call, &[], &6i64.to_le_bytes()));
