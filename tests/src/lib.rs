@@ -16,6 +16,7 @@ pub mod containers;
 mod crowd;
 pub mod deaths;
 pub mod extremes;
+pub mod families;
 pub mod gate;
 pub mod limits;
 pub mod long_frames;

@@ -57,6 +57,7 @@ element_modules! {
 pub fn all() -> Vec<reedbed::Module> {
     let mut modules = vec![arrays::MODULE, control::MODULE, values::MODULE];
     modules.push(crate::deaths::ends::MODULE);
+    modules.push(crate::families::offspring::MODULE);
     modules.push(crate::shared::cells::MODULE);
     modules.push(crate::containers::stacks::MODULE);
     modules.push(crate::bundles::bundled::MODULE);

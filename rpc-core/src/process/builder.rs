@@ -33,6 +33,17 @@ use crate::segment::stranger::Stranger;
 use crate::wire::handshake::{ChannelKind, Dispatcher, Trust};
 
 /// Sets up a worker: see [`Worker::builder`].
+///
+/// # Processes that a worker starts
+/// A worker is started in a process group of its own, so a Ctrl-C in the terminal reaches neither it
+/// nor what it starts. When the worker is dead, however it ended, its host sends SIGTERM to whatever is
+/// left in that group, and waits for none of it. So what is to outlive the worker leaves the group
+/// (`setsid`), and what ignores SIGTERM, to tidy up after the worker, goes on until it is done. A
+/// worker with a [limit on memory](WorkerLimits::memory) has a control group, too: all that is left in
+/// that is killed.
+///
+/// A host that is killed itself signals nobody. Its workers end, and what they have started has to
+/// notice that, by the end of its input, say.
 #[derive(Clone, Debug)]
 pub struct WorkerBuilder {
     program: PathBuf,
@@ -449,7 +460,8 @@ impl WorkerBuilder {
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        // A Ctrl-C in the terminal is for the host, which ends its workers as it ends.
+        // A Ctrl-C in the terminal is for the host, which ends its workers as it ends. What a worker
+        // leaves behind is found by the group.
         command.process_group(0);
         let child = command.spawn().map_err(|source| SpawnError::Program {
             program: self.program.clone(),

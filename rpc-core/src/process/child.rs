@@ -5,7 +5,7 @@ use std::process::{Child, ChildStderr, ChildStdout};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::end::EndReason;
 use super::group::Group;
@@ -168,11 +168,13 @@ impl WorkerProcess {
         fds[0].revents().contains(PollFlags::IN)
     }
 
-    /// Kills it, if it still runs, and waits until the kernel has taken it apart.
+    /// Kills it, if it still runs, waits until the kernel has taken it apart, and ends what it has left
+    /// in its process group.
     pub(crate) fn reap(&mut self) -> EndReason {
         let was_killed = self.is_killed || !self.has_exited();
         // By descriptor: the number may be another process's, if somebody else has waited for it.
         let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+        self.end_offspring();
         self.is_reaped = true;
         let reason = self
             .child
@@ -193,6 +195,23 @@ impl WorkerProcess {
             stream.finish(&mut self.log);
         }
         reason
+    }
+
+    /// Waits until it is dead, and sends SIGTERM to those it leaves behind in the process group that it
+    /// was started in, as its first member.
+    ///
+    /// Not SIGKILL: who tidies up after the dead, as Python's tracker of shared memory does, ignores
+    /// SIGTERM and ends of itself; killed, it would leave for good what it was there to remove.
+    fn end_offspring(&self) {
+        let dead = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let zombie = rustix::io::retry_on_intr(|| {
+            rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), dead)
+        });
+        // As long as nobody has reaped it, its number is nobody else's, nor is the group's. If somebody
+        // has, they may be.
+        if zombie.is_ok() {
+            let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), Signal::TERM);
+        }
     }
 
     /// What was sent to end it, once [`terminate`](Self::terminate) has begun.

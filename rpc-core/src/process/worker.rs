@@ -26,7 +26,8 @@ pub(super) const GRACE_ON_DROP: Duration = Duration::from_secs(2);
 ///
 /// Clones, and the clients that [`import`](Self::import) makes, share the worker. When the last of
 /// them is gone, the worker finishes the calls in flight and exits; if the host itself ends in any
-/// way, so does the worker.
+/// way, so does the worker. What it has started, it takes along: see
+/// [`WorkerBuilder`](WorkerBuilder#processes-that-a-worker-starts).
 #[derive(Clone)]
 pub struct Worker {
     post: Arc<Post>,
