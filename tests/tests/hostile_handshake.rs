@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use reedbed::{EndReason, SpawnError, Worker, WorkerBuilder};
+use reedbed::{ChannelKind, EndReason, SpawnError, Worker, WorkerBuilder};
 use reedbed_tests::by_hand::handle::{Handle, dtype};
 use reedbed_tests::by_hand::host::{Hello, Host};
 use reedbed_tests::by_hand::memory::Memory;
@@ -101,6 +101,21 @@ async fn first_messages_that_are_none_make_a_worker_incompatible() {
             "{text}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_worker_that_takes_rings_which_it_was_not_offered_is_incompatible() {
+    let builder = misbehaving("counts-calls").arg("over-rings");
+    let error = error_of(builder.channel(ChannelKind::Socket)).await;
+    assert!(
+        matches!(error, SpawnError::Incompatible { .. }),
+        "{error:?}"
+    );
+    let text = error.to_string();
+    assert!(
+        text.contains("its rings can't be used: it was offered the socket alone"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -90,11 +90,18 @@ pub(crate) fn offer_rings(hello: &Hello) -> Option<(Rings, OwnedFd)> {
     .ok()
 }
 
-/// The rings that a worker has made, if it chose them; `segment` came with its `Welcome`.
+/// The rings that a worker has made, if it was `offered` them and chose them; `segment` came with its
+/// `Welcome`.
 pub(crate) fn open_rings(
+    offered: ChannelKind,
     welcome: &Welcome,
     segment: Option<OwnedFd>,
 ) -> Result<Option<Rings>, Unreadable> {
+    if !channels_for(offered).contains(&(welcome.channel as u32)) {
+        return Err(Unreadable::Rings(
+            "it was offered the socket alone".to_owned(),
+        ));
+    }
     match (welcome.channel, segment) {
         (ChannelKind::Socket, None) => Ok(None),
         (ChannelKind::Socket, Some(_)) => Err(Unreadable::Message(

@@ -144,7 +144,7 @@ impl Starting {
         let watch = Watch::new(self.vigilance);
         let id = process.id();
         let started = welcome.and_then(|(welcome, rings)| {
-            let rings = handshake::open_rings(&welcome, rings);
+            let rings = handshake::open_rings(self.kind, &welcome, rings);
             let rings = rings
                 .map_err(|reason| self.error(HandshakeError::Unreadable(reason), &mut process))?;
             Ok(self.connect(welcome, rings, Some(id))?)
@@ -349,7 +349,7 @@ pub(crate) fn start_in_process(
         attachment,
     } = handshake::read(&starting.socket, STARTUP_TIMEOUT)
         .map_err(|error| in_process_error(&worker, &error))?;
-    let rings = handshake::open_rings(&welcome, attachment)
+    let rings = handshake::open_rings(kind, &welcome, attachment)
         .map_err(|reason| in_process_error(&worker, &HandshakeError::Unreadable(reason)))?;
     let (incumbent, exchange, control) = starting.connect(welcome, rings, None)?;
     let driver = Driver {
