@@ -122,6 +122,16 @@ pub enum LimitError {
         /// What was asked for.
         wanted: i32,
     },
+    /// The worker's threads were too many, or changed all the time.
+    #[error(
+        "`niceness` can't be {wanted}: {n_looks} looks at the worker's threads were not enough, because it starts others, or changes their niceness, all the time; is it the right program?"
+    )]
+    Restless {
+        /// What was asked for.
+        wanted: i32,
+        /// How many threads were looked at, each counted as often as it was.
+        n_looks: usize,
+    },
     /// There is no control group in which this process may make one for the worker.
     #[error(
         "`memory` can't be {wanted} bytes: {reason}; have the memory controller of cgroup v2 delegated to this process (`systemd-run --user --scope`, `Delegate=yes`), or use `address_space`"
@@ -228,7 +238,7 @@ impl WorkerLimits {
             limit(child, LimitName::OpenFiles, Resource::Nofile, n, 0)?;
         }
         if let Some(niceness) = self.niceness {
-            set_niceness(child, niceness)?;
+            set_niceness(child, niceness, MOST_LOOKS)?;
         }
         let in_group = |bytes| Group::of_worker(child, bytes);
         self.memory_bytes.map(in_group).transpose()
@@ -285,14 +295,20 @@ fn raised_by(resource: Resource) -> &'static str {
     }
 }
 
-/// Gives a niceness to all threads of a process.
-fn set_niceness(child: Pid, wanted: i32) -> Result<(), LimitError> {
+/// How often a thread is looked at, all threads of a process together, until all have their niceness. A
+/// process that has just begun has few.
+const MOST_LOOKS: usize = 1 << 16;
+
+/// Gives a niceness to all threads of a process, with so many looks at them.
+fn set_niceness(child: Pid, wanted: i32, most_looks: usize) -> Result<(), LimitError> {
     if !NICENESS.contains(&wanted) {
         return Err(LimitError::NoSuchNiceness { wanted });
     }
     let folder = format!("/proc/{}/task", child.as_raw_nonzero());
     // A thread that isn't set yet may start another one behind this one's back, so it is looked again
-    // until all were set before. Whatever such a thread starts has it from birth.
+    // until all were set before. Whatever such a thread starts has it from birth, but a privileged one
+    // may give itself another.
+    let mut n_looks = 0;
     let mut is_complete = false;
     while !is_complete {
         is_complete = true;
@@ -301,6 +317,10 @@ fn set_niceness(child: Pid, wanted: i32) -> Result<(), LimitError> {
             return Ok(());
         };
         for thread in threads.flatten() {
+            if n_looks == most_looks {
+                return Err(LimitError::Restless { wanted, n_looks });
+            }
+            n_looks += 1;
             let name = thread.file_name();
             let number = name.to_str().and_then(|name| name.parse().ok());
             let thread = number.and_then(Pid::from_raw);
@@ -401,6 +421,24 @@ mod tests {
         waitid(WaitId::Pid(pid), how).unwrap();
         let limits = WorkerLimits::new().open_files(50).niceness(7);
         assert!(limits.apply(pid).is_ok(), "its own end is the reason");
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn threads_are_not_looked_at_for_ever() {
+        let (mut child, pid) = child();
+        let other = match getpriority_process(Some(pid)) {
+            Ok(19) => 18,
+            _ => 19,
+        };
+        // One look that sets its only thread, and one that finds it set.
+        let error = set_niceness(pid, other, 1).unwrap_err();
+        assert!(
+            matches!(error, LimitError::Restless { wanted, n_looks: 1 } if wanted == other),
+            "{error:?}"
+        );
+        assert!(set_niceness(pid, other, 1).is_ok(), "it is set by now");
+        child.kill().unwrap();
         child.wait().unwrap();
     }
 
