@@ -1,0 +1,257 @@
+//! The caller's side: tarpc's request dispatcher in the place of ours.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use futures::channel::mpsc::{self, UnboundedSender};
+use serde::Serialize;
+use tarpc::{ClientMessage, Response};
+use tokio::runtime::Handle as Runtime;
+use tokio::task::AbortHandle;
+
+use super::{NO_DEADLINE, Transport, lock};
+use crate::call::dispatch::{Dispatch, LongCall};
+use crate::call::error::FailureCause;
+use crate::call::exchange::settle;
+use crate::call::pending::Calls;
+use crate::channel::bell::Wake;
+use crate::channel::loan::Named;
+use crate::channel::long::Stake;
+use crate::channel::{Channel, SendError, Violation};
+use crate::wire::codec::{self, Bytes};
+use crate::wire::frame::{CallFrame, Frame, ReplyFrame};
+
+/// Why a call is given up whose runtime has ended.
+const RUNTIME_ENDED: &str = "the runtime has ended on which tarpc's dispatcher ran, so nobody hears it; keep the one where the \
+     worker was started, or use `Dispatcher::Reedbed`";
+
+/// A call, which tarpc's dispatcher may send or, if it was given up meanwhile, drop.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Asked {
+    frame: CallFrame,
+    #[serde(skip)]
+    named: Named,
+}
+
+impl tarpc::RequestName for Asked {
+    fn name(&self) -> &str {
+        "reedbed"
+    }
+}
+
+/// The caller's side: tarpc's request dispatcher.
+pub(crate) struct TarpcDispatch {
+    client: tarpc::client::Channel<Asked, ()>,
+    runtime: Runtime,
+    channel: Arc<Channel>,
+    calls: Arc<Calls>,
+    arrivals: UnboundedSender<Response<()>>,
+    tasks: Arc<Mutex<HashMap<u64, AbortHandle>>>,
+}
+
+impl TarpcDispatch {
+    /// Starts tarpc's dispatcher on `runtime`.
+    pub(crate) fn start(runtime: Runtime, channel: Arc<Channel>, calls: Arc<Calls>) -> Self {
+        let (arrivals, receiver) = mpsc::unbounded();
+        let outbox = ClientOutbox {
+            channel: Arc::clone(&channel),
+            calls: Arc::clone(&calls),
+            arrivals: arrivals.clone(),
+        };
+        let transport: Transport<Response<()>, ClientMessage<Asked>> = Transport {
+            arrivals: receiver,
+            send: Box::new(move |message| outbox.send(message)),
+        };
+        let mut config = tarpc::client::Config::default();
+        // The worker counts them, too. A call that was cancelled makes room for another one, of which the
+        // worker must not hear before it hears of the cancellation.
+        config.max_in_flight_requests = channel.limits().n_calls as usize;
+        let new = {
+            let _guard = runtime.enter();
+            tarpc::client::new(config, transport)
+        };
+        let dispatch = new.dispatch;
+        runtime.spawn(async move {
+            if let Err(error) = dispatch.await {
+                tracing::debug!(%error, "tarpc's dispatcher ended");
+            }
+        });
+        Self {
+            client: new.client,
+            runtime,
+            channel,
+            calls,
+            arrivals,
+            tasks: Arc::default(),
+        }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, HashMap<u64, AbortHandle>> {
+        lock(&self.tasks)
+    }
+}
+
+/// Sends what tarpc's client says.
+struct ClientOutbox {
+    channel: Arc<Channel>,
+    calls: Arc<Calls>,
+    arrivals: UnboundedSender<Response<()>>,
+}
+
+impl ClientOutbox {
+    fn send(&self, message: ClientMessage<Asked>) -> Result<(), SendError> {
+        let frame = Frame::Tarpc(Bytes(codec::encode(&message)?));
+        let ClientMessage::Request(request) = message else {
+            self.channel.send(&frame)?;
+            return Ok(());
+        };
+        let call = request.message.frame.call;
+        let mut named = Some(request.message.named);
+        let sent = self.channel.send_with(&frame, || {
+            let calls = Arc::clone(&self.calls);
+            let named = named.take().unwrap_or_default();
+            Box::new(LongRequest {
+                call: LongCall { calls, call, named },
+                request_id: request.id,
+                arrivals: self.arrivals.clone(),
+            })
+        });
+        match sent {
+            Ok(_) => named.iter_mut().for_each(Named::sent),
+            // Its worker's end is the answer.
+            Err(SendError::Closed) => {}
+            Err(error) => {
+                drop(named);
+                self.calls.not_sent(call, error.into());
+                self.arrivals.answer(request.id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A long request that the worker has yet to read.
+struct LongRequest {
+    call: LongCall,
+    request_id: u64,
+    arrivals: UnboundedSender<Response<()>>,
+}
+
+impl Stake for LongRequest {
+    fn read(self: Box<Self>) {
+        Box::new(self.call).read();
+    }
+
+    fn unread(self: Box<Self>, reason: String) {
+        Box::new(self.call).unread(reason);
+        self.arrivals.answer(self.request_id);
+    }
+}
+
+/// Where tarpc's client takes answers from.
+trait Answers {
+    /// Has a request end, whose caller was told what came of it.
+    fn answer(&self, request_id: u64);
+}
+
+impl Answers for UnboundedSender<Response<()>> {
+    fn answer(&self, request_id: u64) {
+        let message = Ok(());
+        let _ = self.unbounded_send(Response {
+            request_id,
+            message,
+        });
+    }
+}
+
+/// A call that tarpc's client waits for. Dropped before that is over, by the end of the runtime, it
+/// fails; a call that was cancelled has nobody to hear of it.
+struct Awaited {
+    calls: Arc<Calls>,
+    call: u64,
+    is_over: bool,
+}
+
+impl Awaited {
+    fn answered(&mut self) {
+        self.is_over = true;
+    }
+
+    fn give_up(&mut self, reason: String) {
+        self.is_over = true;
+        self.calls
+            .give_up(self.call, FailureCause::Protocol { reason });
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.give_up(RUNTIME_ENDED.to_owned());
+        }
+    }
+}
+
+impl Dispatch for TarpcDispatch {
+    fn send(&self, frame: CallFrame, named: Named) -> Result<Wake, (SendError, Box<CallFrame>)> {
+        let call = frame.call;
+        let mut context = tarpc::context::current();
+        // The deadline is ours: at tarpc's own, its client says nothing to the worker, which would wait
+        // for the end of that call when it is to shut down.
+        context.deadline = Instant::now() + NO_DEADLINE;
+        if let Some(trace) = frame.trace.as_deref().copied() {
+            context.trace_context = trace.into();
+        }
+        let (client, tasks) = (self.client.clone(), Arc::clone(&self.tasks));
+        let mut awaited = Awaited {
+            calls: Arc::clone(&self.calls),
+            call,
+            is_over: false,
+        };
+        let mut running = self.tasks();
+        let task = self.runtime.spawn(async move {
+            match client.call(context, Asked { frame, named }).await {
+                // The answer itself went to the table when it arrived.
+                Ok(()) => awaited.answered(),
+                Err(error) => awaited.give_up(error.to_string()),
+            }
+            lock(&tasks).remove(&call);
+        });
+        running.insert(call, task.abort_handle());
+        // It is sent from another thread, which takes its time.
+        Ok(Wake::Message)
+    }
+
+    fn cancel(&self, call: u64) {
+        let task = self.tasks().remove(&call);
+        task.iter().for_each(AbortHandle::abort);
+        // Nothing tells whether the worker will ever answer it.
+        self.calls.set_aside(call);
+    }
+
+    fn hears_of_cancelled(&self) -> bool {
+        false
+    }
+
+    fn accept(&self, frame: Frame) -> Result<(), Violation> {
+        let Frame::Tarpc(message) = frame else {
+            return Err(Violation(
+                "sent a frame that a worker doesn't send".to_owned(),
+            ));
+        };
+        let response: Response<ReplyFrame> = codec::decode(&message.0)
+            .map_err(|error| Violation(format!("sent a malformed response: {error}")))?;
+        let message = match response.message {
+            // A call that was given up has no use for a late answer, but its leases end with it.
+            Ok(reply) => Ok(settle(&self.channel, &self.calls, reply)?),
+            Err(error) => Err(error),
+        };
+        let _ = self.arrivals.unbounded_send(Response {
+            request_id: response.request_id,
+            message,
+        });
+        Ok(())
+    }
+}
