@@ -216,7 +216,7 @@ fn a_crash_in_the_middle_of_a_batch_costs_one_image_a_second_try() {
     run.assert_complete();
     for fact in [
         "call      nuclei::segment_into in worker",
-        "error     WorkerDied: it was killed by signal 11 (SIGSEGV)",
+        "error     WorkerDied: it was killed by signal 11 (SIGSEGV: ",
         "printed   \"raising SIGSEGV, as asked\"",
         "poisoned  yes; a view of the labels is refused",
         "replaced  by process",
