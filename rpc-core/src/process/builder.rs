@@ -1,38 +1,30 @@
-//! How a worker is set up.
+//! How a worker is set up: what can be chosen. [`start`] starts what was chosen, by the [`command`].
+
+mod command;
+mod start;
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use futures::channel::oneshot;
-
-use super::child::WorkerProcess;
-use super::error::SpawnError;
 use super::heartbeat::Heartbeat;
 use super::limits::WorkerLimits;
-use super::log::{self, Log, LogLine, LogSink};
-use super::post::{Incumbent, Recipe};
+use super::log::{self, LogLine, LogSink};
 use super::restart::RestartPolicy;
 #[cfg(feature = "sandbox")]
-use super::sandbox::{self, Sandbox};
-use super::serve::{self, SELF_MARKER};
-use super::starting::{Hatching, STARTUP_TIMEOUT, StartDispatch, Starting};
+use super::sandbox::Sandbox;
+use super::starting::STARTUP_TIMEOUT;
 use super::stock;
 use super::stuck::Vigilance;
-use super::worker::{GRACE_ON_DROP, Worker};
-use crate::channel::socket::{self, Socket};
+use super::worker::GRACE_ON_DROP;
 use crate::channel::wait::WaitPolicy;
-use crate::segment::account::{Account, OnExhausted};
-use crate::segment::budget::WORKER_VARIABLE;
+use crate::segment::account::OnExhausted;
 use crate::segment::kind::{self, Segments};
 use crate::segment::stranger::Stranger;
 use crate::wire::handshake::{ChannelKind, Dispatcher, Trust};
 
-/// Sets up a worker: see [`Worker::builder`].
+/// Sets up a worker: see [`Worker::builder`](crate::Worker::builder).
 ///
 /// # Processes that a worker starts
 /// A worker is started in a process group of its own, so a Ctrl-C in the terminal reaches neither it
@@ -223,7 +215,8 @@ impl WorkerBuilder {
     /// again, waits for the next process, as long as its deadline allows. A call that was in flight
     /// fails with [`WorkerDied`](crate::FailureCause::WorkerDied), for nobody knows how far it came,
     /// and is never repeated unasked (see [`Request::repeated`](crate::Request::repeated)). Modules
-    /// are compared again, and instances are lost, as with [`Worker::restart`], which works as well.
+    /// are compared again, and instances are lost, as with
+    /// [`Worker::restart`](crate::Worker::restart), which works as well.
     ///
     /// ```no_run
     /// # async fn start() -> Result<(), reedbed::SpawnError> {
@@ -276,7 +269,7 @@ impl WorkerBuilder {
 
     /// Gives a worker that nobody uses any more this long to finish the calls in flight and exit,
     /// instead of 2 seconds. Then it is sent SIGTERM, and half a second later SIGKILL.
-    /// ([`Worker::shutdown`] says so itself.)
+    /// ([`Worker::shutdown`](crate::Worker::shutdown) says so itself.)
     #[must_use]
     pub fn shutdown_grace(mut self, grace: Duration) -> Self {
         self.shutdown_grace = grace;
@@ -322,28 +315,6 @@ impl WorkerBuilder {
         self
     }
 
-    /// One of several alike.
-    pub(crate) fn numbered(&self, number: usize) -> Self {
-        let name = format!("{} {number}", self.worker_name());
-        self.clone().name(name)
-    }
-
-    pub(crate) fn chosen_restart_policy(&self) -> RestartPolicy {
-        self.restart_policy
-    }
-
-    pub(crate) fn chosen_call_deadline(&self) -> Option<Duration> {
-        self.call_deadline
-    }
-
-    pub(crate) fn program(&self) -> &Path {
-        &self.program
-    }
-
-    pub(crate) fn chosen_dispatcher(&self) -> Dispatcher {
-        self.dispatcher
-    }
-
     /// Chooses what the memory that is shared with the worker is made of, on both sides. By default
     /// it is what this process makes its tensors of: memfds, or what
     /// [`set_segments`](crate::set_segments) says.
@@ -387,192 +358,25 @@ impl WorkerBuilder {
         self
     }
 
-    /// Starts the worker and waits until it is ready.
-    ///
-    /// # Errors
-    /// [`SpawnError`]; no process is left behind.
-    ///
-    /// # Cancel safety
-    /// Dropped before the worker is ready, it has the worker stopped in the background.
-    pub async fn spawn(self) -> Result<Worker, SpawnError> {
-        let recipe = Recipe::Process(Box::new(self.located()?));
-        recipe.start().await.map(Worker::new)
+    /// One of several alike.
+    pub(crate) fn numbered(&self, number: usize) -> Self {
+        let name = format!("{} {number}", self.worker_name());
+        self.clone().name(name)
     }
 
-    /// Finds the program, and who it is, once and for all: neither the directory of the worker nor another one of
-    /// this process's changes what a restart starts.
-    fn located(mut self) -> Result<Self, SpawnError> {
-        if self.trust == Trust::Untrusted {
-            if self.segments != Segments::Memfd {
-                return Err(SpawnError::UntrustedSegments {
-                    worker: self.worker_name().to_string(),
-                });
-            }
-            // Each one that is started is another one, until it is restarted.
-            self.stranger = Some(Stranger::new());
-        }
-        if let Some(library) = &mut self.library {
-            *library = std::path::absolute(&library)?;
-            self.program = stock::find(library)?;
-        }
-        // A bare name is looked for in `PATH`.
-        if self.program.components().count() > 1 {
-            self.program = std::path::absolute(&self.program)?;
-        }
-        #[cfg(feature = "sandbox")]
-        if let Some(sandbox) = self.sandbox.take() {
-            self.sandbox = Some(sandbox.located()?);
-        }
-        Ok(self)
+    pub(crate) fn chosen_restart_policy(&self) -> RestartPolicy {
+        self.restart_policy
     }
 
-    /// Starts the worker and waits until it is ready, without a post.
-    pub(crate) async fn start_process(self) -> Result<Incumbent, SpawnError> {
-        #[cfg(feature = "sandbox")]
-        let is_confined = self.sandbox.is_some();
-        let started = self.start()?.await;
-        #[cfg(feature = "sandbox")]
-        if is_confined {
-            return started.map_err(sandbox::explain);
-        }
-        started
+    pub(crate) fn chosen_call_deadline(&self) -> Option<Duration> {
+        self.call_deadline
     }
 
-    /// As [`spawn`](Self::spawn), blocking the thread.
-    pub(crate) fn spawn_blocking(self) -> Result<Worker, SpawnError> {
-        futures::executor::block_on(self.spawn())
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
     }
 
-    /// Starts the process, and the thread that waits until it is ready and then drives it.
-    fn start(self) -> Result<Hatching, SpawnError> {
-        if self.is_self {
-            serve::check_self()?;
-        }
-        let starting_dispatch = StartDispatch::new(self.dispatcher)?;
-        let worker = self.worker_name();
-        let (ours, theirs) = socket::pair()?;
-        let ours = Socket::new(ours);
-        #[cfg(not(feature = "sandbox"))]
-        let mut command = self.command();
-        #[cfg(feature = "sandbox")]
-        let (mut command, plan) = self.confined_command()?;
-        command
-            .stdin(Stdio::from(theirs))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        // A Ctrl-C in the terminal is for the host, which ends its workers as it ends. What a worker
-        // leaves behind is found by the group.
-        command.process_group(0);
-        let child = command.spawn().map_err(|source| SpawnError::Program {
-            program: self.program.clone(),
-            source,
-        })?;
-        // The command owns the child's end of the socket.
-        drop(command);
-        let log = Log::new(Arc::clone(&worker), self.sink.clone(), self.log_rate);
-        let mut process = WorkerProcess::new(child, log)?;
-        // Before `Hello`. Dropped with an error, the process is killed and reaped.
-        process
-            .limit(&self.limits)
-            .map_err(|source| SpawnError::Limit {
-                worker: worker.to_string(),
-                program: self.program.clone(),
-                source,
-            })?;
-        let killer = process.killer()?;
-        // Limited first, then told what to become.
-        #[cfg(feature = "sandbox")]
-        if let Some(plan) = plan {
-            plan.send(&ours)?;
-        }
-        let starting = Starting {
-            worker: Arc::clone(&worker),
-            program: self.program,
-            limit: self.startup_timeout,
-            patience: self.call_deadline.unwrap_or(self.startup_timeout),
-            dispatcher: self.dispatcher,
-            segments: self.segments,
-            stranger: self.stranger,
-            kind: self.kind,
-            wait: self.wait,
-            shutdown_grace: self.shutdown_grace,
-            vigilance: self.vigilance,
-            account: Account::new(
-                Arc::clone(&worker),
-                self.shared_memory_bytes,
-                self.on_exhausted,
-            ),
-            start_dispatch: starting_dispatch,
-            socket: ours,
-        };
-        let (sender, receiver) = oneshot::channel();
-        // A name of the system's ends at a zero byte, so a thread can't have one.
-        let named = format!("reedbed {worker}").replace('\0', " ");
-        let thread = thread::Builder::new().name(named);
-        thread.spawn(move || starting.run(process, sender))?;
-        Ok(Hatching::new(receiver, killer))
-    }
-
-    /// The command of the worker; or of the launcher that confines itself and becomes it, and what
-    /// that is to be told.
-    #[cfg(feature = "sandbox")]
-    fn confined_command(&self) -> Result<(Command, Option<sandbox::Sealed>), SpawnError> {
-        let command = self.command();
-        let Some(sandbox) = &self.sandbox else {
-            return Ok((command, None));
-        };
-        let library = self.library.as_deref();
-        let keeps_environment = !self.is_environment_cleared;
-        sandbox::check_arguments(&self.arguments)
-            .and_then(|()| {
-                sandbox::confine(sandbox, &command, library, keeps_environment, self.segments)
-            })
-            .map(|(launcher, plan)| (launcher, Some(plan)))
-            .map_err(|refused| refused.of(&self.worker_name(), &self.program))
-    }
-
-    fn worker_name(&self) -> Arc<str> {
-        let file = || {
-            self.program
-                .file_name()
-                .unwrap_or(self.program.as_os_str())
-                .to_string_lossy()
-        };
-        self.name
-            .clone()
-            .unwrap_or_else(|| file().into_owned())
-            .into()
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        if self.is_self {
-            if let Some(own) = std::env::args_os().next() {
-                command.arg0(own);
-            }
-            command.arg(SELF_MARKER);
-        }
-        if let Some(library) = &self.library {
-            command.arg("--module").arg(library);
-        }
-        command.args(&self.arguments);
-        if self.is_environment_cleared {
-            command.env_clear();
-        }
-        for (variable, value) in &self.environment {
-            match value {
-                Some(value) => command.env(variable, value),
-                None => command.env_remove(variable),
-            };
-        }
-        match self.shared_memory_bytes {
-            Some(bytes) => command.env(WORKER_VARIABLE, bytes.to_string()),
-            // That of this process is its own, if it is a worker.
-            None => command.env_remove(WORKER_VARIABLE),
-        };
-        if let Some(directory) = &self.directory {
-            command.current_dir(directory);
-        }
-        command
+    pub(crate) fn chosen_dispatcher(&self) -> Dispatcher {
+        self.dispatcher
     }
 }
