@@ -3,22 +3,26 @@
 //! - [`socket`] moves messages and descriptors, [`ring`] moves frames through memory that both sides
 //!   map; [`bell`] and [`wait`] say how one side waits for the other;
 //! - [`outbox`] sends, and queues what finds no room; [`reader`] reads;
-//! - [`announce`] tells the other side of segments; [`exports`] and [`imports`] remember which each
-//!   side knows, so that a descriptor travels once for each segment and access;
+//! - [`announce`] tells the other side of segments, [`accept`] hears what it tells of its own;
+//!   [`exports`] and [`imports`] remember which each side knows, so that a descriptor travels once for
+//!   each segment and access;
 //! - [`loan`] turns tensors into handles, [`bind`] turns handles back into memory; [`exposed`] copies
 //!   into and out of memory that an untrusted worker may write;
 //! - [`inline`] is for arrays so small that they travel in the frame, [`long`] for frames that lie in a
 //!   segment themselves;
-//! - [`handshake`] is what both sides say first.
+//! - [`handshake`] is what both sides say first, [`terms`] what they have agreed on by that;
+//! - [`error`] says what breaks a channel, and why something is not sent.
 //!
 //! A [`Channel`] is one end. It sends from any thread, without blocking; what arrives is read by
 //! whichever thread has the [`Lead`], and by one of its own where nobody takes it, the *driver* (see
 //! [`crate::call`]). Frames that concern segments go to [`Channel::accept`].
 
+mod accept;
 mod announce;
 mod backlog;
 pub(crate) mod bell;
 pub(crate) mod bind;
+mod error;
 mod exports;
 pub(crate) mod exposed;
 pub(crate) mod handshake;
@@ -35,6 +39,7 @@ mod reader;
 mod ring;
 mod rings;
 pub(crate) mod socket;
+mod terms;
 pub(crate) mod wait;
 
 use std::io;
@@ -43,18 +48,19 @@ use std::sync::{Arc, PoisonError, Weak};
 
 pub(crate) use backlog::Backlog;
 use bell::Wake;
+pub(crate) use error::{SendError, Violation};
 use exports::{Exports, Transfers};
 use imports::Imports;
 use long::Stake;
-use outbox::{Closed, Outbox};
+use outbox::Outbox;
 pub(crate) use reader::{Lead, Lingering, Look};
 use reader::{Linger, Reader};
 use ring::Lane;
 pub(crate) use rings::Rings;
-use socket::{Attachment, Socket};
-use wait::{WaitPolicy, Waiting};
+use socket::Socket;
+pub(crate) use terms::Terms;
+use wait::Waiting;
 
-use crate::segment::ShmExhausted;
 use crate::segment::account::Account;
 use crate::segment::backing::Backing;
 use crate::segment::kind::Segments;
@@ -64,7 +70,7 @@ use crate::segment::stranger::{Reach, Stranger};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::tensor::Home;
-use crate::wire::codec::{self, CodecError};
+use crate::wire::codec;
 use crate::wire::frame::Frame;
 use crate::wire::handshake::{Limits, MESSAGE_BYTES, ServedModule};
 
@@ -103,71 +109,6 @@ pub(crate) struct Channel {
     keeps_descriptors: bool,
     received_bytes: AtomicU64,
     is_closed: AtomicBool,
-}
-
-/// The peer did what the protocol forbids. The channel is closed.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Violation(pub(crate) String);
-
-/// Why something could not be sent.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SendError {
-    /// The channel is closed.
-    #[error("the channel is closed")]
-    Closed,
-    /// The frame is longer than what was negotiated.
-    #[error(
-        "{len_bytes} bytes of serde arguments are more than the limit of {limit_bytes} bytes; mark arrays `#[ndarray]`, so that they travel by handle"
-    )]
-    TooLong {
-        /// The length of the frame.
-        len_bytes: u64,
-        /// The limit.
-        limit_bytes: u64,
-    },
-    /// A value can't be encoded.
-    #[error("a value can't be encoded: {0}")]
-    Encode(#[from] CodecError),
-    /// There is no memory for a long frame, or for a copy.
-    #[error(transparent)]
-    Exhausted(#[from] ShmExhausted),
-    /// A descriptor that would be needed can't be had.
-    #[error(
-        "no file descriptor is left to hand a segment over ({0}); drop tensors, or raise `ulimit -n`"
-    )]
-    NoDescriptor(io::Error),
-    /// The descriptor of a received tensor was closed because descriptors were scarce.
-    #[error(
-        "the tensor came from another worker while file descriptors were scarce (or its name is gone, with the worker), so it can't be forwarded; copy it with `try_clone`"
-    )]
-    NotForwardable,
-    /// Cells can't be copied into segments of another kind.
-    #[error(
-        "it lies in memory of another kind than the worker's (memfds, or named segments); make it \
-         after `reedbed::set_segments`, or start the worker with `WorkerBuilder::segments`"
-    )]
-    OtherSegments,
-    /// The worker isn't trusted, and has no business with the memory.
-    #[error("an untrusted worker must not see the memory that it lies in")]
-    Untrusted,
-    /// A worker that isn't trusted may write the memory.
-    #[error("an untrusted worker may write the memory that it lies in; copy it for this worker")]
-    Exposed,
-    /// The peer maps as many segments as it takes.
-    #[error(
-        "the worker maps {n_segments} segments already, its limit; drop tensors that were sent to it"
-    )]
-    TooManySegments {
-        /// The limit.
-        n_segments: u32,
-    },
-}
-
-impl From<Closed> for SendError {
-    fn from(_: Closed) -> Self {
-        Self::Closed
-    }
 }
 
 /// What a driver read from the channel.
@@ -360,90 +301,6 @@ impl Channel {
         }
     }
 
-    /// Deals with a frame that concerns segments; returns one that concerns calls.
-    #[inline]
-    fn accept(&self, frame: Frame, attachment: Attachment) -> Result<Option<Frame>, Violation> {
-        // Most frames, which need nothing here, are moved no further.
-        match (&frame, &attachment) {
-            (Frame::Call(_) | Frame::Reply(_), Attachment::None) => Ok(Some(frame)),
-            _ => self.accept_segment(frame, attachment),
-        }
-    }
-
-    fn accept_segment(
-        &self,
-        frame: Frame,
-        attachment: Attachment,
-    ) -> Result<Option<Frame>, Violation> {
-        let is_announcement = matches!(frame, Frame::Segment { .. });
-        if !is_announcement && !matches!(attachment, Attachment::None) {
-            return Err(Violation(
-                "sent a descriptor beside a frame that takes none".to_owned(),
-            ));
-        }
-        match frame {
-            Frame::Segment {
-                segment,
-                len_bytes,
-                is_writable,
-            } => {
-                self.check_kind(Segments::Memfd)?;
-                self.import(
-                    segment,
-                    len_bytes,
-                    announce::access_of(is_writable),
-                    attachment,
-                )?;
-            }
-            #[cfg(feature = "posix-shm")]
-            Frame::NamedSegment {
-                segment,
-                len_bytes,
-                is_writable,
-                name,
-            } => {
-                self.check_kind(Segments::Named)?;
-                self.check_room()?;
-                let access = announce::access_of(is_writable);
-                let mapped = self.admit(len_bytes, || imports::map_named(&name, len_bytes, access));
-                self.note_import(segment, access, mapped)?;
-            }
-            #[cfg(not(feature = "posix-shm"))]
-            Frame::NamedSegment { .. } => return Err(announce::wrong_kind()),
-            Frame::Forget { segment } => {
-                let (was_known, import) = self.imports().forget(segment);
-                drop(import);
-                if !was_known {
-                    return Err(Violation(format!(
-                        "took back segment {segment}, which it never announced"
-                    )));
-                }
-            }
-            Frame::Refused { segment, reason } => {
-                tracing::debug!(segment, reason, "the peer can't use a segment");
-                if !self.exports().refused(segment) {
-                    return Err(Violation(format!(
-                        "refused segment {segment}, which it never got"
-                    )));
-                }
-            }
-            Frame::Ended { transfer } => {
-                let extent = self.transfers().remove(transfer);
-                if extent.is_none() && !self.note_read(transfer) {
-                    return Err(Violation(format!(
-                        "ended transfer {transfer}, which isn't under way"
-                    )));
-                }
-            }
-            Frame::Unread { transfer, reason } => self.note_unread(transfer, &reason)?,
-            // It has done its work by waking the reader.
-            Frame::Bell => {}
-            Frame::Oversize { frame } => return self.take_long_frame(&frame),
-            frame => return Ok(Some(frame)),
-        }
-        Ok(None)
-    }
-
     /// Tells whether anything can be sent, as far as is known.
     pub(crate) fn can_send(&self) -> bool {
         !self.outbox.is_closed()
@@ -516,41 +373,6 @@ impl Channel {
 
     fn transfers(&self) -> MutexGuard<'_, Transfers> {
         lock(&self.transfers)
-    }
-}
-
-/// What was agreed on in the handshake.
-#[derive(Debug)]
-pub(crate) struct Terms {
-    /// What both sides take.
-    pub(crate) limits: Limits,
-    /// What the segments of both sides are made of.
-    pub(crate) segments: Segments,
-    /// The worker at the other end, if this side is its host and doesn't trust it.
-    pub(crate) stranger: Option<Stranger>,
-    /// What the peer may have of the shared memory.
-    pub(crate) account: Arc<Account>,
-    /// The rings that carry frames; without them the socket does.
-    pub(crate) rings: Option<Rings>,
-    /// How this side waits.
-    pub(crate) wait: WaitPolicy,
-    /// Whether descriptors of the peer's segments are kept, to forward tensors to third parties.
-    pub(crate) keeps_descriptors: bool,
-}
-
-#[cfg(test)]
-impl Terms {
-    /// Those of a channel without rings.
-    pub(crate) fn of_a_test() -> Self {
-        Self {
-            limits: Limits::OURS,
-            segments: Segments::Memfd,
-            stranger: None,
-            account: Account::unlimited(),
-            rings: None,
-            wait: WaitPolicy::default(),
-            keeps_descriptors: false,
-        }
     }
 }
 
