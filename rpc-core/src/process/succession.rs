@@ -3,25 +3,26 @@
 //! A post whose worker is started again of itself has a [`Succession`]. The thread that has buried an
 //! incumbent decides what is next, before any caller can see that the incumbent is dead; so a caller
 //! that finds nobody always finds out whether somebody will come. Callers wait here, with their
-//! deadlines.
+//! deadlines ([`waiting`]), and so does the thread that refills the post, until it is time
+//! ([`successor`]).
 //!
 //! Nothing here exists for a post without a restart policy.
 
-use std::future::Future;
-use std::pin::pin;
+mod successor;
+mod waiting;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle as Runtime;
+pub(crate) use waiting::Staff;
+use waiting::Waiting;
 
 use super::end::WorkerEnd;
 use super::error::RestartError;
 use super::restart::{Backoff, GivenUp, RestartPolicy, Restarts};
-use crate::call::pending::Deadline;
-use crate::guarded::guarded;
 
 /// Longer than any worker lives.
 const FAR: Duration = Duration::from_secs(u32::MAX as u64);
@@ -64,20 +65,6 @@ struct State {
     clock: Option<Thread>,
 }
 
-/// A caller that waits for the next incumbent.
-#[derive(Debug)]
-struct Waiting {
-    waker: Waker,
-    deadline: Option<Instant>,
-}
-
-impl Waiting {
-    fn wake(self) {
-        // The others are woken as well.
-        guarded(|| self.waker.wake());
-    }
-}
-
 /// What is decided when an incumbent was buried, or could not be replaced.
 #[derive(Debug)]
 pub(super) enum Next {
@@ -87,19 +74,6 @@ pub(super) enum Next {
     GiveUp(u32),
     /// It is not, or somebody else does it.
     Nothing,
-}
-
-/// What a caller finds at a post.
-#[derive(Debug)]
-pub(crate) enum Staff {
-    /// Somebody who isn't known to be dead.
-    Present,
-    /// Nobody, and nobody will come unless by hand.
-    Gone(WorkerEnd),
-    /// Nobody, because that was tried too often.
-    GivenUp(GivenUp),
-    /// The caller's deadline has passed.
-    TooLate,
 }
 
 impl State {
@@ -132,86 +106,6 @@ impl Succession {
     pub(super) fn is_settled(&self) -> bool {
         // What is missed here is found when the incumbent is called.
         !self.is_awaited.load(Ordering::Relaxed)
-    }
-
-    /// Asks whether there is somebody to call. `is_present` and `end` tell of the incumbent that the
-    /// caller knows: whether it is still to be called, or another one; and how it ended.
-    pub(super) fn poll_staff(
-        self: &Arc<Self>,
-        cx: &Context<'_>,
-        deadline: Deadline,
-        is_replaced: impl FnOnce() -> bool,
-        is_dying: impl FnOnce() -> bool,
-        end: impl FnOnce() -> Option<WorkerEnd>,
-    ) -> Poll<Staff> {
-        let mut state = self.lock();
-        if is_replaced() {
-            return Poll::Ready(Staff::Present);
-        }
-        if !state.is_awaited() {
-            if let Some(given_up) = &state.given_up {
-                return Poll::Ready(Staff::GivenUp(given_up.clone()));
-            }
-            if let Some(end) = end() {
-                return Poll::Ready(Staff::Gone(end));
-            }
-            if !is_dying() {
-                return Poll::Ready(Staff::Present);
-            }
-        }
-        let at = deadline.map(|(at, _)| at);
-        if at.is_some_and(|at| at <= Instant::now()) {
-            return Poll::Ready(Staff::TooLate);
-        }
-        let is_same = |waiting: &&mut Waiting| waiting.waker.will_wake(cx.waker());
-        match state.waiting.iter_mut().find(is_same) {
-            // Of two calls of one task, the earlier deadline wakes it.
-            Some(waiting) => waiting.deadline = [waiting.deadline, at].into_iter().flatten().min(),
-            None => state.waiting.push(Waiting {
-                waker: cx.waker().clone(),
-                deadline: at,
-            }),
-        }
-        if at.is_some() {
-            self.start_clock(&mut state);
-        }
-        Poll::Pending
-    }
-
-    /// Sees to it that somebody wakes callers at their deadlines.
-    fn start_clock(self: &Arc<Self>, state: &mut State) {
-        if let Some(clock) = &state.clock {
-            clock.unpark();
-            return;
-        }
-        let succession = Arc::clone(self);
-        let thread = thread::Builder::new().name("reedbed deadlines".to_owned());
-        match thread.spawn(move || succession.mind_deadlines()) {
-            Ok(clock) => state.clock = Some(clock.thread().clone()),
-            // The callers are woken when the post is filled, or given up.
-            Err(error) => {
-                guarded(|| tracing::warn!(%error, "there is no thread to watch deadlines"));
-            }
-        }
-    }
-
-    fn mind_deadlines(&self) {
-        loop {
-            let mut state = self.lock();
-            let now = Instant::now();
-            let is_over = |waiting: &mut Waiting| waiting.deadline.is_some_and(|at| at <= now);
-            let late: Vec<_> = state.waiting.extract_if(.., is_over).collect();
-            let next = state.waiting.iter().filter_map(|one| one.deadline).min();
-            if next.is_none() {
-                state.clock = None;
-            }
-            drop(state);
-            late.into_iter().for_each(Waiting::wake);
-            match next {
-                Some(next) => thread::park_timeout(next.saturating_duration_since(Instant::now())),
-                None => return,
-            }
-        }
     }
 
     /// Decides what is next, now that the incumbent has ended. Whoever is awaited from now on is so
@@ -281,58 +175,6 @@ impl Succession {
         }
     }
 
-    /// Waits until `due`; `false` if the post is to be refilled no more after this burial.
-    pub(super) fn wait_until(&self, due: Instant, number: u64) -> bool {
-        self.enter();
-        loop {
-            let state = self.lock();
-            if state.is_over() || !state.is_pending_since(number) {
-                return false;
-            }
-            drop(state);
-            let left = due.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return true;
-            }
-            thread::park_timeout(left);
-        }
-    }
-
-    /// Runs `refill` on this thread; drops it half way, and returns `None`, once nobody wants it.
-    pub(super) fn drive<T>(&self, refill: impl Future<Output = T>) -> Option<T> {
-        self.enter();
-        let _runtime = self.runtime.as_ref().map(Runtime::enter);
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let mut cx = Context::from_waker(&waker);
-        let mut refill = pin!(refill);
-        loop {
-            if self.lock().is_over() {
-                return None;
-            }
-            if let Poll::Ready(refilled) = refill.as_mut().poll(&mut cx) {
-                return Some(refilled);
-            }
-            thread::park();
-        }
-    }
-
-    /// Notes that this is the thread that refills the post.
-    fn enter(&self) {
-        self.lock().successor = Some(thread::current());
-    }
-
-    /// Notes that this thread, or another one that could not be started, refills the post no more
-    /// after this burial. If it is still vacant, it stays so, and who waits is told.
-    pub(super) fn leave(&self, number: u64) {
-        let mut state = self.lock();
-        let own = thread::current().id();
-        state.successor.take_if(|thread| thread.id() == own);
-        if state.is_pending_since(number) {
-            state.is_pending = false;
-            self.wake(state);
-        }
-    }
-
     /// Has `replace` fill the post, unless nobody wants that any more; `by_hand` is the restart by
     /// hand that does, which is thereby over: whatever becomes of the new incumbent is not left to it.
     pub(super) fn fill<T, E>(
@@ -356,11 +198,6 @@ impl Succession {
         state.is_pending = false;
         self.wake(state);
         Ok(Some(replaced))
-    }
-
-    /// Tells whether the post is still to be refilled after this burial.
-    pub(super) fn is_pending_since(&self, number: u64) -> bool {
-        self.lock().is_pending_since(number)
     }
 
     /// Announces a restart by hand, until that has filled the post or [ends](Self::end_by_hand).
@@ -437,14 +274,6 @@ impl ByHand {
         if !std::mem::replace(&mut self.is_over, true) {
             state.n_by_hand -= 1;
         }
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }
 
