@@ -1,4 +1,4 @@
-//! The worker of `hostile_worker.rs` once more, through rings.
+//! The worker of `hostile_worker` once more, through rings.
 
-#[path = "hostile_worker.rs"]
+#[path = "hostile_worker/main.rs"]
 mod hostile_worker;

@@ -5,10 +5,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reedbed::{args, trim_pool};
-use reedbed_tests::modules::edges;
+use ndarray::Ix1;
+use reedbed::{CallFailure, Failure, FailureCause, ImportError, Tensor, args, ndarray, trim_pool};
+use reedbed_tests::modules::{arrays, edges};
+use reedbed_tests::system;
+use reedbed_tests::watched::watched;
 
-use super::*;
+use super::{assert_violation, client, failure, protocol_violation, range, spawn};
 
 /// A name that makes a call's frame long.
 fn long() -> PathBuf {
