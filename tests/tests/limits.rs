@@ -1,5 +1,5 @@
 //! What happens where memory, descriptors or address space run out. The checks themselves are in
-//! `src/limits.rs`; each runs in a host of its own.
+//! `src/limits`; each runs in a host of its own.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
 //! Tables of descriptors that are full, in the host and in the worker. The checks themselves are in
-//! `src/limits.rs`; each runs in a host of its own.
+//! `src/limits`; each runs in a host of its own.
 
 use crate::check;
 

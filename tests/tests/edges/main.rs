@@ -68,7 +68,7 @@ impl Segments {
     }
 }
 
-/// Runs a check of `src/limits.rs` in a host of its own; returns what it printed.
+/// Runs a check of `src/limits` in a host of its own; returns what it printed.
 fn check(name: &str) -> String {
     let output = Command::new(HOST)
         .args(["under-limits", WORKER, name])
