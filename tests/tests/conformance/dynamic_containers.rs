@@ -1,44 +1,20 @@
-//! Calls without a stub whose arrays lie in lists, maps, boxes and bundles: they send and return
-//! what the typed stub does, by the same names.
+//! Calls without a stub whose arrays lie in lists, maps and boxes: they send and return what the typed
+//! stub does, by the same names.
 
 use std::collections::{BTreeMap, HashMap};
 
 use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2, IxDyn, array};
-use reedbed::dynamic::{AnyTensor, Arguments, Value};
-use reedbed::{
-    AccessError, CallFailure, FailureCause, Report, Segment, Tensor, Trust, Worker, args,
-};
-use reedbed_tests::bundles::bundled;
-use reedbed_tests::bundles::{JobArg, Origin, PairArg};
+use reedbed::dynamic::{AnyTensor, Value};
+use reedbed::{AccessError, Report, Segment, Tensor, args};
 use reedbed_tests::containers::stacks;
 use reedbed_tests::setting::Setting;
 
 use crate::{TestResult, import, start};
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
-
-/// The failure of a call, and what it handed back: names and sums, sorted.
-async fn failure(
-    worker: &Worker,
-    (module, function): (&str, &str),
-    arguments: Arguments<'_>,
-) -> Box<CallFailure> {
-    let error = worker.call(module, function, arguments).await;
-    let failure = error.expect_err("the call isn't sent").into_returned();
-    let failure = failure.expect_err("the function hasn't begun");
-    assert!(failure.is_retryable(), "{failure}");
-    failure
-}
-
-/// The sum of a tensor that a failed call hands back.
-fn reclaimed(failure: &mut CallFailure, name: &str) -> Result<f64> {
-    let tensor: Option<AnyTensor> = failure.reclaim(name);
-    let tensor = tensor.ok_or_else(|| format!("`{name}` comes back from {failure}"))?;
-    elements(&tensor).map(|elements| elements.sum())
-}
+pub(super) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// The elements of a tensor of a type that converts to `f64`.
-fn elements(tensor: &AnyTensor) -> Result<ArrayD<f64>> {
+pub(super) fn elements(tensor: &AnyTensor) -> Result<ArrayD<f64>> {
     if let Some(view) = tensor.tensor_view::<f64, IxDyn>() {
         return Ok(view.view()?.to_owned());
     }
@@ -50,14 +26,14 @@ fn elements(tensor: &AnyTensor) -> Result<ArrayD<f64>> {
     Ok(view.view()?.mapv(f64::from))
 }
 
-fn list(value: Value<'static>) -> Vec<Value<'static>> {
+pub(super) fn list(value: Value<'static>) -> Vec<Value<'static>> {
     match value {
         Value::List(values) => values,
         other => panic!("a list is expected, not {other}"),
     }
 }
 
-fn tensor(value: Value<'static>) -> AnyTensor {
+pub(super) fn tensor(value: Value<'static>) -> AnyTensor {
     match value {
         Value::Tensor(tensor) => tensor,
         other => panic!("an array is expected, not {other}"),
@@ -65,7 +41,7 @@ fn tensor(value: Value<'static>) -> AnyTensor {
 }
 
 /// Checks that two calls shared and copied the same.
-fn assert_same(report: &Report, typed: &Report) {
+pub(super) fn assert_same(report: &Report, typed: &Report) {
     assert_eq!(report.shared_bytes, typed.shared_bytes);
     assert_eq!(report.copied_bytes, typed.copied_bytes);
     let named = |report: &Report| -> Vec<_> {
@@ -223,283 +199,14 @@ pub(crate) async fn fixed_numbers_maps_and_boxes_hold_arrays(setting: Setting) -
     Ok(())
 }
 
-type Tiles = BTreeMap<&'static str, Vec<Option<Box<Tensor<f64, Ix1>>>>>;
+pub(super) type Tiles = BTreeMap<&'static str, Vec<Option<Box<Tensor<f64, Ix1>>>>>;
 
-fn tiles() -> Result<Tiles> {
+pub(super) fn tiles() -> Result<Tiles> {
     let tile = |n| Tensor::<f64, Ix1>::from_elem(3, n).map(Box::new);
     Ok(BTreeMap::from([
         ("left", vec![Some(tile(1.0)?), None]),
         ("right", vec![None, Some(tile(2.0)?)]),
     ]))
-}
-
-fn image() -> Tensor<u16, Ix2> {
-    Tensor::from(Array2::from_shape_fn((300, 200), |(row, _)| {
-        if row < 100 { 9 } else { 1 }
-    }))
-}
-
-fn pair<'a>(image: impl Into<Value<'a>>, labels: impl Into<Value<'a>>) -> Value<'a> {
-    Value::structure([
-        ("labels", labels.into()),
-        ("threshold", 5.into()),
-        ("image", image.into()),
-    ])
-}
-
-pub(crate) async fn bundles_are_lent(setting: Setting) -> TestResult {
-    let (worker, stub) = import::<bundled::Client>(setting).await?;
-    let (image, mut labels) = (image(), Tensor::<u32, Ix2>::zeros((300, 200))?);
-    let arguments = args![pair(&image, &mut labels)];
-    let call = worker.call("bundled", "label", arguments);
-    let (n, report) = setting.in_place(call).reported().await?;
-    assert_eq!(n.deserialize::<u32>()?, 20_000);
-    setting.check(&report, 300 * 200 * 6, 0);
-    assert_eq!(labels.view()?.sum(), 20_000);
-    let typed = PairArg {
-        image: (&image).into(),
-        labels: (&mut labels).into(),
-        threshold: 5,
-    };
-    let (_, typed) = stub.label(typed).reported().await?;
-    assert_same(&report, &typed);
-
-    // Copied, in an enum: each array is named as the stub names it.
-    let (small, mut copy) = (array![[9u16, 1]], array![[0u32, 7]]);
-    let one = Value::variant("One", [("0", pair(&small, &mut copy))]);
-    let (counted, report) = worker
-        .call("bundled", "work", args![one])
-        .reported()
-        .await?;
-    assert_eq!(counted.deserialize::<(u32, Option<String>)>()?, (1, None));
-    assert_eq!(copy, array![[1, 0]]);
-    let typed = JobArg::One(PairArg {
-        image: (&small).into(),
-        labels: (&mut copy).into(),
-        threshold: 5,
-    });
-    let (_, typed) = stub.work(typed).reported().await?;
-    assert_same(&report, &typed);
-    let name = report.copies[0].argument.as_deref();
-    assert_eq!(name, Some("job.One.0.image"));
-
-    let mut other = Tensor::<u32, Ix2>::zeros((300, 200))?;
-    let pairs = vec![
-        Some(pair(&image, &mut labels)),
-        None,
-        Some(pair(&image, &mut other)),
-    ];
-    let many = Value::variant("Many", [("pairs", pairs.into()), ("name", "many".into())]);
-    let counted = worker.call("bundled", "work", args![many]).await?;
-    let counted: (u32, Option<String>) = counted.deserialize()?;
-    assert_eq!(counted, (40_000, Some("many".to_owned())));
-    assert_eq!(other.view()?.sum(), 20_000);
-    let nothing = args![Value::unit_variant("Nothing")];
-    let counted = worker.call("bundled", "work", nothing).await?;
-    assert_eq!(counted.to_string(), "[0, None]");
-
-    let arguments = args![pair(&image, &mut labels)];
-    let call = worker.call("bundled", "panic_after_labelling", arguments);
-    assert!(call.await.is_err());
-    assert!(image.view().is_ok());
-    if !setting.capabilities().shares_memory {
-        assert!(labels.view().is_ok(), "a copy was written");
-        return Ok(());
-    }
-    assert!(matches!(labels.view(), Err(AccessError::Poisoned { .. })));
-    let arguments = args![pair(&image, &mut labels)];
-    let failure = failure(&worker, ("bundled", "label"), arguments).await;
-    assert!(
-        matches!(failure.cause(), FailureCause::Access { argument, .. } if argument == "pair.labels"),
-        "{failure}"
-    );
-    Ok(())
-}
-
-pub(crate) async fn bundles_change_hands(setting: Setting) -> TestResult {
-    let worker = start(setting).await?;
-    let (mut made, report) = worker.call("bundled", "made", args![3]).reported().await?;
-    setting.check(&report, report.shared_bytes, 0);
-    let origin = made.take("origin").expect("a field");
-    let expected = Origin {
-        author: "test".to_owned(),
-        n_images: 3,
-    };
-    assert_eq!(origin.deserialize::<Origin>()?, expected);
-    let Some(Value::Tensor(labels)) = made.take("labels") else {
-        panic!("an array");
-    };
-    let identity = labels.identity();
-    let fields = [
-        ("labels", labels.into()),
-        ("origin", Value::serialize_from(&expected)?),
-    ];
-    let fields = fields.map(|(name, value): (&str, Value<'_>)| (name.to_owned(), value));
-    let Value::Struct(rest) = made else {
-        panic!("a struct is expected, not {made}");
-    };
-    let whole = Value::Struct(rest.into_iter().chain(fields).collect());
-
-    let call = worker.call("bundled", "pass_on", args![whole]);
-    let (mut passed, report) = setting.in_place(call).reported().await?;
-    setting.check(&report, report.shared_bytes, 0);
-    let labels = tensor(passed.take("labels").expect("a field"));
-    assert!(setting.is_same(labels.identity(), identity));
-    assert_eq!(elements(&labels)?.sum(), 12.0);
-    let centres = list(passed.take("centres").expect("a field"));
-    assert!(matches!(
-        centres[..],
-        [Value::Some(_), Value::None, Value::Some(_)]
-    ));
-    assert!(matches!(
-        passed.take("notes"),
-        Some(Value::Segment(notes)) if notes.len_bytes() == 4
-    ));
-
-    let [many, none, n] = <[_; 3]>::try_from(list(worker.call("bundled", "many", args![4]).await?))
-        .expect("three parts");
-    let rows = list(many).into_iter().map(|mut one| {
-        let labels = tensor(one.take("labels").expect("a field"));
-        labels.shape()[0]
-    });
-    assert!(rows.eq(0..4));
-    assert_eq!(
-        (none.to_string(), n.to_string()),
-        ("None".into(), "4".into())
-    );
-
-    // A bundle inside itself.
-    let leaf = |n: i64, rest: Vec<Value<'static>>| -> Result<Value<'static>> {
-        let piece = Tensor::<i64, Ix1>::from_elem(10, n)?;
-        Ok(Value::structure([
-            ("piece", piece.into()),
-            ("rest", rest.into()),
-        ]))
-    };
-    let tree = leaf(
-        1,
-        vec![leaf(2, vec![leaf(4, Vec::new())?])?, leaf(3, Vec::new())?],
-    )?;
-    let total = worker.call("bundled", "total", args![tree]).await?;
-    assert_eq!(total.deserialize::<i64>()?, 100);
-    Ok(())
-}
-
-pub(crate) async fn errors_bring_arrays(setting: Setting) -> TestResult {
-    let worker = start(setting).await?;
-    let image = Tensor::from(Array2::from_elem((100, 100), true));
-    let count = |image| worker.call("bundled", "count", image);
-    let n = count(args![&image, 10_000]).await?;
-    assert_eq!(n.deserialize::<usize>()?, 10_000);
-    let error = count(args![&image, 9]).await.expect_err("too many");
-    let mut error = error.into_returned().expect("the function's own error");
-    assert!(matches!(&error, Value::Variant { name, .. } if name == "TooMany"));
-    let n = error.take("n_objects").expect("a field");
-    assert_eq!(n.deserialize::<usize>()?, 10_000);
-    // It is the caller's, like any array that was returned.
-    let mask = error.take("mask").expect("a field");
-    let mut mask = mask.into_tensor::<bool, Ix2>()?;
-    mask.view_mut()?.fill(false);
-    assert_eq!(count(args![&mask, 0]).await?.to_string(), "0");
-    let empty = Array2::from_elem((0, 3), true);
-    let error = count(args![&empty, 0]).await.expect_err("it is empty");
-    assert_eq!(error.to_string(), "Empty");
-    Ok(())
-}
-
-pub(crate) async fn parts_come_back_by_name(setting: Setting) -> TestResult {
-    let worker = start(setting).await?;
-    let one = |n| Tensor::<u32, Ix2>::from_elem((1, 1), n);
-    // The second one is poisoned; the others come back all the same.
-    let mut poisoned = one(1)?;
-    let arguments = args![&mut poisoned, 7];
-    // By one that is trusted, whatever the other is.
-    let trusted = Setting {
-        trust: Trust::Trusted,
-        ..setting
-    };
-    let other = start(trusted).await?;
-    let call = other.call("arrays", "panic_after_writing", arguments);
-    assert!(call.await.is_err());
-    let stack = args![vec![one(5)?, poisoned, one(6)?]];
-    let mut failed = failure(&worker, ("stacks", "keep"), stack).await;
-    assert!(
-        matches!(failed.cause(), FailureCause::Access { argument, .. } if argument == "stack[1]"),
-        "{failed}"
-    );
-    assert_eq!(reclaimed(&mut failed, "stack[2]")?, 6.0);
-    assert_eq!(reclaimed(&mut failed, "stack[0]")?, 5.0);
-    assert!(failed.reclaim::<AnyTensor>("stack[1]").is_some());
-
-    // One in the middle doesn't fit.
-    let stack: Vec<Value<'_>> = vec![one(5)?.into(), 7.into(), one(6)?.into()];
-    let mut failed = failure(&worker, ("stacks", "keep"), args![stack]).await;
-    let message = failed.to_string();
-    assert!(
-        message.ends_with(
-            "`stack[1]` doesn't fit: an array of u32 with 2 dimensions, given away (by value), is \
-             expected, not the integer 7"
-        ),
-        "{message}"
-    );
-    assert_eq!(reclaimed(&mut failed, "stack[2]")?, 6.0);
-    assert_eq!(reclaimed(&mut failed, "stack[0]")?, 5.0);
-
-    // In maps; and an argument behind it doesn't fit.
-    let mut failed = failure(&worker, ("stacks", "pick"), args![tiles()?, 7]).await;
-    assert_eq!(reclaimed(&mut failed, "tiles[\"left\"][0]")?, 3.0);
-    assert_eq!(reclaimed(&mut failed, "tiles[\"right\"][1]")?, 6.0);
-
-    // In a bundle with one field too few: `rest` of the inner one.
-    let piece = |n| Tensor::<f64, Ix1>::from_elem(1, n);
-    let inner = Value::structure([("piece", piece(2.0)?.into())]);
-    let tree = Value::structure([("piece", piece(1.0)?.into()), ("rest", vec![inner].into())]);
-    let mut failed = failure(&worker, ("bundled", "total"), args![tree]).await;
-    assert!(
-        failed.to_string().contains("`tree.piece` doesn't fit"),
-        "{failed}"
-    );
-    assert_eq!(reclaimed(&mut failed, "tree.piece")?, 1.0);
-    assert_eq!(reclaimed(&mut failed, "tree.rest[0].piece")?, 2.0);
-
-    // In a variant that there isn't.
-    let job = Value::variant("Two", [("0", piece(3.0)?.into())]);
-    let mut failed = failure(&worker, ("bundled", "work"), args![job]).await;
-    assert!(
-        failed.to_string().contains("has no variant `Two`"),
-        "{failed}"
-    );
-    assert_eq!(reclaimed(&mut failed, "job.Two.0")?, 3.0);
-
-    // More arrays than a call takes.
-    let stack: Vec<_> = (0..1025).map(one).collect::<std::result::Result<_, _>>()?;
-    let mut failed = failure(&worker, ("stacks", "keep"), args![stack]).await;
-    assert!(
-        failed.to_string().contains("1025 arrays are more than"),
-        "{failed}"
-    );
-    assert_eq!(reclaimed(&mut failed, "stack[1024]")?, 1024.0);
-    Ok(())
-}
-
-pub(crate) async fn copies_inside_can_be_forbidden(setting: Setting) -> TestResult {
-    let worker = start(setting).await?;
-    let (image, mut labels) = (image(), Array2::<u32>::zeros((300, 200)));
-    let arguments = args![pair(&image, &mut labels)];
-    let call = worker.call("bundled", "label", arguments).forbid_copies();
-    let error = call.await.expect_err("the labels would be copied");
-    let first = match setting.capabilities().shares_memory {
-        true => "pair.labels",
-        false => "pair.image",
-    };
-    assert!(
-        matches!(
-            error.failure().map(|failure| failure.cause()),
-            Some(FailureCause::CopyForbidden { argument, .. }) if argument == first
-        ),
-        "{error}"
-    );
-    Ok(())
 }
 
 pub(crate) async fn cells_are_returned(setting: Setting) -> TestResult {

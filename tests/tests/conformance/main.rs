@@ -16,8 +16,10 @@ mod arguments;
 mod bundles;
 mod containers;
 mod dynamic;
+mod dynamic_bundles;
 mod dynamic_containers;
 mod dynamic_failures;
+mod dynamic_parts;
 mod elements;
 mod failures;
 mod leases;
@@ -170,9 +172,10 @@ conformance! {
         what_does_not_fit_is_told_before_it_is_sent, values_inside_themselves_end,
         an_unpolled_call_without_a_stub_does_nothing;
     dynamic_containers: lists_are_lent, lists_are_filled_in_place, lists_change_hands,
-        fixed_numbers_maps_and_boxes_hold_arrays, bundles_are_lent, bundles_change_hands,
-        errors_bring_arrays, parts_come_back_by_name, copies_inside_can_be_forbidden,
-        cells_are_returned;
+        fixed_numbers_maps_and_boxes_hold_arrays, cells_are_returned;
+    dynamic_bundles: bundles_are_lent, bundles_change_hands, errors_bring_arrays,
+        copies_inside_can_be_forbidden;
+    dynamic_parts: parts_come_back_by_name;
     leases: a_lent_array_is_refused_until_the_reply, a_dropped_call_keeps_its_lease,
         a_forgotten_call_keeps_its_lease, a_cancelled_write_poisons, an_unpolled_call_leases_nothing,
         a_leased_tensor_can_be_dropped, interleaved_halves_are_refused, a_deadline_ends_the_wait,
