@@ -9,6 +9,7 @@ use std::time::Duration;
 use ndarray::{Ix2, array};
 use reedbed::{EndReason, ImportError, LogStream, SpawnError, Stub, Tensor, Worker, remote_module};
 use reedbed_tests::modules::{arrays, control, values};
+use reedbed_tests::named::names_of;
 use reedbed_tests::system;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
@@ -171,14 +172,15 @@ async fn nothing_is_left_of_many_workers() -> TestResult {
         let arrays = worker.import::<arrays::Client>().await?;
         arrays.range(100_000).await?;
         arrays.sum(&Tensor::from(array![1i64, 2])).await?;
+        let id = worker.id().ok_or("a process")?;
         worker.shutdown(Duration::from_secs(60)).await;
-        Ok::<_, Box<dyn std::error::Error>>(())
+        Ok::<_, Box<dyn std::error::Error>>(id)
     };
-    round().await?;
+    let mut processes = vec![own, round().await?];
     reedbed::trim_pool();
     let (open, mapped) = (system::descriptors(own), system::segment_mappings(own));
     for _ in 0..5 {
-        round().await?;
+        processes.push(round().await?);
     }
     reedbed::trim_pool();
     // Other tests of this file come and go meanwhile, each with a worker of its own.
@@ -188,13 +190,8 @@ async fn nothing_is_left_of_many_workers() -> TestResult {
         system::descriptors(own)
     );
     assert!(system::segment_mappings(own) <= mapped + 16);
-    let names = std::fs::read_dir("/dev/shm")?
-        .flatten()
-        .map(|entry| entry.file_name());
-    let ours: Vec<_> = names
-        .filter(|name| name.to_string_lossy().contains("reedbed"))
-        .collect();
-    assert!(ours.is_empty(), "{ours:?}");
+    let names: Vec<_> = processes.into_iter().flat_map(names_of).collect();
+    assert!(names.is_empty(), "{names:?}");
     Ok(())
 }
 
@@ -226,18 +223,14 @@ fn nothing_is_left_of_a_host_and_a_worker_that_are_killed_together() -> TestResu
     let mut line = String::new();
     BufReader::new(host.stdout.take().expect("piped")).read_line(&mut line)?;
     let worker: u32 = line.trim().parse()?;
+    let processes = [host.id(), worker];
     let pid = Pid::from_raw(worker.cast_signed()).expect("a process number");
     rustix::process::kill_process(pid, Signal::KILL)?;
     host.kill()?;
     host.wait()?;
     wait_until_gone(worker);
-    let names = std::fs::read_dir("/dev/shm")?
-        .flatten()
-        .map(|entry| entry.file_name());
-    let ours: Vec<_> = names
-        .filter(|name| name.to_string_lossy().contains("reedbed"))
-        .collect();
-    assert!(ours.is_empty(), "{ours:?}");
+    let names: Vec<_> = processes.into_iter().flat_map(names_of).collect();
+    assert!(names.is_empty(), "{names:?}");
     Ok(())
 }
 
