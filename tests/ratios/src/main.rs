@@ -1,0 +1,58 @@
+//! What one thing takes of another's time: `cargo ratios spawn`, `cargo ratios inline`.
+//!
+//! Two things that are compared are done in turns, in one run, and each round gives one ratio. So a
+//! machine that is slow for a while is slow for both. No time is right or wrong in itself; the ratios
+//! are for people to read.
+
+mod inline;
+mod ratio;
+mod served;
+mod spawn;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo ratios",
+    about = "What one thing takes of another's time"
+)]
+struct Cli {
+    #[command(subcommand)]
+    question: Question,
+}
+
+#[derive(Subcommand)]
+enum Question {
+    /// A worker's start: does it take longer from a host that has much memory?
+    Spawn(spawn::Options),
+    /// Small arrays: do they travel faster in the frame, or by handle?
+    Inline(inline::Options),
+    /// A host with so much memory, for `spawn`
+    #[command(hide = true)]
+    Host { n_bytes: usize },
+    /// A program that does nothing, for `spawn`
+    #[command(hide = true)]
+    Nothing,
+}
+
+fn main() -> ExitCode {
+    reedbed_worker::init![served::arrays];
+    let outcome = match Cli::parse().question {
+        Question::Spawn(options) => spawn::compare(&options),
+        Question::Inline(options) => inline::compare(&options),
+        Question::Host { n_bytes } => spawn::host::run(n_bytes),
+        Question::Nothing => Ok(()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
