@@ -45,8 +45,6 @@ pub struct Programs {
 /// What not every setting can do. A test asks for it and checks what happens in either case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// A cancelled call's leases end as soon as the worker has let go, not only with the worker.
-    pub acknowledges_cancellation: bool,
     /// A crash of the worker leaves the host alive.
     pub isolates_crashes: bool,
     /// A function may run its program as a worker.
@@ -62,7 +60,6 @@ impl Setting {
     #[must_use]
     pub fn capabilities(self) -> Capabilities {
         Capabilities {
-            acknowledges_cancellation: self.dispatcher == Dispatcher::Reedbed,
             isolates_crashes: self.place != Place::Thread,
             // The stock worker doesn't know which library its own worker should load.
             runs_itself: self.place != Place::Library,

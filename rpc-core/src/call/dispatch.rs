@@ -18,9 +18,6 @@ pub(crate) trait Dispatch: Send + Sync {
     /// Asks the worker to stop a call whose caller is gone.
     fn cancel(&self, call: u64);
 
-    /// Tells whether the worker says when it has let go of a call that was cancelled.
-    fn hears_of_cancelled(&self) -> bool;
-
     /// Takes a frame of the dispatcher's own; `Err` if there is no such frame.
     fn accept(&self, frame: Frame) -> Result<(), Violation>;
 }
@@ -76,10 +73,6 @@ impl Dispatch for OwnDispatch {
 
     fn cancel(&self, call: u64) {
         self.channel.send_or_close(&Frame::Cancel { call });
-    }
-
-    fn hears_of_cancelled(&self) -> bool {
-        true
     }
 
     fn accept(&self, _: Frame) -> Result<(), Violation> {

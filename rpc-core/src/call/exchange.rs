@@ -235,12 +235,10 @@ impl Exchange {
 
     /// Asks the worker, which is stuck, to stop all calls.
     pub(crate) fn cancel_all(&self, sign: StuckSign) {
-        if self.dispatch.hears_of_cancelled() {
-            let calls = self.calls.cancel_all(sign);
-            calls
-                .into_iter()
-                .for_each(|call| self.dispatch.cancel(call));
-        }
+        let calls = self.calls.cancel_all(sign);
+        calls
+            .into_iter()
+            .for_each(|call| self.dispatch.cancel(call));
     }
 
     /// Asks the worker to stop a call whose caller is gone.

@@ -19,7 +19,8 @@ use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
 use instances::Instances;
-use job::{AsyncJob, Ending, Listed, SyncJob};
+pub(crate) use job::Listed;
+use job::{AsyncJob, Ending, SyncJob};
 pub(crate) use runner::Runner;
 use runner::Watch;
 pub(crate) use served::Served;
@@ -103,30 +104,24 @@ impl Server {
         dispatcher: Dispatcher,
     ) -> Arc<Self> {
         current::note_panics();
-        Arc::new_cyclic(|this| {
-            let tarpc = match dispatcher {
-                Dispatcher::Reedbed => None,
-                Dispatcher::Tarpc => Some(TarpcServer::start(
-                    &runtime,
-                    this.clone(),
-                    Arc::clone(&channel),
-                )),
-            };
-            let (running, ended) = (Mutex::default(), Condvar::new());
-            let instances = Instances::new(runtime.clone(), Arc::clone(&channel));
-            Self {
-                channel,
-                served,
-                runtime,
-                instances,
-                running,
-                n_ending: AtomicUsize::new(0),
-                is_draining: AtomicBool::new(false),
-                ended,
-                tarpc,
-                watch: Watch::default(),
-                violation: Mutex::default(),
-            }
+        let tarpc = match dispatcher {
+            Dispatcher::Reedbed => None,
+            Dispatcher::Tarpc => Some(TarpcServer::start(&runtime, Arc::clone(&channel))),
+        };
+        let (running, ended) = (Mutex::default(), Condvar::new());
+        let instances = Instances::new(runtime.clone(), Arc::clone(&channel));
+        Arc::new(Self {
+            channel,
+            served,
+            runtime,
+            instances,
+            running,
+            n_ending: AtomicUsize::new(0),
+            is_draining: AtomicBool::new(false),
+            ended,
+            tarpc,
+            watch: Watch::default(),
+            violation: Mutex::default(),
         })
     }
 

@@ -1,12 +1,15 @@
 //! tarpc's dispatchers in the place of ours, over the same channel.
 //!
 //! A message of tarpc's travels as the body of a [`Frame::Tarpc`]; announcing segments and giving
-//! tensors back stays as it is. What tarpc's dispatchers don't do is acknowledge a cancellation, so
-//! the leases of a call whose future was dropped last until its late answer, or the worker's end.
+//! tensors back stays as it is. What tarpc's dispatchers don't do is acknowledge a cancellation. So
+//! that is done below them: an [`Ending`] in the worker sees to it that each request ends with an
+//! answer or with [`Frame::Released`], and until then the host counts the call, as it does over
+//! Reedbed's own dispatcher.
 //!
 //! [`requests`] bounds what a host may ask of a worker at once.
 
 mod client;
+mod ending;
 mod requests;
 mod server;
 
@@ -20,9 +23,11 @@ use futures::channel::mpsc::UnboundedReceiver;
 use futures::{Sink, Stream, StreamExt};
 
 pub(crate) use self::client::TarpcDispatch;
-pub(super) use self::requests::Place;
+pub(super) use self::ending::{Answered, Ending};
 pub(crate) use self::server::TarpcServer;
 use crate::channel::SendError;
+#[cfg(doc)]
+use crate::wire::frame::Frame;
 
 /// The deadline that tarpc is given where the caller sets none. Its timers panic beyond two years.
 const NO_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);

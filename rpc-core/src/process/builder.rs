@@ -251,8 +251,8 @@ impl WorkerBuilder {
     /// passed. By default it has all the time it wants, and its leases last until then.
     ///
     /// If it doesn't, it is stuck: it is sent SIGTERM, and half a second later SIGKILL, and all its
-    /// calls fail. tarpc's dispatcher doesn't hear of the end of a cancelled call, so with that this
-    /// only says how long a worker may take that misses its [`heartbeat`](Self::heartbeat).
+    /// calls fail. Without this limit a worker that lets go of nothing has as many calls as it takes at
+    /// once, sooner or later, and further ones wait until their deadline.
     #[must_use]
     pub fn stuck_timeout(mut self, limit: Duration) -> Self {
         self.vigilance.stuck_timeout = Some(limit);

@@ -111,11 +111,11 @@ pub enum ChannelKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Dispatcher {
-    /// Reedbed's own: cancellation is acknowledged, so leases end as soon as the worker let go.
+    /// Reedbed's own.
     #[default]
     Reedbed,
-    /// tarpc's. Its cancellation is not acknowledged: the leases of a call whose future was dropped
-    /// last until the worker ends.
+    /// tarpc's. It acknowledges no cancellation, so that is done below it: calls are counted, and their
+    /// leases last, until the worker has let go, as with Reedbed's own.
     Tarpc,
 }
 

@@ -84,14 +84,9 @@ pub(crate) async fn a_dropped_call_keeps_its_lease(setting: Setting) -> TestResu
     }
     assert!(matches!(labels.view(), Err(AccessError::Leased { .. })));
     gate::pass(&pair.1).await;
-    if setting.capabilities().acknowledges_cancellation {
-        // The function didn't look whether it was cancelled: it ran to its end, and answered.
-        labels.released().await;
-        assert!(labels.view()?.iter().all(|label| *label == 3));
-    } else if let Ok(labels) = labels.view() {
-        // The function was faster than the cancellation, and answered.
-        assert!(labels.iter().all(|label| *label == 3));
-    }
+    // The function didn't look whether it was cancelled: it ran to its end, and answered.
+    labels.released().await;
+    assert!(labels.view()?.iter().all(|label| *label == 3));
     Ok(())
 }
 
@@ -134,10 +129,6 @@ pub(crate) async fn a_cancelled_write_poisons(setting: Setting) -> TestResult {
     }
     if !setting.capabilities().shares_memory {
         return is_nobodys(labels, &gate).await;
-    }
-    if !setting.capabilities().acknowledges_cancellation {
-        assert!(matches!(labels.view(), Err(AccessError::Leased { .. })));
-        return Ok(());
     }
     labels.released().await;
     assert!(labels.is_poisoned());
@@ -254,10 +245,6 @@ pub(crate) async fn an_early_return_poisons(setting: Setting) -> TestResult {
     }
     if !setting.capabilities().shares_memory {
         return is_nobodys(labels, &gate).await;
-    }
-    if !setting.capabilities().acknowledges_cancellation {
-        assert!(matches!(labels.view(), Err(AccessError::Leased { .. })));
-        return Ok(());
     }
     labels.released().await;
     assert!(

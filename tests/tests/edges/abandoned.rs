@@ -231,11 +231,15 @@ fn left_by(phase: Phase, fate: Fate) -> Segments {
 
 const CHANNELS: [ChannelKind; 2] = [ChannelKind::Ring, ChannelKind::Socket];
 
-async fn over_both_channels(phase: Phase, fate: Fate) -> TestResult {
+const DISPATCHERS: [Dispatcher; 2] = [Dispatcher::Reedbed, Dispatcher::Tarpc];
+
+async fn in_each_way(phase: Phase, fate: Fate) -> TestResult {
     alone(async {
         for channel in CHANNELS {
-            let scene = Scene::new(channel, Dispatcher::Reedbed).await?;
-            scene.abandon_many(phase, fate).await?;
+            for dispatcher in DISPATCHERS {
+                let scene = Scene::new(channel, dispatcher).await?;
+                scene.abandon_many(phase, fate).await?;
+            }
         }
         Ok(())
     })
@@ -244,102 +248,67 @@ async fn over_both_channels(phase: Phase, fate: Fate) -> TestResult {
 
 #[tokio::test]
 async fn dropped_before_it_is_polled() -> TestResult {
-    over_both_channels(Phase::Unpolled, Fate::Dropped).await
+    in_each_way(Phase::Unpolled, Fate::Dropped).await
 }
 
 #[tokio::test]
 async fn forgotten_before_it_is_polled() -> TestResult {
-    over_both_channels(Phase::Unpolled, Fate::Forgotten).await
+    in_each_way(Phase::Unpolled, Fate::Forgotten).await
 }
 
 #[tokio::test]
 async fn dropped_before_its_function_runs() -> TestResult {
-    over_both_channels(Phase::Sent, Fate::Dropped).await
+    in_each_way(Phase::Sent, Fate::Dropped).await
 }
 
 #[tokio::test]
 async fn forgotten_before_its_function_runs() -> TestResult {
-    over_both_channels(Phase::Sent, Fate::Forgotten).await
+    in_each_way(Phase::Sent, Fate::Forgotten).await
 }
 
 #[tokio::test]
 async fn late_before_its_function_runs() -> TestResult {
-    over_both_channels(Phase::Sent, Fate::Late).await
+    in_each_way(Phase::Sent, Fate::Late).await
 }
 
 #[tokio::test]
 async fn late_before_its_function_runs_while_a_thread_is_blocked() -> TestResult {
-    over_both_channels(Phase::Sent, Fate::LateBlocking).await
+    in_each_way(Phase::Sent, Fate::LateBlocking).await
 }
 
 #[tokio::test]
 async fn dropped_while_its_function_runs() -> TestResult {
-    over_both_channels(Phase::Running, Fate::Dropped).await
+    in_each_way(Phase::Running, Fate::Dropped).await
 }
 
 #[tokio::test]
 async fn forgotten_while_its_function_runs() -> TestResult {
-    over_both_channels(Phase::Running, Fate::Forgotten).await
+    in_each_way(Phase::Running, Fate::Forgotten).await
 }
 
 #[tokio::test]
 async fn late_while_its_function_runs() -> TestResult {
     alone(async {
-        let scene = Scene::new(ChannelKind::Ring, Dispatcher::Reedbed).await?;
-        let lent = scene.abandon(Phase::Running, Fate::Late).await?;
-        lent.written.released().await;
-        check(Phase::Running, Fate::Late, &lent.written);
-        scene.check_that_it_works().await
+        for dispatcher in DISPATCHERS {
+            let scene = Scene::new(ChannelKind::Ring, dispatcher).await?;
+            let lent = scene.abandon(Phase::Running, Fate::Late).await?;
+            lent.written.released().await;
+            check(Phase::Running, Fate::Late, &lent.written);
+            scene.check_that_it_works().await?;
+        }
+        Ok(())
     })
     .await
 }
 
 #[tokio::test]
 async fn dropped_between_reply_and_receipt() -> TestResult {
-    over_both_channels(Phase::Answered, Fate::Dropped).await
+    in_each_way(Phase::Answered, Fate::Dropped).await
 }
 
 #[tokio::test]
 async fn forgotten_between_reply_and_receipt() -> TestResult {
-    over_both_channels(Phase::Answered, Fate::Forgotten).await
-}
-
-/// tarpc's dispatcher doesn't say that a cancelled call was let go of: its leases last until the worker
-/// ends, at the latest.
-#[tokio::test]
-async fn abandoned_over_tarpc() -> TestResult {
-    alone(async {
-        for channel in CHANNELS {
-            for (phase, fate) in [
-                (Phase::Unpolled, Fate::Dropped),
-                (Phase::Sent, Fate::Forgotten),
-                (Phase::Running, Fate::Forgotten),
-                (Phase::Answered, Fate::Dropped),
-            ] {
-                let scene = Scene::new(channel, Dispatcher::Tarpc).await?;
-                scene.abandon_many(phase, fate).await?;
-            }
-            for (phase, fate) in [
-                (Phase::Sent, Fate::Dropped),
-                (Phase::Sent, Fate::Late),
-                (Phase::Running, Fate::Dropped),
-            ] {
-                let scene = Scene::new(channel, Dispatcher::Tarpc).await?;
-                let mut lent = scene.abandon(phase, fate).await?;
-                scene.check_that_it_works().await?;
-                scene.worker.shutdown(Duration::from_secs(60)).await;
-                lent.written.released().await;
-                // The answer may overtake the cancellation; and a call that was found too late to be
-                // begun is answered as well.
-                if !lent.written.is_poisoned() {
-                    check(Phase::Sent, fate, &lent.written);
-                }
-                lent.read.view_mut()?.fill(7);
-            }
-        }
-        Ok(())
-    })
-    .await
+    in_each_way(Phase::Answered, Fate::Forgotten).await
 }
 
 /// A call that waits for memory holds nothing that its future could keep for ever.
@@ -384,14 +353,13 @@ fn calls_over_tarpc_end_with_the_runtime_of_its_dispatcher() -> TestResult {
         first.shutdown_background();
         let mut others = Tensor::<u8, Ix1>::zeros(LEN)?;
         let afterwards = scene.edges.increment(&mut others, None).await;
-        for result in [in_flight.await, afterwards] {
+        for (result, was_sent) in [(in_flight.await, true), (afterwards, false)] {
             let error = result.expect_err("nobody hears of it");
-            assert!(
-                error.to_string().contains("the runtime has ended"),
-                "{error}"
-            );
-            assert!(!error.is_retryable(), "nobody knows how far it came");
+            let is_told = error.to_string().contains("the runtime has ended");
+            assert!(is_told, "{error}");
+            assert_eq!(error.is_retryable(), !was_sent, "{error}");
         }
+        assert_eq!(others.view()?[0], 0, "it isn't leased");
         // Those who look at the channel hear of the worker all the same.
         gate::pass(&pair.1).await;
         values.released().await;

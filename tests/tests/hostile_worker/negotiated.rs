@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use reedbed::{Dispatcher, EndReason, Tensor, ndarray};
+use ndarray::Ix1;
+use reedbed::{CallFailure, Dispatcher, EndReason, FailureCause, StuckSign, Tensor, ndarray};
 use reedbed_tests::modules::arrays;
 use reedbed_tests::watched::watched;
 
-use super::{builder, client};
+use super::{builder, client, failure};
 
 #[tokio::test]
 async fn a_worker_that_takes_next_to_nothing_can_be_called() {
@@ -61,4 +62,51 @@ async fn a_host_never_sends_more_calls_than_the_worker_takes() {
         assert!(matches!(end.reason(), EndReason::Exited(0)), "{end}");
     })
     .await;
+}
+
+/// Calls that nobody waits for any more count as long as the worker has not let go of them, whoever
+/// matches calls and answers; those that find no room wait until somebody loses patience.
+#[tokio::test]
+async fn a_worker_that_lets_go_of_nothing_has_no_more_calls_than_it_takes() {
+    for dispatcher in [Dispatcher::Reedbed, Dispatcher::Tarpc] {
+        watched(async {
+            let stuck = Duration::from_secs(2);
+            let builder = builder("answers-nothing").dispatcher(dispatcher);
+            let worker = builder.stuck_timeout(stuck).spawn().await.unwrap();
+            let client: arrays::Client = worker.import().await.unwrap();
+            let moment = Duration::from_millis(2);
+            let is_late = |failure: &CallFailure| {
+                matches!(failure.cause(), FailureCause::DeadlineExceeded { limit } if *limit == moment)
+            };
+            for _ in 0..10 {
+                let dropped = tokio::time::timeout(moment, client.range(4)).await;
+                assert!(dropped.is_err(), "nobody answers");
+                let late = failure(client.range(4).deadline(moment).await);
+                assert!(is_late(&late), "{late}");
+                let late = failure(client.range(4).deadline(moment).wait());
+                assert!(is_late(&late), "{late}");
+                assert!(worker.n_calls_in_flight() <= 4, "{dispatcher:?}");
+            }
+            assert_eq!(worker.n_calls_in_flight(), 4);
+            // What waits for room holds nothing, and hands back what it was given.
+            let mut values = Tensor::<i64, Ix1>::zeros(1000).unwrap();
+            let late = failure(client.sum(&values).deadline(moment).await);
+            assert!(is_late(&late), "{late}");
+            values.view_mut().unwrap().fill(1);
+            let given = Tensor::<f64, Ix1>::from_elem(1000, 2.0).unwrap();
+            let mut late = failure(client.take(given).deadline(moment).await);
+            let given: Tensor<f64, Ix1> = late.reclaim("values").expect("it was not sent");
+            assert_eq!(given.view().unwrap()[999], 2.0);
+            // In the end the worker is found to be stuck, and those that wait are told.
+            let waiting = failure(client.range(4).await);
+            let FailureCause::WorkerGone { end } = waiting.cause() else {
+                panic!("{dispatcher:?}: {waiting}");
+            };
+            let sign = StuckSign::Overdue { limit: stuck };
+            let is_stuck = matches!(end.reason(), EndReason::Stuck { sign: found, .. } if *found == sign);
+            assert!(is_stuck && waiting.is_retryable(), "{dispatcher:?}: {end}");
+            assert_eq!(worker.n_calls_in_flight(), 0);
+        })
+        .await;
+    }
 }

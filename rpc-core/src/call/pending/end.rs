@@ -92,16 +92,12 @@ impl Calls {
         true
     }
 
-    /// Sets a call aside that nobody waits for and that may never be answered: it keeps its leases,
-    /// and makes room for another one.
-    pub(crate) fn set_aside(&self, id: u64) {
+    /// Sets a question aside that nobody waits for and that may never be answered: it makes room for a
+    /// call.
+    pub(super) fn set_aside(&self, id: u64) {
         let waiting = {
             let mut table = self.lock();
-            if let Some(mut entry) = table.slots.remove(id) {
-                if let Some(at) = entry.overdue_at.take() {
-                    table.overdue.remove(&(at, id));
-                }
-                table.n_bytes -= std::mem::take(&mut entry.n_bytes);
+            if let Some(entry) = table.slots.remove(id) {
                 table.aside.insert(id, entry);
             }
             std::mem::take(&mut table.waiting_for_room)

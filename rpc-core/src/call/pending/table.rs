@@ -16,7 +16,7 @@ use crate::process::stuck::StuckSign;
 #[derive(Default)]
 pub(super) struct Table {
     pub(super) slots: Slots<Entry>,
-    /// Calls that were set aside.
+    /// Questions that nobody waits for, and calls that were being sent when the worker ended.
     pub(super) aside: HashMap<u64, Entry>,
     pub(super) deadlines: BTreeSet<(Instant, u64)>,
     pub(super) deadline_of: HashMap<u64, (Instant, Duration)>,

@@ -164,16 +164,6 @@ fn a_waker_that_panics_keeps_nobody_else_from_being_told() {
 }
 
 #[test]
-fn a_call_that_is_set_aside_makes_room_for_long_frames() {
-    let calls = Calls::new(3, 100_000);
-    let first = begin(&calls).unwrap().sent();
-    calls.weigh(first.id(), 100_000);
-    assert!(begin(&calls).is_none());
-    calls.set_aside(first.id());
-    assert!(begin(&calls).is_some());
-}
-
-#[test]
 fn the_driver_is_woken_for_earlier_deadlines_alone() {
     let calls = Calls::new(3, 100_000);
     let limit = Duration::from_secs(60);

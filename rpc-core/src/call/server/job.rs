@@ -11,39 +11,36 @@ use crate::call::current::{self, CallState, Running};
 use crate::call::module::Handler;
 use crate::call::reply::Reply;
 use crate::call::server_call::ServerCall;
-use crate::call::tarpc::Place;
+use crate::call::tarpc;
 use crate::channel::bell::Wake;
 use crate::wire::frame::{Failure, Frame, ReplyFrame};
 
 impl Prepared {
-    /// Runs the function for tarpc's dispatcher, which cancels by dropping the future.
-    pub(crate) async fn run(self, listed: Listed, place: Place) -> Result<Reply, Failure> {
+    /// Runs the function for tarpc's dispatcher, which cancels by dropping the future; `None` if it was
+    /// told to stop and did so, of which the host has heard by then.
+    pub(crate) async fn run(self, ending: tarpc::Ending) -> Option<tarpc::Answered> {
         let Self { call, handler } = self;
         let state = Arc::clone(call.state());
-        let ended = || Failure::NotReturned {
-            reason: "the worker is ending".to_owned(),
-        };
         match handler {
             Handler::Async(function) => {
                 let running = Running::new(state, function(call));
                 let (running, task) = futures::future::abortable(running);
-                listed.stops_with(task);
-                let returned = running.await;
-                // Dropped after the function's future: `Server::stop` waits for that.
-                drop((listed, place));
-                returned.unwrap_or_else(|_| Err(ended()))
+                if let Some(listed) = ending.listed() {
+                    listed.stops_with(task);
+                }
+                // Aborted, it was dropped because the worker is ending.
+                let returned = running.await.ok()?;
+                Some(ending.answer(returned))
             }
             Handler::Sync(function) | Handler::Blocking(function) => {
                 let cancel = CancelOnDrop(Arc::clone(&state));
                 let job = move || {
-                    let returned = current::run(&state, || function(&call));
-                    drop(call);
-                    drop((listed, place));
-                    returned
+                    let returned = run_once(&mut Some(call), function, &state);
+                    returned.map(|returned| ending.answer(returned))
                 };
-                let returned = tokio::task::spawn_blocking(job).await;
+                let answered = tokio::task::spawn_blocking(job).await;
                 drop(cancel);
-                returned.unwrap_or_else(|_| Err(ended()))
+                answered.ok().flatten()
             }
         }
     }
@@ -167,17 +164,28 @@ impl SyncJob {
 
     fn returned(&mut self) -> Option<Result<Reply, Failure>> {
         let state = &self.ending.as_ref()?.state;
-        let arguments = self.arguments.as_ref()?;
-        if state.is_cancelled.load(Ordering::Relaxed) {
-            self.arguments = None;
-            return None;
-        }
-        let returned = current::run(state, || (self.function)(arguments));
-        self.arguments = None;
-        // If it was told to stop and did so, this is no answer.
-        let is_answer = returned.is_err() || !state.knows_it.load(Ordering::Relaxed);
-        is_answer.then_some(returned)
+        run_once(&mut self.arguments, self.function, state)
     }
+}
+
+/// Runs a synchronous function, unless its caller is gone, and lets go of its arguments; `None` if what
+/// it returned is no answer.
+#[inline]
+fn run_once(
+    arguments: &mut Option<ServerCall>,
+    function: fn(&ServerCall) -> Result<Reply, Failure>,
+    state: &Arc<CallState>,
+) -> Option<Result<Reply, Failure>> {
+    let call = arguments.as_ref()?;
+    if state.is_cancelled.load(Ordering::Relaxed) {
+        *arguments = None;
+        return None;
+    }
+    let returned = current::run(state, || function(call));
+    *arguments = None;
+    // If it was told to stop and did so, this is no answer.
+    let is_answer = returned.is_err() || !state.knows_it.load(Ordering::Relaxed);
+    is_answer.then_some(returned)
 }
 
 /// A function that has returned, or was dropped. Dropped itself, it says so.

@@ -1,6 +1,7 @@
 //! The caller's side: tarpc's request dispatcher in the place of ours.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -22,7 +23,7 @@ use crate::channel::{Channel, SendError, Violation};
 use crate::wire::codec::{self, Bytes};
 use crate::wire::frame::{CallFrame, Frame, ReplyFrame};
 
-/// Why a call is given up whose runtime has ended.
+/// Why a call is given up, or not sent, whose runtime has ended.
 const RUNTIME_ENDED: &str = "the runtime has ended on which tarpc's dispatcher ran, so nobody hears it; keep the one where the \
      worker was started, or use `Dispatcher::Reedbed`";
 
@@ -33,11 +34,38 @@ struct Asked {
     frame: CallFrame,
     #[serde(skip)]
     named: Named,
+    #[serde(skip)]
+    unsent: Unsent,
 }
 
 impl tarpc::RequestName for Asked {
     fn name(&self) -> &str {
         "reedbed"
+    }
+}
+
+/// Ends a call that tarpc's dispatcher drops before it is sent: it was cancelled, or the runtime has
+/// ended. The worker never hears of it.
+struct Unsent {
+    calls: Arc<Calls>,
+    call: u64,
+    is_over: bool,
+}
+
+impl Unsent {
+    /// Notes that it is being sent.
+    fn sending(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let reason = RUNTIME_ENDED.to_owned();
+            let cause = FailureCause::NotSent { reason };
+            self.calls.not_sent(self.call, cause);
+        }
     }
 }
 
@@ -48,7 +76,13 @@ pub(crate) struct TarpcDispatch {
     channel: Arc<Channel>,
     calls: Arc<Calls>,
     arrivals: UnboundedSender<Response<()>>,
-    tasks: Arc<Mutex<HashMap<u64, AbortHandle>>>,
+    tasks: Arc<Mutex<HashMap<u64, Task>>>,
+}
+
+/// A call's turn with tarpc's client.
+struct Task {
+    handle: AbortHandle,
+    is_over: Arc<AtomicBool>,
 }
 
 impl TarpcDispatch {
@@ -88,7 +122,7 @@ impl TarpcDispatch {
         }
     }
 
-    fn tasks(&self) -> MutexGuard<'_, HashMap<u64, AbortHandle>> {
+    fn tasks(&self) -> MutexGuard<'_, HashMap<u64, Task>> {
         lock(&self.tasks)
     }
 }
@@ -102,14 +136,22 @@ struct ClientOutbox {
 
 impl ClientOutbox {
     fn send(&self, message: ClientMessage<Asked>) -> Result<(), SendError> {
-        let frame = Frame::Tarpc(Bytes(codec::encode(&message)?));
+        let frame = codec::encode(&message).map(|message| Frame::Tarpc(Bytes(message)));
         let ClientMessage::Request(request) = message else {
-            self.channel.send(&frame)?;
-            return Ok(());
+            return match self.channel.send(&frame?) {
+                // There is nothing left to cancel.
+                Ok(_) | Err(SendError::Closed) => Ok(()),
+                Err(error) => Err(error),
+            };
         };
-        let call = request.message.frame.call;
-        let mut named = Some(request.message.named);
-        let sent = self.channel.send_with(&frame, || {
+        let Asked {
+            frame: CallFrame { call, .. },
+            named,
+            unsent,
+        } = request.message;
+        unsent.sending();
+        let mut named = Some(named);
+        let stake = || -> Box<dyn Stake> {
             let calls = Arc::clone(&self.calls);
             let named = named.take().unwrap_or_default();
             Box::new(LongRequest {
@@ -117,8 +159,9 @@ impl ClientOutbox {
                 request_id: request.id,
                 arrivals: self.arrivals.clone(),
             })
-        });
-        match sent {
+        };
+        let sent = frame.map_err(SendError::from);
+        match sent.and_then(|frame| self.channel.send_with(&frame, stake)) {
             Ok(_) => named.iter_mut().for_each(Named::sent),
             // Its worker's end is the answer.
             Err(SendError::Closed) => {}
@@ -167,20 +210,20 @@ impl Answers for UnboundedSender<Response<()>> {
 }
 
 /// A call that tarpc's client waits for. Dropped before that is over, by the end of the runtime, it
-/// fails; a call that was cancelled has nobody to hear of it.
+/// fails; a call that was cancelled ends when the worker has let go of it.
 struct Awaited {
     calls: Arc<Calls>,
     call: u64,
-    is_over: bool,
+    is_over: Arc<AtomicBool>,
 }
 
 impl Awaited {
-    fn answered(&mut self) {
-        self.is_over = true;
+    fn answered(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
     }
 
-    fn give_up(&mut self, reason: String) {
-        self.is_over = true;
+    fn give_up(&self, reason: String) {
+        self.answered();
         self.calls
             .give_up(self.call, FailureCause::Protocol { reason });
     }
@@ -188,7 +231,7 @@ impl Awaited {
 
 impl Drop for Awaited {
     fn drop(&mut self) {
-        if !self.is_over {
+        if !self.is_over.load(Ordering::Relaxed) {
             self.give_up(RUNTIME_ENDED.to_owned());
         }
     }
@@ -205,34 +248,43 @@ impl Dispatch for TarpcDispatch {
             context.trace_context = trace.into();
         }
         let (client, tasks) = (self.client.clone(), Arc::clone(&self.tasks));
-        let mut awaited = Awaited {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let awaited = Awaited {
+            calls: Arc::clone(&self.calls),
+            call,
+            is_over: Arc::clone(&is_over),
+        };
+        let unsent = Unsent {
             calls: Arc::clone(&self.calls),
             call,
             is_over: false,
         };
+        let asked = Asked {
+            frame,
+            named,
+            unsent,
+        };
         let mut running = self.tasks();
         let task = self.runtime.spawn(async move {
-            match client.call(context, Asked { frame, named }).await {
+            match client.call(context, asked).await {
                 // The answer itself went to the table when it arrived.
                 Ok(()) => awaited.answered(),
                 Err(error) => awaited.give_up(error.to_string()),
             }
             lock(&tasks).remove(&call);
         });
-        running.insert(call, task.abort_handle());
+        let handle = task.abort_handle();
+        running.insert(call, Task { handle, is_over });
         // It is sent from another thread, which takes its time.
         Ok(Wake::Message)
     }
 
     fn cancel(&self, call: u64) {
         let task = self.tasks().remove(&call);
-        task.iter().for_each(AbortHandle::abort);
-        // Nothing tells whether the worker will ever answer it.
-        self.calls.set_aside(call);
-    }
-
-    fn hears_of_cancelled(&self) -> bool {
-        false
+        if let Some(Task { handle, is_over }) = task {
+            is_over.store(true, Ordering::Relaxed);
+            handle.abort();
+        }
     }
 
     fn accept(&self, frame: Frame) -> Result<(), Violation> {

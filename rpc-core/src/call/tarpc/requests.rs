@@ -4,8 +4,9 @@
 //! 1. No more than `n_calls` requests are open: neither answered nor cancelled. tarpc's client counts
 //!    the same way, and ours has been told the number, so one that means well never asks for more.
 //! 2. No more than [`PLACES_FOR_EACH`] times as many have a place, from their arrival until the
-//!    function has let go of its arguments. tarpc doesn't acknowledge a cancellation, so a host that
-//!    means well can't know how many functions go on after it.
+//!    function has let go of its arguments. A host of Reedbed's counts a cancelled request until it is
+//!    told of that, and so never needs more than one place for each; others are told that the worker
+//!    is busy.
 //! 3. What waits for tarpc's dispatcher is a request that has a place, or the one cancellation of a
 //!    request that was open; so its queue is bounded, too.
 
@@ -153,7 +154,7 @@ mod tests {
             })
             .collect();
         let refused = requests.open(4);
-        let refused = refused.expect("no violation: a host that means well can't know");
+        let refused = refused.expect("no violation: a host need not count them");
         assert!(matches!(refused, Opened::Busy { n_functions: 4 }));
         assert!(requests.is_idle(), "it isn't open");
         places.pop();

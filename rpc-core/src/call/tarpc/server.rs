@@ -1,8 +1,8 @@
 //! The worker's side: tarpc's channel and request handlers.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -12,19 +12,19 @@ use tarpc::server::{BaseChannel, Channel as _};
 use tarpc::{ClientMessage, Response, ServerError};
 use tokio::runtime::Handle as Runtime;
 
+use super::ending::{Answered, Ending, respond, response};
 use super::requests::{Opened, Place, Requests};
 use super::{NO_DEADLINE, Transport};
 use crate::call::current::CallState;
-use crate::call::server::Server;
-use crate::call::server::answer::{self, AtStake};
+use crate::call::server::{Prepared, Server};
 use crate::channel::{Channel, SendError, Violation};
 use crate::wire::codec::{self, Bytes};
-use crate::wire::frame::{CallFrame, Failure, Frame, ReplyFrame};
+use crate::wire::frame::{CallFrame, Failure, ReplyFrame};
 
-/// A request on its way through the worker's dispatcher.
+/// A request on its way through the worker's dispatcher. Dropped, it lets go of its arguments first.
 struct Taken {
-    frame: CallFrame,
-    place: Place,
+    prepared: Result<Prepared, Failure>,
+    ending: Ending,
 }
 
 impl tarpc::RequestName for Taken {
@@ -37,18 +37,20 @@ impl tarpc::RequestName for Taken {
 pub(crate) struct TarpcServer {
     arrivals: UnboundedSender<ClientMessage<Taken>>,
     requests: Arc<Requests>,
+    /// Numbers the requests on the list of running functions.
+    n_requests: AtomicU64,
 }
 
 impl TarpcServer {
     /// Starts tarpc's channel on `runtime`.
-    pub(crate) fn start(runtime: &Runtime, server: Weak<Server>, channel: Arc<Channel>) -> Self {
+    pub(crate) fn start(runtime: &Runtime, channel: Arc<Channel>) -> Self {
         let (arrivals, receiver) = mpsc::unbounded();
         let requests = Requests::new(channel.limits().n_calls as usize);
         let open = Arc::clone(&requests);
         let ended = Arc::clone(&channel);
-        let send = move |response: Response<Answered>| {
+        let answer = move |response: Response<Answered>| {
             let answering = open.answer(response.request_id);
-            respond(&channel, response)?;
+            send(&channel, response)?;
             drop(answering);
             // It may have been the last one that a shutdown waits for.
             channel.wake_driver();
@@ -56,14 +58,10 @@ impl TarpcServer {
         };
         let transport: Transport<ClientMessage<Taken>, Response<Answered>> = Transport {
             arrivals: receiver,
-            send: Box::new(send),
-        };
-        let serve = Serve {
-            server,
-            n_requests: Arc::default(),
+            send: Box::new(answer),
         };
         runtime.spawn(async move {
-            let handlers = BaseChannel::with_defaults(transport).execute(serve);
+            let handlers = BaseChannel::with_defaults(transport).execute(Serve);
             handlers
                 .for_each(|handler| async {
                     tokio::spawn(handler);
@@ -72,7 +70,11 @@ impl TarpcServer {
             // Without it, nobody would answer what still comes.
             ended.close();
         });
-        Self { arrivals, requests }
+        Self {
+            arrivals,
+            requests,
+            n_requests: AtomicU64::default(),
+        }
     }
 
     /// Tells whether every request was answered or cancelled.
@@ -81,7 +83,7 @@ impl TarpcServer {
     }
 
     /// Takes a message of tarpc's client.
-    pub(crate) fn accept(&self, server: &Server, message: &Bytes) -> Result<(), Violation> {
+    pub(crate) fn accept(&self, server: &Arc<Server>, message: &Bytes) -> Result<(), Violation> {
         let malformed = |what: &str| Violation(format!("sent a malformed request: {what}"));
         let message = codec::decode(&message.0).map_err(|error| malformed(&error.to_string()))?;
         let message = match message {
@@ -104,7 +106,7 @@ impl TarpcServer {
                 ClientMessage::Request(tarpc::Request {
                     context,
                     id,
-                    message: Taken { frame, place },
+                    message: self.take(server, id, frame, place)?,
                 })
             }
             Message::Cancel {
@@ -124,6 +126,35 @@ impl TarpcServer {
         let _ = self.arrivals.unbounded_send(message);
         Ok(())
     }
+
+    /// Finds what to run for a request, here and now: a segment that it names may be forgotten, and the
+    /// request cancelled, before tarpc's dispatcher comes to it.
+    fn take(
+        &self,
+        server: &Arc<Server>,
+        request_id: u64,
+        frame: CallFrame,
+        place: Place,
+    ) -> Result<Taken, Violation> {
+        let (call, state) = (frame.call, Arc::new(CallState::of(&frame)));
+        let number = self.n_requests.fetch_add(1, Ordering::Relaxed);
+        let listed = server.list(number, &state);
+        let prepared = server.prepare(frame, &state)?;
+        let prepared = match &listed {
+            Some(_) => prepared,
+            None => Err(Failure::ShuttingDown),
+        };
+        let ending = Ending {
+            server: Arc::clone(server),
+            request_id,
+            call,
+            state,
+            place: Some(place),
+            listed,
+            is_told: false,
+        };
+        Ok(Taken { prepared, ending })
+    }
 }
 
 impl Server {
@@ -133,12 +164,8 @@ impl Server {
         // Its arguments are bound all the same, so that what was given is given back.
         drop(self.prepare(frame, &state)?);
         let (outcome, at_stake) = self.outcome(Err(failure));
-        let frame = ReplyFrame { call, outcome };
-        let response = Response {
-            request_id,
-            message: Ok(Answered { frame, at_stake }),
-        };
-        if respond(self.channel(), response).is_err() {
+        let reply = ReplyFrame { call, outcome };
+        if respond(self.channel(), request_id, reply, at_stake).is_err() {
             self.channel().close();
         }
         Ok(())
@@ -161,38 +188,19 @@ enum Message {
     },
 }
 
-/// A reply, which tarpc's dispatcher may send or, if the call was cancelled meanwhile, drop.
-struct Answered {
-    frame: ReplyFrame,
-    at_stake: AtStake,
-}
-
 /// Sends what tarpc's server says.
-fn respond(channel: &Arc<Channel>, response: Response<Answered>) -> Result<(), SendError> {
-    let request_id = response.request_id;
-    let frame = move |message: Result<ReplyFrame, ServerError>| {
-        let response = Response {
-            request_id,
-            message,
-        };
-        codec::encode(&response).map(|body| Frame::Tarpc(Bytes(body)))
-    };
-    match response.message {
-        Ok(Answered {
-            frame: reply,
-            at_stake,
-        }) => answer::send(channel, reply, at_stake, move |reply| frame(Ok(reply)))?,
-        Err(error) => channel.send(&frame(Err(error))?)?,
-    };
-    Ok(())
+fn send(channel: &Channel, said: Response<Answered>) -> Result<(), SendError> {
+    match said.message {
+        Ok(mut answered) => answered.send(),
+        Err(error) => channel
+            .send(&response(said.request_id, Err(error))?)
+            .map(drop),
+    }
 }
 
 /// Serves one request, as tarpc's dispatcher asks for it.
-#[derive(Clone)]
-struct Serve {
-    server: Weak<Server>,
-    n_requests: Arc<AtomicU64>,
-}
+#[derive(Clone, Copy)]
+struct Serve;
 
 impl tarpc::server::Serve for Serve {
     type Req = Taken;
@@ -201,31 +209,16 @@ impl tarpc::server::Serve for Serve {
     async fn serve(
         self,
         _: tarpc::context::Context,
-        Taken { frame, place }: Taken,
+        Taken { prepared, ending }: Taken,
     ) -> Result<Answered, ServerError> {
-        let ending = || {
-            ServerError::new(
-                io::ErrorKind::ConnectionAborted,
-                "the worker is ending".to_owned(),
-            )
+        let answered = match prepared {
+            Ok(prepared) => prepared.run(ending).await,
+            Err(failure) => Some(ending.answer(Err(failure))),
         };
-        let call = frame.call;
-        let server = self.server.upgrade().ok_or_else(ending)?;
-        let state = Arc::new(CallState::of(&frame));
-        // tarpc's own numbers are not known here; these are never used twice.
-        let number = self.n_requests.fetch_add(1, Ordering::Relaxed);
-        let listed = server.list(number, &state);
-        let prepared = server.prepare(frame, &state).map_err(|violation| {
-            server.channel().close();
-            ServerError::new(io::ErrorKind::InvalidData, violation.to_string())
-        })?;
-        let returned = match (listed, prepared) {
-            (Some(listed), Ok(prepared)) => prepared.run(listed, place).await,
-            (_, Err(failure)) => Err(failure),
-            (None, Ok(_)) => Err(Failure::ShuttingDown),
-        };
-        let (outcome, at_stake) = server.outcome(returned);
-        let frame = ReplyFrame { call, outcome };
-        Ok(Answered { frame, at_stake })
+        // The host was told that by `Released`. This ends it for tarpc's client, too.
+        answered.ok_or_else(|| {
+            let detail = "the call was cancelled".to_owned();
+            ServerError::new(io::ErrorKind::Interrupted, detail)
+        })
     }
 }

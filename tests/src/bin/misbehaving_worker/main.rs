@@ -100,6 +100,10 @@ fn welcome(how: &str) -> Welcome {
             n_calls: 1,
             ..welcome
         },
+        "answers-nothing" => Welcome {
+            n_calls: 4,
+            ..welcome
+        },
         "takes-next-to-nothing" => Welcome {
             frame_bytes: 0,
             n_calls: 0,
@@ -144,6 +148,7 @@ fn after_the_handshake(how: &str, worker: &mut Worker) {
         "floods-its-output" => return flood(worker),
         "counts-calls" => return count_calls(worker),
         "counts-requests" => return count_requests(worker),
+        "answers-nothing" => return while worker.receive().is_some() {},
         "ignores-pings" | "answers-no-ping" | "answers-twice" => return answer_pings(how, worker),
         _ => {}
     }
@@ -410,8 +415,8 @@ fn count_calls(worker: &mut Worker) {
     }
 }
 
-/// Answers the requests of `arrays.sum` that come by tarpc's dispatcher, and no others; ends if there
-/// are ever two open at once.
+/// Answers the requests of `arrays.sum` that come by tarpc's dispatcher, and lets go of others once they
+/// are cancelled; ends if there are ever two at once.
 fn count_requests(worker: &mut Worker) {
     let mut open = None;
     loop {
@@ -423,7 +428,9 @@ fn count_requests(worker: &mut Worker) {
         let mut reader = Reader::new(&message);
         if reader.u32() == 1 {
             let _trace: [u8; 28] = reader.raw();
-            assert_eq!(open.take(), Some(reader.u64()), "it was open");
+            let (id, call) = open.take().expect("it is open");
+            assert_eq!(reader.u64(), id, "it is open");
+            worker.send(&frame::released(call, false));
             continue;
         }
         let (_deadline, _trace) = (reader.raw::<12>(), reader.raw::<28>());
@@ -434,7 +441,7 @@ fn count_requests(worker: &mut Worker) {
             let six = returned.u64(0).u64(0).run(6i64.to_le_bytes()).u64(0);
             worker.send(&frame::tarpc(&six.done()));
         } else {
-            open = Some(id);
+            open = Some((id, call));
         }
     }
 }
