@@ -62,6 +62,7 @@ impl Called {
             (Dispatcher::Reedbed, ChannelKind::Socket, Trust::Trusted),
             (Dispatcher::Reedbed, ChannelKind::Ring, Trust::Untrusted),
             (Dispatcher::Tarpc, ChannelKind::Ring, Trust::Trusted),
+            (Dispatcher::Tarpc, ChannelKind::Ring, Trust::Untrusted),
             (Dispatcher::Tarpc, ChannelKind::Socket, Trust::Trusted),
         ] {
             all.push(Self::start(program, dispatcher, channel, trust).await?);
@@ -183,7 +184,14 @@ pub async fn full_worker(program: &str) -> TestResult {
             let length = failed("a long message", values.length(&long).await)?;
             assert!(length.is_retryable(), "the function never began");
             let taken = edges.take_through(unread, long_gates(n)).await;
-            assert!(failed("a long message beside an array", taken)?.is_retryable());
+            let taken = failed("a long message beside an array", taken)?;
+            let mut taken = taken.into_returned().err().ok_or("it never began")?;
+            assert!(taken.is_retryable());
+            let unread: Tensor<u8, Ix1> = taken.reclaim("values").ok_or("it was never read")?;
+            assert_eq!(
+                unread.view()?,
+                Tensor::<u8, Ix1>::from_elem(1000, 1)?.view()?
+            );
             let gate = PathBuf::from("x".repeat(n));
             let hung = arrays.hang_after_writing(&mut written, 7, gate).await;
             assert!(failed("a long message that lends", hung)?.is_retryable());
@@ -195,7 +203,7 @@ pub async fn full_worker(program: &str) -> TestResult {
 
             called.limit(Resource::Nofile, None)?;
             assert_eq!(values.length(&long).await?, n);
-            let taken = edges.take_through(given()?, long_gates(n)).await?;
+            let taken = edges.take_through(unread, long_gates(n)).await?;
             assert_eq!(taken, 1000);
             assert_eq!(values.zeros(n).await?.len(), n);
         }

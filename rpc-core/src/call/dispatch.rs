@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::pending::Calls;
+use super::error::{FailureCause, Refusal};
+use super::pending::{Calls, Given};
 use crate::channel::bell::Wake;
 use crate::channel::loan::Named;
 use crate::channel::long::Stake;
@@ -11,9 +12,15 @@ use crate::wire::frame::{CallFrame, Failure, Frame};
 
 /// Who matches calls with answers: ours or tarpc's dispatcher.
 pub(crate) trait Dispatch: Send + Sync {
-    /// Sends a call, whose handles are `named`; tells how the worker was woken for it. If it can't be
-    /// sent, it comes back.
-    fn send(&self, call: CallFrame, named: Named) -> Result<Wake, (SendError, Box<CallFrame>)>;
+    /// Sends a call, whose handles are `named`, and which takes what is `given`; tells how the worker was
+    /// woken for it. If it can't be sent, it comes back, and what is given is where it was, or with the
+    /// call in the table. What is left of it otherwise, the worker has.
+    fn send(
+        &self,
+        call: CallFrame,
+        named: Named,
+        given: &mut Given,
+    ) -> Result<Wake, (SendError, Box<CallFrame>)>;
 
     /// Asks the worker to stop a call whose caller is gone.
     fn cancel(&self, call: u64);
@@ -38,23 +45,32 @@ pub(super) struct LongCall {
 impl Stake for LongCall {
     fn read(mut self: Box<Self>) {
         self.named.sent();
+        self.calls.let_go(self.call);
     }
 
-    fn unread(self: Box<Self>, reason: String) {
+    fn unread(self: Box<Self>, reason: String) -> Result<(), Violation> {
         let Self { calls, call, named } = *self;
-        // What it gave away has no owner any more; what it returned, the worker is told of.
-        drop(named);
-        calls.refuse(call, Failure::SegmentRefused { reason });
+        // A worker that did read it, and has used what it says it never had, leaves the call to its end.
+        named.take_back()?;
+        let refusal = Refusal(Failure::SegmentRefused { reason });
+        calls.hand_back(call, FailureCause::Remote(refusal), Vec::new());
+        Ok(())
     }
 }
 
 impl Dispatch for OwnDispatch {
-    fn send(&self, frame: CallFrame, named: Named) -> Result<Wake, (SendError, Box<CallFrame>)> {
+    fn send(
+        &self,
+        frame: CallFrame,
+        named: Named,
+        given: &mut Given,
+    ) -> Result<Wake, (SendError, Box<CallFrame>)> {
         let call = frame.call;
         let frame = Frame::Call(frame);
         let mut named = Some(named);
         let sent = self.channel.send_with(&frame, || {
             let calls = Arc::clone(&self.calls);
+            calls.keep(call, std::mem::take(given));
             let named = named.take().unwrap_or_default();
             Box::new(LongCall { calls, call, named })
         });

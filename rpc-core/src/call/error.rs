@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::module::Method;
+use super::pending::Given;
 use crate::channel;
 use crate::dynamic::Mismatch;
 use crate::process::{GivenUp, StuckSign, WorkerEnd};
@@ -87,7 +88,7 @@ pub struct CallFailure {
     pub(crate) worker: Arc<str>,
     pub(crate) method: Cow<'static, Method>,
     pub(crate) cause: FailureCause,
-    pub(crate) unsent: Vec<(String, Box<dyn Any + Send + Sync>)>,
+    pub(crate) unsent: Given,
 }
 
 /// Why a call failed.
@@ -305,7 +306,7 @@ impl CallFailure {
     /// Takes back a value of type `T` (a [`Tensor`](crate::Tensor) or a
     /// [`Segment`](crate::Segment); without a stub, an [`AnyTensor`](crate::dynamic::AnyTensor) or
     /// a `Segment`) that was passed by value as `argument`. It comes back when
-    /// nothing was sent, and is gone once the outcome is unknown.
+    /// nothing was sent, or the worker had no room to read it, and is gone once the outcome is unknown.
     ///
     /// Parts come back one by one: `stack[3]` of a list or an array, `masks["left"]` of a map,
     /// `pair.0` of a tuple, `labelled.labels` of a bundle.

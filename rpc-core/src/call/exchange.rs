@@ -140,6 +140,7 @@ impl Exchange {
             _shared: shared,
             bools,
             expects,
+            given: Vec::new(),
             _copies: outgoing.copies.clone(),
         };
         if !held.is_empty() {
@@ -163,11 +164,13 @@ impl Exchange {
             inline: Bytes(outgoing.inline.take()),
             body: Bytes(std::mem::take(&mut outgoing.body)),
         };
-        let wake = match self.dispatch.send(frame, named) {
+        let wake = match self.dispatch.send(frame, named, &mut outgoing.given) {
             Ok(wake) => wake,
             Err((error, unsent)) => {
                 drop(lead);
-                outgoing.take_back(begun.withdraw().leases);
+                let held = begun.withdraw();
+                outgoing.take_back(held.leases);
+                outgoing.given.extend(held.given);
                 outgoing.body = unsent.body.0;
                 outgoing.inline.put_back(unsent.inline.0);
                 return Err(match (error, self.calls.end()) {

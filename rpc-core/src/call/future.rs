@@ -24,7 +24,7 @@ use super::incoming::{Incoming, SELF};
 use super::instance::Instance;
 use super::module::Method;
 use super::outgoing::Outgoing;
-use super::pending::{Deadline, FindInstance, Slot};
+use super::pending::{Deadline, FindInstance, Given, Slot};
 use super::report::Report;
 use super::returned::Return;
 use crate::segment::account::Copies;
@@ -303,14 +303,12 @@ pub(crate) fn deadline_from_now(limit: Option<Duration>) -> Deadline {
     Instant::now().checked_add(limit).map(|at| (at, limit))
 }
 
-type Unsent = Vec<(String, Box<dyn std::any::Any + Send + Sync>)>;
-
 impl<T, E> Call<'_, T, E> {
-    fn failure(&self, cause: FailureCause, unsent: Unsent) -> CallError<E> {
+    fn failure(&self, cause: FailureCause, unsent: Given) -> CallError<E> {
         CallError::Failed(Box::new(self.call_failure(cause, unsent)))
     }
 
-    fn call_failure(&self, cause: FailureCause, unsent: Unsent) -> CallFailure {
+    fn call_failure(&self, cause: FailureCause, unsent: Given) -> CallFailure {
         CallFailure {
             worker: Arc::clone(self.caller.worker()),
             method: self.method.clone(),

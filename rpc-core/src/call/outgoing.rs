@@ -11,7 +11,7 @@ use super::argument::{ArgMut, SendArg};
 use super::copy_back::{CopyBack, FromExposed, Staged};
 use super::error::{FailureCause, SendError};
 use super::later::Later;
-use super::pending::FindInstance;
+use super::pending::{FindInstance, Given};
 use super::report::{CopyReason, Report};
 use crate::channel::Channel;
 use crate::channel::exposed::Exposed;
@@ -50,7 +50,7 @@ pub struct Outgoing<'a> {
     /// Why an argument can't be sent: the first one's reason.
     failure: Option<SendError>,
     /// What was passed by value, until it is sent.
-    pub(crate) given: Vec<(String, Box<dyn Any + Send + Sync>)>,
+    pub(crate) given: Given,
     /// Finds the instance in the reply of a constructor.
     pub(crate) expects: Option<FindInstance>,
 }

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-pub(crate) use self::held::{Expected, FindInstance, Held};
+pub(crate) use self::held::{Expected, FindInstance, Given, Held};
 pub(crate) use self::slot::{Answer, Slot};
 use self::slot::{SENT, UNSENT};
 use self::table::Table;
@@ -153,6 +153,22 @@ impl Calls {
             entry.held = held;
         }
         Ok(())
+    }
+
+    /// Keeps what was passed by value, until the worker has read the call's frame.
+    pub(crate) fn keep(&self, id: u64, given: Given) {
+        if let Some(entry) = self.lock().entry(id) {
+            entry.held.given = given;
+        }
+    }
+
+    /// Lets go of what was passed by value, because the worker has it now.
+    pub(crate) fn let_go(&self, id: u64) {
+        let given = self.lock().entry(id).map(|entry| {
+            let held = &mut entry.held;
+            std::mem::take(&mut held.given)
+        });
+        drop(given);
     }
 
     /// Notes that a call was sent. If all calls have ended meanwhile, so does this one.

@@ -378,15 +378,13 @@ impl Tenure for FromPeer {
         }
     }
 
-    fn keep(&self) {
+    fn keep(&self) -> bool {
         let mut key = self.key();
         if key.is_none() {
-            // Nobody else can have been given them meanwhile.
-            *key = self
-                .leases
-                .begin(&self.bytes, Access::ReadWrite, &BORROWER)
-                .ok();
+            let begun = self.leases.begin(&self.bytes, Access::ReadWrite, &BORROWER);
+            *key = begun.ok();
         }
+        key.is_some()
     }
 }
 

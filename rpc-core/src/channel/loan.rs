@@ -6,7 +6,7 @@ use ndarray::{ArrayRef, Dimension};
 
 use super::exposed::Exposed;
 use super::inline::{Inline, row_major};
-use super::{Channel, SendError};
+use super::{Channel, SendError, Violation};
 use crate::dims::Dims;
 use crate::segment::backing::Backing;
 use crate::segment::extent::Extent;
@@ -333,6 +333,32 @@ impl Named {
             });
             !is_held
         });
+    }
+
+    /// Takes everything back, because the peer says that it never read the frame.
+    ///
+    /// # Errors
+    /// If it has ended one of the transfers, or given something of what was returned away again: it
+    /// has read the frame, and what it had from it is not this side's any more.
+    pub(crate) fn take_back(mut self) -> Result<(), Violation> {
+        let mut was_used = false;
+        for transfer in std::mem::take(&mut self.transfers) {
+            let channel = self.channel.as_ref();
+            let extent = channel.and_then(|channel| channel.transfers().remove(transfer));
+            let is_whole = extent.is_some_and(|extent| {
+                let (leases, all) = (extent.leases(), 0..extent.len());
+                leases.is_shared() || leases.check_leases(&all, Access::ReadWrite).is_ok()
+            });
+            was_used |= !is_whole;
+        }
+        for extent in std::mem::take(&mut self.returned) {
+            was_used |= !extent.tenure().keep();
+        }
+        if was_used {
+            let what = "could not read a long frame, but used what came with it";
+            return Err(Violation(what.to_owned()));
+        }
+        Ok(())
     }
 
     /// Notes that the frame was sent: from now on the transfers end with the peer's word.

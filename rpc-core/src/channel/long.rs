@@ -22,7 +22,10 @@ pub(crate) trait Stake: Send {
     fn read(self: Box<Self>);
 
     /// It had no room for it, and treats it as never sent.
-    fn unread(self: Box<Self>, reason: String);
+    ///
+    /// # Errors
+    /// If it has done what it could only do after reading it.
+    fn unread(self: Box<Self>, reason: String) -> Result<(), Violation>;
 }
 
 impl std::fmt::Debug for dyn Stake {
@@ -34,7 +37,9 @@ impl std::fmt::Debug for dyn Stake {
 /// Nothing depends on it: of a frame that is never long.
 impl Stake for () {
     fn read(self: Box<Self>) {}
-    fn unread(self: Box<Self>, _: String) {}
+    fn unread(self: Box<Self>, _: String) -> Result<(), Violation> {
+        Ok(())
+    }
 }
 
 /// A long frame that the peer has yet to read.
@@ -117,8 +122,7 @@ impl Channel {
         // Its memory is free for what takes its place.
         drop(extent);
         let reason = crate::readable::shorten(reason, 1024);
-        stake.unread(format!("no room for a frame of {len} bytes: {reason}"));
-        Ok(())
+        stake.unread(format!("no room for a frame of {len} bytes: {reason}"))
     }
 
     /// Takes a frame out of the segment it lies in; `None` if there is no room for it here, which the

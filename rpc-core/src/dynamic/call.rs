@@ -227,9 +227,11 @@ impl<'a> DynamicCall<'a> {
                     reason: "the worker that described it was restarted".to_owned(),
                 }),
             },
-            Ok(Answer::Returned { .. }) => Err(FailureCause::Protocol {
-                reason: "a reply where a description belongs".to_owned(),
-            }),
+            Ok(Answer::Returned { .. } | Answer::HandedBack { .. }) => {
+                Err(FailureCause::Protocol {
+                    reason: "a reply where a description belongs".to_owned(),
+                })
+            }
             // Nothing but the question was in flight.
             Err(FailureCause::WorkerDied { end }) => Err(FailureCause::WorkerGone { end }),
             Err(FailureCause::Remote(refusal)) => Err(FailureCause::NotSent {

@@ -72,7 +72,9 @@ impl Incumbent {
                 module: module.to_owned(),
                 limit,
             }),
-            Ok(Answer::Returned { .. }) | Err(_) => Err(gone(self.ended().await)),
+            Ok(Answer::Returned { .. } | Answer::HandedBack { .. }) | Err(_) => {
+                Err(gone(self.ended().await))
+            }
         }
     }
 

@@ -22,8 +22,11 @@ pub(crate) trait Tenure: Send + Sync {
     /// Prepares for giving the bytes back to that peer: `end` has nothing left to do.
     fn give_back(&self) {}
 
-    /// Undoes [`give_back`](Self::give_back): the bytes were not sent.
-    fn keep(&self) {}
+    /// Undoes [`give_back`](Self::give_back): the bytes were not sent. `false` if somebody else has been
+    /// given them meanwhile, so that whoever was to send them has them no longer.
+    fn keep(&self) -> bool {
+        true
+    }
 }
 
 /// The bytes of one tensor (or one bare segment): a range of a segment that no other tenant uses.

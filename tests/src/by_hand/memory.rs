@@ -115,6 +115,15 @@ impl Memory {
         bytes
     }
 
+    /// Reads so many bytes.
+    #[must_use]
+    pub fn read_run(&self, offset: u64, len: u64) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(len).expect("a length of this process")];
+        let read = rustix::io::pread(&self.fd, &mut bytes, offset);
+        assert_eq!(read, Ok(bytes.len()));
+        bytes
+    }
+
     /// Reads an `f64`.
     #[must_use]
     pub fn f64(&self, offset: u64) -> f64 {

@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ndarray::Ix1;
-use reedbed::{CallFailure, Failure, FailureCause, ImportError, Tensor, args, ndarray, trim_pool};
+use reedbed::{
+    CallFailure, Failure, FailureCause, ImportError, Tensor, Trust, Worker, args, ndarray,
+    trim_pool,
+};
 use reedbed_tests::modules::{arrays, edges};
 use reedbed_tests::system;
 use reedbed_tests::watched::watched;
 
-use super::{assert_violation, client, failure, protocol_violation, range, spawn};
+use super::{assert_violation, builder, client, failure, protocol_violation, range, spawn};
 
 /// A name that makes a call's frame long.
 fn long() -> PathBuf {
@@ -84,12 +87,71 @@ async fn a_long_call_that_is_not_read_takes_back_what_it_lent_and_gave() {
     watched(async {
         let worker = spawn("long-unread").await;
         let edges: edges::Client = worker.import().await.unwrap();
-        let given = Tensor::<u8, Ix1>::zeros(3_000_000).unwrap();
-        let failure = failure(edges.take_through(given, (long(), "gate".into())).await);
+        let given = Tensor::<u8, Ix1>::from_elem(3_000_000, 1).unwrap();
+        let mut failure = failure(edges.take_through(given, (long(), "gate".into())).await);
         assert!(is_full(&failure), "{failure}");
+        let given: Tensor<u8, Ix1> = failure.reclaim("values").expect("it was never read");
+        assert_eq!(given.view().unwrap()[2_999_999], 1);
+        drop(given);
         trim_pool();
         let end = worker.shutdown(Duration::from_secs(20)).await;
         assert_eq!(end.last_lines(), ["all of it was taken back"], "{end}");
+    })
+    .await;
+}
+
+/// Checks that nothing is handed back, and that the worker ended because it had used that.
+async fn assert_used(worker: &Worker, mut failure: Box<CallFailure>) {
+    assert!(matches!(failure.cause(), FailureCause::WorkerDied { .. }));
+    assert!(failure.reclaim::<Tensor<u8, Ix1>>("values").is_none());
+    let what = "could not read a long frame, but used what came with it";
+    assert_eq!(protocol_violation(&worker.ended().await), what);
+}
+
+/// A worker that did read a call may have what came with it, whatever it says: the host must not have
+/// it as well.
+#[tokio::test]
+async fn what_the_worker_has_used_is_not_handed_back() {
+    watched(async {
+        let worker = spawn("long-taken-and-unread").await;
+        let edges: edges::Client = worker.import().await.unwrap();
+        let given = Tensor::<u8, Ix1>::zeros(1000).unwrap();
+        let taken = edges.take_through(given, (long(), "gate".into())).await;
+        assert_used(&worker, failure(taken)).await;
+    })
+    .await;
+    watched(async {
+        let worker = spawn("long-given-again-and-unread").await;
+        let edges: edges::Client = worker.import().await.unwrap();
+        let array = || Tensor::<u8, Ix1>::zeros(24).unwrap();
+        let (read, mut first, mut second) = (array(), array(), array());
+        let theirs = edges.mix(&read, &mut first, array(), None).await.unwrap();
+        let mixed = edges.mix(&read, &mut second, array(), None);
+        let taken = edges.take_through(theirs, (long(), "gate".into()));
+        let (mixed, taken) = futures::join!(mixed, taken);
+        let mut again = mixed.expect("it was given, and the host has it alone");
+        again.view_mut().unwrap().fill(7);
+        assert_used(&worker, failure(taken)).await;
+    })
+    .await;
+}
+
+/// What is handed back after an untrusted worker had read the call all the same, and goes on writing,
+/// is no memory of that worker's.
+#[tokio::test]
+async fn what_is_handed_back_is_out_of_reach_of_an_untrusted_worker() {
+    watched(async {
+        let worker = builder("long-kept-and-unread").trust(Trust::Untrusted);
+        let worker = worker.spawn().await.unwrap();
+        let edges: edges::Client = worker.import().await.unwrap();
+        let given = Tensor::<u8, Ix1>::from_elem(100_000, 1).unwrap();
+        let mut failure = failure(edges.take_through(given, (long(), "gate".into())).await);
+        assert!(is_full(&failure), "{failure}");
+        let mut given: Tensor<u8, Ix1> = failure.reclaim("values").expect("it was never read");
+        // It answers when it has written.
+        edges.disobey(1).await.unwrap();
+        assert!(given.view().unwrap().iter().all(|byte| *byte == 1));
+        given.view_mut().unwrap().fill(2);
     })
     .await;
 }

@@ -24,6 +24,7 @@ impl<T, E> Call<'_, T, E> {
                 let reason = "a description where a reply belongs".to_owned();
                 return Err(self.failure(FailureCause::Protocol { reason }, Vec::new()));
             }
+            Ok(Answer::HandedBack { cause, given }) => return Err(self.failure(cause, given)),
             Err(cause) => return Err(self.failure(cause, Vec::new())),
         };
         let unfetched = |unfetched| self.unfetched(unfetched, &in_flight.connection);

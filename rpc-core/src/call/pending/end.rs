@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::Calls;
+use super::held::Given;
 use super::slot::{Answer, ENDED, SENT};
 use super::table::Entry;
 use crate::call::copy_back::INVALID_BOOL;
@@ -57,11 +58,13 @@ impl Calls {
         true
     }
 
-    /// Ends a call that was not sent after all, though its caller thinks so.
-    pub(crate) fn not_sent(&self, id: u64, cause: FailureCause) {
-        if let Some(Entry { slot, held, .. }) = self.remove(id, false) {
+    /// Ends a call that the worker never heard of, though its caller thinks that it was sent; hands back
+    /// what was passed by value. Nobody else owns that: the transfers were taken back.
+    pub(crate) fn hand_back(&self, id: u64, cause: FailureCause, mut given: Given) {
+        if let Some(Entry { slot, mut held, .. }) = self.remove(id, false) {
+            given.append(&mut held.given);
             held.end();
-            slot.finish(Err(cause));
+            slot.finish(Ok(Answer::HandedBack { cause, given }));
         }
     }
 

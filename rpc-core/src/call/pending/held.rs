@@ -1,5 +1,6 @@
 //! What a call holds until its end.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use crate::call::incoming::Incoming;
@@ -13,6 +14,9 @@ use crate::wire::frame::Failure;
 /// A mutably lent array of `bool`, which the worker could have filled with other bytes.
 pub(crate) type LentBools = Located<bool, ndarray::IxDyn>;
 
+/// What was passed by value, under the arguments' names.
+pub(crate) type Given = Vec<(String, Box<dyn Any + Send + Sync>)>;
+
 /// What a call holds while it is in flight.
 #[derive(Default)]
 pub(crate) struct Held {
@@ -22,6 +26,8 @@ pub(crate) struct Held {
     pub(crate) _shared: Vec<Arc<Extent>>,
     pub(crate) bools: Vec<LentBools>,
     pub(crate) expects: Option<Expected>,
+    /// What was passed by value, until the worker has read the frame, where that is long.
+    pub(crate) given: Given,
     /// Counts the copies: those that are leased, which end before it, and those that were given.
     pub(crate) _copies: Option<Copies>,
 }

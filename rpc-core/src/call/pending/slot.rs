@@ -5,12 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::held::Given;
 use crate::call::error::FailureCause;
 use crate::call::incoming::Parcel;
 use crate::guarded::wake_each;
 use crate::wire::schema::ModuleSchema;
 
-/// What the worker answered.
+/// What came of a call or a question.
 pub(crate) enum Answer {
     /// The function returned.
     Returned {
@@ -21,6 +22,13 @@ pub(crate) enum Answer {
     },
     /// A module was described.
     Described(Option<ModuleSchema>),
+    /// The call was never sent, or never read.
+    HandedBack {
+        /// Why.
+        cause: FailureCause,
+        /// What was passed by value.
+        given: Given,
+    },
 }
 
 /// A call in flight, shared by its future and the table.

@@ -9,7 +9,7 @@ use crate::call::reply::Reply;
 use crate::channel::bell::Wake;
 use crate::channel::loan::{Loan, Named};
 use crate::channel::long::Stake;
-use crate::channel::{Channel, SendError};
+use crate::channel::{Channel, SendError, Violation};
 use crate::readable::shorten;
 use crate::wire::codec::{Bytes, CodecError};
 use crate::wire::frame::{Failure, Frame, Outcome, ReplyFrame};
@@ -165,7 +165,7 @@ where
         }
     }
 
-    fn unread(self: Box<Self>, reason: String) {
+    fn unread(self: Box<Self>, reason: String) -> Result<(), Violation> {
         let Self {
             channel,
             call,
@@ -180,6 +180,7 @@ where
             }
             channel.wake_driver();
         }
+        Ok(())
     }
 }
 
@@ -254,10 +255,11 @@ struct LongDescription {
 impl Stake for LongDescription {
     fn read(self: Box<Self>) {}
 
-    fn unread(self: Box<Self>, reason: String) {
+    fn unread(self: Box<Self>, reason: String) -> Result<(), Violation> {
         if let Some(channel) = self.channel.upgrade() {
             not_described(&channel, self.call, &reason);
         }
+        Ok(())
     }
 }
 

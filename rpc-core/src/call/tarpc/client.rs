@@ -15,7 +15,7 @@ use super::{NO_DEADLINE, Transport, lock};
 use crate::call::dispatch::{Dispatch, LongCall};
 use crate::call::error::FailureCause;
 use crate::call::exchange::settle;
-use crate::call::pending::Calls;
+use crate::call::pending::{Calls, Given};
 use crate::channel::bell::Wake;
 use crate::channel::loan::Named;
 use crate::channel::long::Stake;
@@ -45,17 +45,19 @@ impl tarpc::RequestName for Asked {
 }
 
 /// Ends a call that tarpc's dispatcher drops before it is sent: it was cancelled, or the runtime has
-/// ended. The worker never hears of it.
+/// ended. The worker never hears of it, so what was passed by value comes back.
 struct Unsent {
     calls: Arc<Calls>,
     call: u64,
+    given: Given,
     is_over: bool,
 }
 
 impl Unsent {
-    /// Notes that it is being sent.
-    fn sending(mut self) {
+    /// Notes that it is being sent, with what is given.
+    fn sending(mut self) -> Given {
         self.is_over = true;
+        std::mem::take(&mut self.given)
     }
 }
 
@@ -64,7 +66,8 @@ impl Drop for Unsent {
         if !self.is_over {
             let reason = RUNTIME_ENDED.to_owned();
             let cause = FailureCause::NotSent { reason };
-            self.calls.not_sent(self.call, cause);
+            let given = std::mem::take(&mut self.given);
+            self.calls.hand_back(self.call, cause, given);
         }
     }
 }
@@ -149,10 +152,11 @@ impl ClientOutbox {
             named,
             unsent,
         } = request.message;
-        unsent.sending();
+        let mut given = unsent.sending();
         let mut named = Some(named);
         let stake = || -> Box<dyn Stake> {
             let calls = Arc::clone(&self.calls);
+            calls.keep(call, std::mem::take(&mut given));
             let named = named.take().unwrap_or_default();
             Box::new(LongRequest {
                 call: LongCall { calls, call, named },
@@ -167,7 +171,7 @@ impl ClientOutbox {
             Err(SendError::Closed) => {}
             Err(error) => {
                 drop(named);
-                self.calls.not_sent(call, error.into());
+                self.calls.hand_back(call, error.into(), given);
                 self.arrivals.answer(request.id);
             }
         }
@@ -187,9 +191,10 @@ impl Stake for LongRequest {
         Box::new(self.call).read();
     }
 
-    fn unread(self: Box<Self>, reason: String) {
-        Box::new(self.call).unread(reason);
+    fn unread(self: Box<Self>, reason: String) -> Result<(), Violation> {
+        Box::new(self.call).unread(reason)?;
         self.arrivals.answer(self.request_id);
+        Ok(())
     }
 }
 
@@ -238,7 +243,12 @@ impl Drop for Awaited {
 }
 
 impl Dispatch for TarpcDispatch {
-    fn send(&self, frame: CallFrame, named: Named) -> Result<Wake, (SendError, Box<CallFrame>)> {
+    fn send(
+        &self,
+        frame: CallFrame,
+        named: Named,
+        given: &mut Given,
+    ) -> Result<Wake, (SendError, Box<CallFrame>)> {
         let call = frame.call;
         let mut context = tarpc::context::current();
         // The deadline is ours: at tarpc's own, its client says nothing to the worker, which would wait
@@ -257,6 +267,7 @@ impl Dispatch for TarpcDispatch {
         let unsent = Unsent {
             calls: Arc::clone(&self.calls),
             call,
+            given: std::mem::take(given),
             is_over: false,
         };
         let asked = Asked {

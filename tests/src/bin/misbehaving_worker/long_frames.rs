@@ -6,7 +6,7 @@ use reedbed_tests::by_hand::handle::{Handle, Terms, dtype};
 use reedbed_tests::by_hand::memory::Memory;
 use reedbed_tests::by_hand::worker::Worker;
 
-use crate::describe;
+use crate::{announce, describe, one_array};
 
 pub(crate) fn misbehave(how: &str, worker: &mut Worker) {
     match how {
@@ -44,6 +44,29 @@ pub(crate) fn misbehave(how: &str, worker: &mut Worker) {
             let returned = Handle { origin: 1, ..bytes };
             worker.send(&frame::returned(1, &[returned], &0u32.to_le_bytes()));
         }
+        "taken-and-unread" => {
+            let (transfer, arrays) = read_long_call(worker);
+            let Terms::Moved(array) = arrays[0].terms else {
+                panic!("an array is given");
+            };
+            // So says a worker that has dropped it.
+            worker.send(&frame::ended(array));
+            worker.send(&frame::unread(transfer, "full"));
+        }
+        "given-again-and-unread" => give_again(worker),
+        "kept-and-unread" => {
+            let (transfer, arrays) = read_long_call(worker);
+            let Handle {
+                segment,
+                offset_bytes,
+                ..
+            } = arrays[0];
+            let kept = worker.segment(segment).try_clone();
+            worker.send(&frame::unread(transfer, "full"));
+            let call = worker.receive_call();
+            kept.write(offset_bytes, &[9; 1000]);
+            worker.send(&frame::returned(call, &[], &[]));
+        }
         "array-unread" => {
             let Some(Frame::Call { handles, .. }) = worker.receive() else {
                 panic!("a call is expected");
@@ -74,6 +97,36 @@ fn receive_long_in(worker: &mut Worker) -> (u64, u64) {
         },
         other => panic!("a long frame is expected, not {other:?}"),
     }
+}
+
+/// Receives a long call and reads it; returns the number of its transfer, and the arrays.
+fn read_long_call(worker: &mut Worker) -> (u64, Vec<Handle>) {
+    let Some(Frame::Oversize { frame }) = worker.receive() else {
+        panic!("a long frame is expected");
+    };
+    let Terms::Moved(transfer) = frame.terms else {
+        panic!("a long frame is moved, not {:?}", frame.terms);
+    };
+    let memory = worker.segment(frame.segment);
+    let bytes = memory.read_run(frame.offset_bytes, frame.shape[0]);
+    match Frame::read(&bytes) {
+        Frame::Call { handles, .. } => (transfer, handles),
+        other => panic!("a call is expected, not {other:?}"),
+    }
+}
+
+/// Gives an array away, is given it back in a long call, gives it away again as the answer of another
+/// one, and says that it could not read the long one.
+fn give_again(worker: &mut Worker) {
+    let (first, _memory) = (worker.receive_call(), announce(worker, 1));
+    let array = Handle::row(1, dtype::U8, 24);
+    let given = array.clone().on(Terms::Moved(1));
+    worker.send(&one_array(first, given));
+    let second = worker.receive_call();
+    let (transfer, arrays) = read_long_call(worker);
+    assert_eq!(arrays[0].terms, Terms::Returned(1));
+    worker.send(&one_array(second, array.on(Terms::Moved(2))));
+    worker.send(&frame::unread(transfer, "full"));
 }
 
 /// Waits until the host has taken all segments back, and ended nothing that it had never heard of.
