@@ -2,7 +2,7 @@
 //! `/dev/shm` show it.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
 
@@ -19,6 +19,17 @@ pub(crate) fn shm_names() -> BTreeSet<OsString> {
         .collect()
 }
 
+/// Tells whether a living process other than this one made this segment, whose name says so:
+/// `reedbed-NAMESPACE-PID-..`.
+fn is_of_another(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let mut parts = name.split('-');
+    let is_segment = parts.next() == Some("reedbed");
+    let pid = parts.nth(1).and_then(|pid| pid.parse::<u32>().ok());
+    let is_alive = |pid: u32| fs::exists(format!("/proc/{pid}")).unwrap_or(true);
+    is_segment && pid.is_some_and(|pid| pid != std::process::id() && is_alive(pid))
+}
+
 /// What is left.
 #[derive(Debug)]
 pub(crate) struct Leftovers {
@@ -33,7 +44,11 @@ impl Leftovers {
     pub(crate) fn since(before: &BTreeSet<OsString>) -> Self {
         Self {
             n_children: n_children(),
-            new_shm_names: shm_names().difference(before).cloned().collect(),
+            new_shm_names: shm_names()
+                .difference(before)
+                .filter(|name| !is_of_another(name))
+                .cloned()
+                .collect(),
             n_descriptors: n_descriptors(),
             n_mappings: n_mappings(),
         }
