@@ -69,6 +69,10 @@ impl Trial {
         self.told_after.lock().expect("no panic").push(after);
     }
 
+    fn n_told(&self) -> usize {
+        self.told_after.lock().expect("no panic").len()
+    }
+
     /// Sees to it that the next process is there.
     async fn come_back(&self) -> TestResult {
         Ok(self.values.nothing().await?)
@@ -193,7 +197,11 @@ fn a_caller_that_never_pauses_is_told_at_once() -> TestResult {
     for policy in [WaitPolicy::Adaptive, WaitPolicy::Park, WaitPolicy::Spin] {
         for is_async in [false, true] {
             let trial = block_on(Trial::new(builder().wait(policy)))?;
-            for _ in 0..n_kills() {
+            // A kill between two calls tells nobody.
+            let mut n_killed = 0;
+            while trial.n_told() < n_kills() {
+                assert!(n_killed < 100 * n_kills(), "nobody is told");
+                n_killed += 1;
                 let has_begun = Barrier::new(2);
                 thread::scope(|scope| {
                     scope.spawn(|| call_without_pause(&trial, &has_begun, is_async));

@@ -21,7 +21,7 @@ use super::rings::Rings;
 const LONGEST_BYTES: usize = 64 * 1024;
 
 /// How long a peer may take for anything. It is never waited out unless a test fails.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// One end of a connection.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ const WORKER: &str = env!("CARGO_BIN_EXE_test-worker");
 const HOST: &str = env!("CARGO_BIN_EXE_test-host");
 
 /// How long a test may take. It is never waited out unless the test fails.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Tests that count what this process has open have it to themselves.
 static TURN: Mutex<()> = Mutex::const_new(());
