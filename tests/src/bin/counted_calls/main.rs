@@ -2,8 +2,8 @@
 //! `tests/instructions` runs it under instruments, `tests/allocations.rs` as it is.
 //!
 //! `counted-calls CALL N` makes the calls, `counted-calls serve` is its worker: one program, so that
-//! both sides count. `counted-calls CALL N spin` is for instruments, which slow both sides down so much
-//! that they would sleep otherwise.
+//! both sides count. `counted-calls CALL N spin` is for instruments, which slow a side down so much that
+//! the other would sleep; what stands behind it is an instrument for the worker.
 
 #![deny(unsafe_code)]
 
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use ndarray::Ix1;
-use reedbed::{Tensor, WaitPolicy, Worker};
+use reedbed::{Tensor, WaitPolicy, Worker, WorkerBuilder};
 
 use served::counted;
 
@@ -26,18 +26,20 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// Under an instrument everything takes long.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Calls before those that are counted: both sides map and keep what the calls need.
-const N_BEFORE: usize = 100;
-/// The length of an array of 1 MiB.
-const LEN: usize = 1 << 17;
+const N_BEFORE: u64 = 100;
+/// The element of the array that is lent.
+const FIRST: u64 = 7;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
         ["serve"] => return reedbed_worker::serve(&[counted::MODULE]),
-        [call, n_calls] => host(call, n_calls, WaitPolicy::default()),
-        [call, n_calls, "spin"] => host(call, n_calls, WaitPolicy::Spin),
-        _ => Err("counted-calls null|lent|returned N [spin]".into()),
+        [call, n_calls] => host(call, n_calls, WaitPolicy::default(), &[]),
+        [call, n_calls, "spin", ref instrument @ ..] => {
+            host(call, n_calls, WaitPolicy::Spin, instrument)
+        }
+        _ => Err("counted-calls null|lent|returned N [spin [INSTRUMENT ..]]".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,21 +50,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn host(call: &str, n_calls: &str, wait: WaitPolicy) -> Outcome {
-    let n_calls: usize = n_calls.parse()?;
-    let worker = block_on(
-        Worker::builder(std::env::current_exe()?)
-            .arg("serve")
-            .wait(wait)
-            .startup_timeout(PATIENCE)
-            .spawn(),
-    )?;
+fn host(call: &str, n_calls: &str, wait: WaitPolicy, instrument: &[&str]) -> Outcome {
+    let n_calls: u64 = n_calls.parse()?;
+    let starting = worker(instrument)?.wait(wait).startup_timeout(PATIENCE);
+    let worker = block_on(starting.spawn())?;
     let client: counted::Client = block_on(worker.import())?;
     match call {
         "null" => count(&client, n_calls, |_| Ok(client.nothing().wait()?))?,
         "lent" => {
-            let numbers = Tensor::from_shape_fn(LEN, |index| index as u64)?;
-            count(&client, n_calls, |nth| lend(&client, &numbers, nth))?;
+            let numbers = Tensor::from_elem(counted::LEN, FIRST)?;
+            count(&client, n_calls, |_| lend(&client, &numbers))?;
         }
         "returned" => count(&client, n_calls, |nth| receive(&client, nth))?,
         other => return Err(format!("{other}? null, lent or returned").into()),
@@ -73,38 +70,37 @@ fn host(call: &str, n_calls: &str, wait: WaitPolicy) -> Outcome {
     Ok(())
 }
 
+/// This program as the worker, run by the instrument, if there is one.
+fn worker(instrument: &[&str]) -> Outcome<WorkerBuilder> {
+    let own = std::env::current_exe()?;
+    let builder = match instrument {
+        [] => Worker::builder(own),
+        [program, arguments @ ..] => Worker::builder(program).args(arguments).arg(own),
+    };
+    Ok(builder.arg("serve"))
+}
+
 /// Lends an array, of which the worker reads an element.
-fn lend(client: &counted::Client, numbers: &Tensor<u64, Ix1>, nth: usize) -> Outcome {
-    let index = index(nth);
-    check(client.one(numbers, index).wait()?, index as u64)
+fn lend(client: &counted::Client, numbers: &Tensor<u64, Ix1>) -> Outcome {
+    check(client.first(numbers).wait()?, FIRST)
 }
 
 /// Gets an array, and reads an element.
-fn receive(client: &counted::Client, nth: usize) -> Outcome {
-    let index = index(nth);
-    let numbers = client.made(LEN, index, nth as u64).wait()?;
-    check(numbers.view()?.get(index).copied(), nth as u64)
+fn receive(client: &counted::Client, first: u64) -> Outcome {
+    let numbers = client.begun_with(first).wait()?;
+    check(numbers.view()?[0], first)
 }
 
-/// Another element in each call.
-fn index(nth: usize) -> usize {
-    nth * 8191 % LEN
-}
-
-fn check(found: Option<u64>, expected: u64) -> Outcome {
-    if found == Some(expected) {
+fn check(found: u64, expected: u64) -> Outcome {
+    if found == expected {
         return Ok(());
     }
-    Err(format!("an element is {found:?}, and should be {expected}").into())
+    Err(format!("an element is {found}, and should be {expected}").into())
 }
 
 /// Makes the calls and prints the allocations. Asking the worker is a call, too; it is shared among
 /// `n_calls`.
-fn count(
-    client: &counted::Client,
-    n_calls: usize,
-    mut call: impl FnMut(usize) -> Outcome,
-) -> Outcome {
+fn count(client: &counted::Client, n_calls: u64, mut call: impl FnMut(u64) -> Outcome) -> Outcome {
     for nth in 0..N_BEFORE {
         call(nth)?;
     }

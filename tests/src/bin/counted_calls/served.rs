@@ -6,24 +6,26 @@ use reedbed::remote_module;
 #[remote_module]
 pub(crate) mod counted {
     use ndarray::{ArrayView1, Ix1};
-    use reedbed::Tensor;
+    use reedbed::{ShmExhausted, Tensor};
 
     use crate::allocations;
+
+    /// The length of an array of 1 MiB.
+    pub(crate) const LEN: usize = 1 << 17;
 
     /// Does nothing.
     pub fn nothing() {}
 
     /// Reads one element.
-    pub fn one(#[ndarray] numbers: ArrayView1<'_, u64>, index: usize) -> Option<u64> {
-        numbers.get(index).copied()
+    pub fn first(#[ndarray] numbers: ArrayView1<'_, u64>) -> u64 {
+        numbers[0]
     }
 
     /// Makes an array of which one element is written.
-    pub fn made(len: usize, index: usize, number: u64) -> Result<Tensor<u64, Ix1>, String> {
-        let mut numbers = Tensor::uninit(len).map_err(|error| error.to_string())?;
+    pub fn begun_with(first: u64) -> Result<Tensor<u64, Ix1>, String> {
+        let mut numbers = Tensor::uninit(LEN).map_err(|error: ShmExhausted| error.to_string())?;
         let mut view = numbers.view_mut().map_err(|error| error.to_string())?;
-        let element = view.get_mut(index).ok_or("it has no such element")?;
-        *element = number;
+        view[0] = first;
         Ok(numbers)
     }
 
