@@ -5,6 +5,7 @@
 //! same array that the program itself copies to a tensor first: up to the threshold, that is the frame
 //! against the handle; above, the handle against itself, which tells how far the rows can be believed.
 
+use std::fmt::{self, Display, Formatter};
 use std::time::Instant;
 
 use clap::Args;
@@ -16,8 +17,10 @@ use crate::Outcome;
 use crate::ratio::{Ratios, median};
 use crate::served::arrays::BlockingClient;
 
-const KIB: usize = 1 << 10;
-const SIZES_KIB: [usize; 10] = [1, 2, 4, 8, 12, 14, 16, 20, 32, 64];
+/// Of arrays, in bytes.
+const SIZES: [usize; 11] = [
+    64, 256, 1024, 2048, 4096, 8192, 12288, 16384, 20480, 32768, 65536,
+];
 
 #[derive(Args, Debug)]
 pub(crate) struct Options {
@@ -33,8 +36,8 @@ pub(crate) struct Options {
 pub(crate) fn compare(options: &Options) -> Outcome {
     let worker = Worker::spawn_self()?;
     let client: BlockingClient = worker.import()?;
-    let arrays = SIZES_KIB.map(|size| Array1::from_elem(size * KIB / size_of::<u64>(), 1));
-    let mut arguments = SIZES_KIB.map(|_| Ratios::default());
+    let arrays = SIZES.map(|size| Array1::from_elem(size / size_of::<u64>(), 1));
+    let mut arguments = SIZES.map(|_| Pairs::default());
     let mut results = arguments.clone();
     // The first round finds nothing in place.
     for round in 0..=options.rounds {
@@ -49,8 +52,8 @@ pub(crate) fn compare(options: &Options) -> Outcome {
                     turn_of(options.calls, || result(&client, array, is_tensor))?;
             }
             if round > 0 {
-                arguments[at].add(lent[0], lent[1]);
-                results[at].add(returned[0], returned[1]);
+                arguments[at].add(lent);
+                results[at].add(returned);
             }
         }
     }
@@ -58,11 +61,35 @@ pub(crate) fn compare(options: &Options) -> Outcome {
         "an array of the heap against a tensor; median of {} rounds, and middle half",
         options.rounds
     );
-    println!("size     argument                result");
-    for ((size, lent), returned) in SIZES_KIB.iter().zip(&arguments).zip(&results) {
-        println!("{size:2} KiB   {:<22}  {returned}", lent.to_string());
+    println!("{:>5}    {:<44}  result", "bytes", "argument");
+    for ((size, lent), returned) in SIZES.iter().zip(arguments).zip(results) {
+        println!("{size:5}    {:<44}  {returned}", lent.to_string());
     }
     Ok(())
+}
+
+/// What both ways took in each round.
+#[derive(Clone, Debug, Default)]
+struct Pairs {
+    ratios: Ratios,
+    arrays: Vec<f64>,
+    tensors: Vec<f64>,
+}
+
+impl Pairs {
+    fn add(&mut self, [array, tensor]: [f64; 2]) {
+        self.ratios.add(array, tensor);
+        self.arrays.push(array);
+        self.tensors.push(tensor);
+    }
+}
+
+impl Display for Pairs {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let [array, tensor] =
+            [&self.arrays, &self.tensors].map(|times| median(&mut times.clone()) / 1000.0);
+        write!(out, "{}, {array:.2} µs against {tensor:.2}", self.ratios)
+    }
 }
 
 /// Makes the calls of a turn; returns the median, in nanoseconds.
