@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::{join, poll_immediate};
 use reedbed::{
-    Backoff, CallError, CallFailure, ChannelKind, EndReason, FailureCause, Heartbeat,
+    Backoff, CallError, CallFailure, ChannelKind, Dispatcher, EndReason, FailureCause, Heartbeat,
     RestartPolicy, StuckSign, StuckStep, Worker, WorkerBuilder,
 };
 use reedbed_tests::by_hand::bytes::Bytes;
@@ -180,33 +180,42 @@ async fn a_function_that_takes_long_is_no_sign() -> TestResult {
 #[tokio::test]
 async fn a_worker_that_recovers_lives_on_and_its_calls_are_cancelled() -> TestResult {
     watched(async {
-        // It has all the time it wants to recover.
-        let worker = builder().stuck_timeout(FOR_EVER).spawn().await?;
-        let control = worker.import::<control::Client>().await?;
-        let gates = Gates::new();
-        let (began, ends) = gates.pair();
-        let call = control.run_until_cancelled((began.clone(), ends.clone()));
-        let rest = async {
-            pass(&began).await;
-            stop(&worker)?;
-            // Two questions, and the cancellation.
-            more_traffic(&worker, 3 * FRAME_BYTES, 0).await;
-            send(&worker, Signal::CONT)?;
-            pass(&ends).await;
-            TestResult::Ok(())
-        };
-        let (answer, told) = join(call, rest).await;
-        told?;
-        let failure = failure(answer.unwrap_err());
-        let FailureCause::Cancelled { sign, has_begun } = failure.cause() else {
-            panic!("{failure}");
-        };
-        assert_eq!((*sign, *has_begun), (SILENT, true));
-        assert!(!failure.is_retryable());
-        control.process_id().await?;
+        for dispatcher in [Dispatcher::Reedbed, Dispatcher::Tarpc] {
+            // It has all the time it wants to recover.
+            let builder = builder().dispatcher(dispatcher).stuck_timeout(FOR_EVER);
+            is_told_when_its_worker_has_recovered(builder).await?;
+        }
         Ok(())
     })
     .await
+}
+
+/// Makes a call of a worker that is stopped for a while; checks that it is cancelled, and how that is told.
+async fn is_told_when_its_worker_has_recovered(builder: WorkerBuilder) -> TestResult {
+    let worker = builder.spawn().await?;
+    let control = worker.import::<control::Client>().await?;
+    let gates = Gates::new();
+    let (began, ends) = gates.pair();
+    let call = control.run_until_cancelled((began.clone(), ends.clone()));
+    let rest = async {
+        pass(&began).await;
+        stop(&worker)?;
+        // Two questions, and the cancellation, which is as long as one at least.
+        more_traffic(&worker, 3 * FRAME_BYTES, 0).await;
+        send(&worker, Signal::CONT)?;
+        pass(&ends).await;
+        TestResult::Ok(())
+    };
+    let (answer, told) = join(call, rest).await;
+    told?;
+    let failure = failure(answer.unwrap_err());
+    let FailureCause::Cancelled { sign, has_begun } = failure.cause() else {
+        panic!("{failure}");
+    };
+    assert_eq!((*sign, *has_begun), (SILENT, true));
+    assert!(!failure.is_retryable());
+    control.process_id().await?;
+    Ok(())
 }
 
 /// Two gates, the second of which is never opened.

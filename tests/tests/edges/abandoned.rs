@@ -362,6 +362,12 @@ fn calls_over_tarpc_end_with_the_runtime_of_its_dispatcher() -> TestResult {
             assert_eq!(error.is_retryable(), !was_sent, "{error}");
         }
         assert_eq!(others.view()?[0], 0, "it isn't leased");
+        let given = Tensor::<u8, Ix1>::from_elem(LEN, 5)?;
+        let taken = scene.edges.take_through(given, pair.clone()).await;
+        let unsent = taken.expect_err("nobody sends it").into_returned();
+        let mut failure = unsent.expect_err("it never began");
+        let given: Tensor<u8, Ix1> = failure.reclaim("values").expect("it was not sent");
+        assert_eq!(given.view()?[LEN - 1], 5);
         // Those who look at the channel hear of the worker all the same.
         gate::pass(&pair.1).await;
         values.released().await;

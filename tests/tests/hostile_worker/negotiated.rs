@@ -70,9 +70,8 @@ async fn a_host_never_sends_more_calls_than_the_worker_takes() {
 async fn a_worker_that_lets_go_of_nothing_has_no_more_calls_than_it_takes() {
     for dispatcher in [Dispatcher::Reedbed, Dispatcher::Tarpc] {
         watched(async {
-            let stuck = Duration::from_secs(2);
             let builder = builder("answers-nothing").dispatcher(dispatcher);
-            let worker = builder.stuck_timeout(stuck).spawn().await.unwrap();
+            let worker = builder.spawn().await.unwrap();
             let client: arrays::Client = worker.import().await.unwrap();
             let moment = Duration::from_millis(2);
             let is_late = |failure: &CallFailure| {
@@ -97,13 +96,31 @@ async fn a_worker_that_lets_go_of_nothing_has_no_more_calls_than_it_takes() {
             let mut late = failure(client.take(given).deadline(moment).await);
             let given: Tensor<f64, Ix1> = late.reclaim("values").expect("it was not sent");
             assert_eq!(given.view().unwrap()[999], 2.0);
-            // In the end the worker is found to be stuck, and those that wait are told.
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn calls_that_wait_for_room_are_told_when_the_worker_is_found_to_be_stuck() {
+    for dispatcher in [Dispatcher::Reedbed, Dispatcher::Tarpc] {
+        watched(async {
+            let limit = Duration::from_millis(100);
+            let builder = builder("answers-nothing").dispatcher(dispatcher);
+            let worker = builder.stuck_timeout(limit).spawn().await.unwrap();
+            let client: arrays::Client = worker.import().await.unwrap();
+            for _ in 0..4 {
+                let moment = Duration::from_millis(2);
+                let dropped = tokio::time::timeout(moment, client.range(4)).await;
+                drop(dropped);
+            }
             let waiting = failure(client.range(4).await);
             let FailureCause::WorkerGone { end } = waiting.cause() else {
                 panic!("{dispatcher:?}: {waiting}");
             };
-            let sign = StuckSign::Overdue { limit: stuck };
-            let is_stuck = matches!(end.reason(), EndReason::Stuck { sign: found, .. } if *found == sign);
+            let sign = StuckSign::Overdue { limit };
+            let is_stuck =
+                matches!(end.reason(), EndReason::Stuck { sign: found, .. } if *found == sign);
             assert!(is_stuck && waiting.is_retryable(), "{dispatcher:?}: {end}");
             assert_eq!(worker.n_calls_in_flight(), 0);
         })

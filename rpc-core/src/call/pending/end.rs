@@ -61,7 +61,18 @@ impl Calls {
     /// Ends a call that the worker never heard of, though its caller thinks that it was sent; hands back
     /// what was passed by value. Nobody else owns that: the transfers were taken back.
     pub(crate) fn hand_back(&self, id: u64, cause: FailureCause, mut given: Given) {
-        if let Some(Entry { slot, mut held, .. }) = self.remove(id, false) {
+        if let Some(Entry {
+            slot,
+            mut held,
+            cancelled_for,
+            ..
+        }) = self.remove(id, false)
+        {
+            let has_begun = false;
+            let cause = match cancelled_for {
+                Some(sign) => FailureCause::Cancelled { sign, has_begun },
+                None => cause,
+            };
             given.append(&mut held.given);
             held.end();
             slot.finish(Ok(Answer::HandedBack { cause, given }));

@@ -275,17 +275,21 @@ impl Dispatch for TarpcDispatch {
             named,
             unsent,
         };
-        let mut running = self.tasks();
         let task = self.runtime.spawn(async move {
             match client.call(context, asked).await {
                 // The answer itself went to the table when it arrived.
                 Ok(()) => awaited.answered(),
                 Err(error) => awaited.give_up(error.to_string()),
             }
+            // It is noted as over, so whoever has yet to put it on the list won't.
             lock(&tasks).remove(&call);
         });
-        let handle = task.abort_handle();
-        running.insert(call, Task { handle, is_over });
+        let mut tasks = self.tasks();
+        if !is_over.load(Ordering::Relaxed) {
+            let handle = task.abort_handle();
+            tasks.insert(call, Task { handle, is_over });
+        }
+        drop(tasks);
         // It is sent from another thread, which takes its time.
         Ok(Wake::Message)
     }
