@@ -208,7 +208,7 @@ async fn is_told_when_its_worker_has_recovered(builder: WorkerBuilder) -> TestRe
     };
     let (answer, told) = join(call, rest).await;
     told?;
-    let failure = failure(answer.unwrap_err());
+    let failure = failure(answer.expect_err("it was cancelled"));
     let FailureCause::Cancelled { sign, has_begun } = failure.cause() else {
         panic!("{failure}");
     };
