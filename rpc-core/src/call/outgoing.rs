@@ -303,7 +303,7 @@ impl<'a> Outgoing<'a> {
         reason: CopyReason,
     ) -> Result<(), SendError> {
         let size_bytes = size_bytes(array);
-        if !self.inline.has_room_for(size_bytes) {
+        if !self.inline.is_for_lending(size_bytes) {
             return self.stage(argument, array, Access::Read, reason).map(drop);
         }
         self.check_copy(argument, size_bytes as u64, &reason)?;
