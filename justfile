@@ -41,9 +41,13 @@ fuzz:
 sanitize with:
     tests/sanitize {{with}}
 
-# Instructions and system calls of one call (valgrind, strace).
-instructions:
-    tests/instructions
+# Instructions, allocations and system calls of a call (valgrind, strace); `just instructions lent`.
+instructions *calls:
+    tests/instructions {{calls}}
+
+# What one thing takes of another's time: `just ratios spawn`, `just ratios inline`.
+ratios *arguments:
+    cargo ratios {{arguments}}
 
 # The segmentation pipeline on the bundled image, into target/demo.
 demo *arguments:
@@ -54,5 +58,5 @@ doc:
 
 # Accept what the compiler now says of the macro's UI tests, after reading it.
 bless:
-    TRYBUILD=overwrite cargo test --package reedbed-tests --test ui
+    TRYBUILD=overwrite cargo test --package reedbed-tests --test ui --all-features
     REEDBED_BLESS=1 cargo test --package reedbed-macros
