@@ -153,7 +153,8 @@ impl Exchange {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        noticed.or_else(|| self.channel().take_violation())
+        // What the peer leaves unread closes the channel, and then others notice what follows from that.
+        self.channel().take_violation().or(noticed)
     }
 }
 

@@ -146,8 +146,8 @@ impl Driver {
         // and its callers are told: each step is taken, however the one before it went.
         let driven =
             guarded(|| self.drive()).unwrap_or_else(|| Err(Violation(PANICKED.to_owned())));
-        // What was noticed in the last round, and has closed the channel.
-        let violation = driven.err().or_else(|| self.exchange.take_violation());
+        // What was noticed first has closed the channel; what is read from a closed one may look wrong, too.
+        let violation = self.exchange.take_violation().or(driven.err());
         self.exchange.channel().close();
         let end = guarded(|| self.end(violation)).unwrap_or_else(|| {
             let reason = EndReason::ProtocolViolation(PANICKED.to_owned());

@@ -305,7 +305,8 @@ fn serve(server: &Arc<Server>, host: Option<&OwnedFd>) -> Result<End, Violation>
         let backlog = channel.flush();
         let attention = server.watch_runner();
         // A runner that is about to read what there is needs no help with it.
-        if attention.shall_read && !read_frames(server)? {
+        let earlier = |later| server.take_violation().unwrap_or(later);
+        if attention.shall_read && !read_frames(server).map_err(earlier)? {
             // It may be this side that has closed the channel, for what it has just noticed.
             return server.take_violation().map_or(Ok(End::HostGone), Err);
         }

@@ -122,7 +122,8 @@ impl Server {
     pub(crate) fn take_violation(&self) -> Option<Violation> {
         let noticed = self.violation.lock();
         let noticed = noticed.unwrap_or_else(PoisonError::into_inner).take();
-        noticed.or_else(|| self.channel.take_violation())
+        // What the peer leaves unread closes the channel, and then others notice what follows from that.
+        self.channel.take_violation().or(noticed)
     }
 }
 
