@@ -108,6 +108,18 @@ fn an_absurd_deadline_over_tarpc_does_no_harm() {
     }
 }
 
+/// A host that counts by what it has sent and received has no more than one request open at once.
+#[test]
+fn a_deadline_of_tarpcs_leaves_no_request_open() {
+    let host = greeted_for_two();
+    let call = |id| frame::request(id, function("values", "nothing"), &[], &[]);
+    for id in 0..200 {
+        host.send(&frame::tarpc(&tarpc_request(0, id).raw(&call(id)).done()));
+        assert_eq!(answer(&host, id), None);
+    }
+    host.shut_down();
+}
+
 #[test]
 fn more_requests_than_negotiated_are_a_violation() {
     let host = greeted_for_two();
