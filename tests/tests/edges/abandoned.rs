@@ -379,3 +379,35 @@ fn calls_over_tarpc_end_with_the_runtime_of_its_dispatcher() -> TestResult {
         Ok(())
     }))
 }
+
+/// A host whose workers die, and are replaced, keeps nothing of them.
+#[tokio::test]
+async fn nothing_waits_over_tarpc_for_a_worker_that_is_gone() {
+    alone(async {
+        let metrics = tokio::runtime::Handle::current().metrics();
+        let n_before = metrics.num_alive_tasks();
+        let scene = Scene::new(ChannelKind::Ring, Dispatcher::Tarpc)
+            .await
+            .unwrap();
+        let (gates, read) = (Gates::new(), Tensor::from_elem(LEN, 1).unwrap());
+        let (mut written, given) = (Tensor::zeros(LEN).unwrap(), Tensor::zeros(LEN).unwrap());
+        let (first, second) = gates.pair();
+        let pair = Some((first.clone(), second));
+        let call = scene.edges.mix(&read, &mut written, given, pair);
+        let mut call = Box::pin(call);
+        begin(call.as_mut());
+        gate::pass(&first).await;
+        scene.signal(Signal::KILL);
+        let error = call.await.expect_err("the worker is dead");
+        let cause = error.failure().map(|failure| failure.cause());
+        assert!(
+            matches!(cause, Some(FailureCause::WorkerDied { .. })),
+            "{error}"
+        );
+        drop(scene);
+        while metrics.num_alive_tasks() > n_before {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}

@@ -130,6 +130,14 @@ impl TarpcDispatch {
     }
 }
 
+impl Drop for TarpcDispatch {
+    fn drop(&mut self) {
+        // The connection has ended. tarpc's dispatcher and the tasks that wait for it, each of which keeps
+        // the others, would never hear of that.
+        self.arrivals.close_channel();
+    }
+}
+
 /// Sends what tarpc's client says.
 struct ClientOutbox {
     channel: Arc<Channel>,
