@@ -102,7 +102,8 @@ impl End {
         Some(lane.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Sends a message with descriptors; tells whether the other end was there to take it.
+    /// Sends a message with descriptors; tells whether the other end was there to take it, or the ring had
+    /// room for it.
     ///
     /// # Panics
     /// If it can't be sent for another reason.
@@ -115,7 +116,9 @@ impl End {
         lane.n_sent += 1;
         if is_frame && lane.rings.has_room(message.len()) {
             lane.rings.push(message, after);
-            return self.send_message(&frame::bell(), &[]);
+            // Who looks may have taken it, and ended for that, before the bell rings.
+            let _ = self.send_message(&frame::bell(), &[]);
+            return true;
         }
         self.send_message(message, descriptors)
     }
