@@ -184,8 +184,8 @@ impl Exchange {
         let slot = begun.sent();
         outgoing.given.clear();
         outgoing.loans.clear();
-        if time_left.is_some_and(|time| time.is_zero()) {
-            // It was given up while it was being prepared, when there was nothing to cancel yet.
+        if deadline.is_some() && slot.is_done() && self.calls.contains(slot.id()) {
+            // It was given up before it was sent, when there was nothing to cancel yet.
             self.dispatch.cancel(slot.id());
         }
         #[cfg(feature = "failpoints")]

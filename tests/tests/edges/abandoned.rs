@@ -303,6 +303,42 @@ async fn late_while_its_function_runs() -> TestResult {
     .await
 }
 
+/// The worker is asked to stop a call before it has heard of that, and so must be asked again. Another
+/// call's deadline, which passes later, tells that it was.
+#[cfg(feature = "failpoints")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn late_while_it_is_sent() -> TestResult {
+    use reedbed::failpoint::{Action, Point, arm, disarm};
+    use reedbed_tests::modules::arrays;
+
+    alone(async {
+        for dispatcher in DISPATCHERS {
+            let scene = Scene::new(ChannelKind::Ring, dispatcher).await?;
+            let arrays = scene.worker.import::<arrays::Client>().await?;
+            let (gates, other) = (Gates::new(), arrays.clone());
+            let gate = gates.make("it was sent");
+            let later = gate.clone();
+            let later = std::thread::spawn(move || {
+                let mut values = ndarray::Array2::<u32>::zeros((1, 1));
+                let call = other.hang_after_writing(&mut values, 7, later);
+                assert_late(&call.deadline(Duration::from_secs(1)).wait().unwrap_err());
+            });
+            gate::pass(&gate).await;
+            let wait = Action::Call(Box::new(move || later.join().expect("its deadline passes")));
+            arm(Point::Sending, 1, wait);
+            let mut written = Tensor::<u32, ndarray::Ix2>::zeros((100, 100))?;
+            // A gate that is gone lets everyone pass.
+            let call = arrays.hang_after_writing(&mut written, 7, "gone".into());
+            assert_late(&call.deadline(Duration::from_millis(20)).await.unwrap_err());
+            disarm();
+            written.released().await;
+            assert_eq!(scene.worker.n_calls_in_flight(), 0);
+        }
+        Ok(())
+    })
+    .await
+}
+
 #[tokio::test]
 async fn dropped_between_reply_and_receipt() -> TestResult {
     in_each_way(Phase::Answered, Fate::Dropped).await
