@@ -62,8 +62,8 @@ fn long_frames_that_find_no_addresses_fail_their_calls_alone() {
     ] {
         assert!(message.contains(expected), "{expected}\n\n{message}");
     }
-    for expected in ["bytes can't be mapped", "no memory for 1677"] {
-        let n = message.matches(expected).count();
-        assert_eq!(n, 2, "{expected}\n\n{message}");
-    }
+    // For the segment, or for what is copied out of it: memory that was in use may come free meanwhile.
+    let reasons = ["bytes can't be mapped", "no memory for 1677"];
+    let n = reasons.map(|why| message.matches(why).count());
+    assert_eq!(n.iter().sum::<usize>(), 4, "{n:?}\n\n{message}");
 }
