@@ -146,9 +146,9 @@ pub use ndarray;
 /// | `x: T` | `T` | as serde writes it |
 /// | `x: &T`, `&str`, `&[T]`, `&Path` | the same; the worker decodes the owned form and lends it | as serde writes it |
 ///
-/// All of these may lie inside one another. An `&Array` of which all that a call has take 16 KiB at
-/// most, and an `Array` that is returned, travel in the message itself; larger ones are copied into a
-/// segment.
+/// All of these may lie inside one another. An `&Array` of 2 KiB at most, and an `Array` of 4 KiB
+/// that is returned, travel in the message itself, as long as all of a message have 16 KiB at most;
+/// larger ones are copied into a segment.
 ///
 /// An alias of an array type is marked like the array. Whatever isn't an array implements
 /// `Serialize`, `Deserialize` and [`Schema`]: derive all three.

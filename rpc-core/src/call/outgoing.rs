@@ -232,7 +232,7 @@ impl<'a> Outgoing<'a> {
             .view()
             .map_err(|source| inaccessible(argument, source))?;
         let (size_bytes, reason) = (size_bytes(&elements), CopyReason::UntrustedWriter);
-        if self.inline.has_room_for(size_bytes) {
+        if self.inline.is_for_giving(size_bytes) {
             self.check_copy(argument, size_bytes as u64, &reason)?;
             self.copied(argument, size_bytes, reason);
             return Ok(Loan::give_copy(&elements, &mut self.inline));

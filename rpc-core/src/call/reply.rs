@@ -83,7 +83,7 @@ impl Reply {
     ) -> Result<(), Failure> {
         let size_bytes = array.len().saturating_mul(size_of::<A>());
         self.copied_bytes += size_bytes as u64;
-        if self.inline.has_room_for(size_bytes) {
+        if self.inline.is_for_giving(size_bytes) {
             let loan = Loan::give_copy(array, &mut self.inline);
             return self.add(loan);
         }

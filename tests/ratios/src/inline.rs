@@ -1,6 +1,6 @@
 //! Whether small arrays travel faster in the frame or by handle.
 //!
-//! An array of the heap travels in the frame up to 2 KiB if it is lent, up to 16 KiB if it is returned
+//! An array of the heap travels in the frame up to 2 KiB if it is lent, up to 4 KiB if it is returned
 //! (`channel/inline.rs`), and is copied to shared memory above. A tensor travels by handle, whatever its
 //! size. So an array is compared with the same array that the program itself copies to a tensor first: up
 //! to the threshold, that is the frame against the handle; above, the handle against itself, which tells

@@ -1,4 +1,5 @@
-//! What one thing takes of another's time: `cargo ratios spawn`, `cargo ratios inline`.
+//! What one thing takes of another's time: `cargo ratios spawn`, `cargo ratios sandbox`,
+//! `cargo ratios inline`.
 //!
 //! Two things that are compared are done in turns, in one run, and each round gives one ratio. So a
 //! machine that is slow for a while is slow for both. No time is right or wrong in itself; the ratios
@@ -6,6 +7,7 @@
 
 mod inline;
 mod ratio;
+mod sandbox;
 mod served;
 mod spawn;
 
@@ -30,6 +32,8 @@ struct Cli {
 enum Question {
     /// A worker's start: does it take longer from a host that has much memory?
     Spawn(spawn::Options),
+    /// A worker's start: how much longer does it take in a sandbox?
+    Sandbox(sandbox::Options),
     /// Small arrays: do they travel faster in the frame, or by handle?
     Inline(inline::Options),
     /// A host with so much memory, for `spawn`
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
     reedbed_worker::init![served::arrays];
     let outcome = match Cli::parse().question {
         Question::Spawn(options) => spawn::compare(&options),
+        Question::Sandbox(options) => sandbox::compare(&options),
         Question::Inline(options) => inline::compare(&options),
         Question::Host { n_bytes } => spawn::host::run(n_bytes),
         Question::Nothing => Ok(()),

@@ -1,7 +1,7 @@
 //! Who launches a sandboxed worker.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reedbed::library_beside;
 use reedbed_tests::modules::{arrays, control};
@@ -117,38 +117,4 @@ fn a_launcher_that_is_started_by_hand_says_so() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.starts_with("a host starts this launcher"), "{said}");
     }
-}
-
-/// `cargo test --release --package reedbed-tests --test breakout starting -- --ignored --nocapture`
-#[tokio::test]
-#[ignore = "measures, and needs the machine to itself"]
-async fn starting_in_a_sandbox_takes_a_little_longer() {
-    const ROUNDS: usize = 60;
-    let mut rounds: Vec<[Duration; 2]> = Vec::new();
-    for _ in 0..ROUNDS {
-        let mut took = [Duration::ZERO; 2];
-        for (took, builder) in took
-            .iter_mut()
-            .zip([builder(), builder().sandbox(nothing())])
-        {
-            let since = Instant::now();
-            let worker = builder.spawn().await.expect("it starts");
-            *took = since.elapsed();
-            worker.shutdown(Duration::from_secs(10)).await;
-        }
-        rounds.push(took);
-    }
-    let median = |value: &dyn Fn(&[Duration; 2]) -> f64| {
-        let mut values: Vec<f64> = rounds.iter().map(value).collect();
-        values.sort_by(f64::total_cmp);
-        values[ROUNDS / 2]
-    };
-    let milliseconds = |n: usize| median(&|took| took[n].as_secs_f64() * 1e3);
-    let ratio = median(&|[free, confined]| confined.as_secs_f64() / free.as_secs_f64());
-    println!(
-        "free {:.2} ms, in a sandbox {:.2} ms, {ratio:.2} times as long",
-        milliseconds(0),
-        milliseconds(1)
-    );
-    assert!(ratio < 10.0, "{ratio} times as long");
 }
