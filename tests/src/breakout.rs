@@ -7,6 +7,8 @@
 //! # Invariants
 //! 1. A system call gets numbers, and addresses of memory that lives, and is as long as the call
 //!    takes it to be, until it returns. None of those that are made here keeps an address.
+//! 2. What maps or protects pages (`pages`) does so with pages that were mapped by such a call, which
+//!    nothing refers to.
 
 use reedbed::remote_module;
 
@@ -438,12 +440,12 @@ pub mod attempts {
 }
 
 /// The system's error. One that is not the system's counts as none.
-fn errno(error: std::io::Error) -> i32 {
+pub(crate) fn errno(error: std::io::Error) -> i32 {
     error.raw_os_error().unwrap_or_default()
 }
 
 /// An `int` as the kernel takes it from a register.
-fn sign(number: i32) -> usize {
+pub(crate) fn sign(number: i32) -> usize {
     isize::try_from(number).unwrap_or_default().cast_unsigned()
 }
 
@@ -487,10 +489,11 @@ fn call_as_of_32_bits() -> u32 {
     std::process::id()
 }
 
-/// Makes a system call (invariant 1).
-fn call(number: i64, arguments: [usize; 6]) -> Result<usize, i32> {
+/// Makes a system call (invariants 1 and 2).
+pub(crate) fn call(number: i64, arguments: [usize; 6]) -> Result<usize, i32> {
     let [a, b, c, d, e, f] = arguments;
-    // SAFETY: every address that is passed lives, and is long enough (invariant 1).
+    // SAFETY: every address that is passed lives, and is long enough (invariant 1); what becomes of
+    // pages changes nothing that is referred to (invariant 2).
     let result = unsafe { libc::syscall(number, a, b, c, d, e, f) };
     usize::try_from(result).map_err(|_| errno(std::io::Error::last_os_error()))
 }

@@ -22,6 +22,7 @@ pub mod limits;
 pub mod long_frames;
 pub mod modules;
 pub mod named;
+pub mod pages;
 pub mod program;
 pub mod python;
 pub mod serialized;

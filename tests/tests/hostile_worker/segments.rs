@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ndarray::Ix2;
 use reedbed::{Failure, FailureCause, Tensor, ndarray};
 use reedbed_tests::modules::arrays;
 use reedbed_tests::watched::watched;
@@ -33,6 +34,18 @@ async fn what_is_no_segment_ends_the_worker() {
     ] {
         assert_violation(how, what, range).await;
     }
+}
+
+#[tokio::test]
+async fn what_it_was_lent_for_writing_keeps_its_length() {
+    watched(async {
+        let (_worker, client) = client("resizes-what-it-may-write").await;
+        let mut values = Tensor::<u32, Ix2>::from_elem((300, 200), 7).unwrap();
+        let call = client.fill(&mut values, 0).forbid_copies();
+        assert_eq!(call.await.unwrap(), 4, "each of four lengths was refused");
+        assert!(values.view().unwrap().iter().all(|value| *value == 7));
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What the worker does to memory of its arguments.
 
 use ndarray::{Array1, Array2, Ix2};
-use reedbed::{FailureCause, Tensor};
+use reedbed::{FailureCause, Tensor, Worker};
 use reedbed_tests::modules::arrays;
 use reedbed_tests::watched::watched;
 
@@ -26,6 +26,26 @@ async fn a_copy_that_it_reads_can_not_be_written_either() {
         let values = Tensor::from(Array1::from_elem(10_000, 7i64));
         assert_eq!(arrays.sum(&values).await.unwrap(), 0);
         assert!(values.view().unwrap().iter().all(|value| *value == 7));
+    })
+    .await;
+}
+
+/// By which it is known that those ways are ways.
+#[tokio::test]
+async fn what_a_trusted_worker_reads_can_be_written_on_purpose() {
+    watched(async {
+        let worker = Worker::builder(env!("CARGO_BIN_EXE_misbehaving-worker"))
+            .arg("untrusted-writes-what-it-reads")
+            .log(|_| {});
+        let worker = worker.spawn().await.unwrap();
+        let arrays: arrays::Client = worker.import().await.unwrap();
+        let values = Tensor::from(Array1::from_elem(10_000, 7i64));
+        let call = arrays.sum(&values).forbid_copies();
+        // By its descriptor, which it opened again, a new mapping, `mprotect` of one, `/proc/self/mem`
+        // after that, and a hole. What it was lent can't be made writable, nor longer or shorter, nor
+        // be sealed.
+        assert_eq!(call.await.unwrap(), 5);
+        assert!(values.view().unwrap().iter().any(|value| *value == 0));
     })
     .await;
 }

@@ -195,6 +195,14 @@ fn after_the_handshake(how: &str, worker: &mut Worker) {
                 .write(handles[0].offset_bytes, &[7]);
             worker.send(&frame::returned(call, &[], &[]));
         }
+        "resizes-what-it-may-write" => {
+            let memory = worker.segment(handles[0].segment);
+            let lens = [0, memory.len_bytes() - 1, memory.len_bytes() + 1, 1 << 30];
+            let refused = lens.map(|len| rustix::fs::ftruncate(memory, len));
+            let denied = Err(rustix::io::Errno::PERM);
+            let n = refused.iter().filter(|refused| **refused == denied).count();
+            worker.send(&frame::returned(call, &[], &(n as u64).to_le_bytes()));
+        }
         "refuses-its-arguments" => {
             worker.send(&frame::refused(handles[0].segment, "full"));
             worker.send(&frame::segment_refused(call, "the table is full"));
