@@ -1,10 +1,12 @@
-//! The table of attacks in `docs/security.md`: each test that it names is there, and is one.
+//! The table of attacks in `docs/security.md`: each test that it names is there, and is one. And what is
+//! said of unsafe code: each use of it cites invariants that are there.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const DOCUMENT: &str = include_str!("../../docs/security.md");
+const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 
 /// The rows of the last table: an attack, what stops it, the level, and the tests.
 fn rows() -> Vec<[&'static str; 4]> {
@@ -90,6 +92,58 @@ fn every_attack_has_tests_that_are_there() {
     }
     println!("{} attacks, {} tests", rows.len(), all_tests.len());
     assert!(rows.len() >= 50 && all_tests.len() >= rows.len());
+}
+
+/// The numbers of the invariants that a comment cites.
+fn cited(comment: &str) -> impl Iterator<Item = &str> {
+    let citations = comment.split("invariant").skip(1);
+    let within = citations.map(|citation| citation.split(')').next().unwrap_or_default());
+    within.flat_map(|citation| {
+        citation
+            .split(|c: char| !c.is_ascii_digit())
+            .filter(|n| !n.is_empty())
+    })
+}
+
+/// That there is a comment at each, clippy sees to (`undocumented_unsafe_blocks`).
+#[test]
+fn unsafe_code_cites_invariants_and_its_files_are_listed() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut n_comments = 0;
+    for file in ["rpc-core/src", "worker/src"]
+        .iter()
+        .flat_map(|folder| files(&root.join(folder)))
+    {
+        let source = fs::read_to_string(&file).expect("a source");
+        let place = file
+            .strip_prefix(&root)
+            .expect("below")
+            .display()
+            .to_string();
+        for (at, _) in source.match_indices("// SAFETY: ") {
+            let lines = source[at..].lines().map(str::trim_start);
+            let lines = lines.map_while(|line| line.strip_prefix("// "));
+            let comment = lines.collect::<Vec<_>>().join(" ");
+            assert!(
+                cited(&comment).next().is_some(),
+                "{place} cites nothing: {comment}"
+            );
+            let is_there =
+                |n| source.contains(&format!("\n//! {n}. ")) || comment.contains(" of `");
+            assert!(
+                cited(&comment).all(is_there),
+                "{place} has no such invariant: {comment}"
+            );
+            let listed = format!("`{}`", place.trim_start_matches("rpc-core/src/"));
+            let is_listed = ARCHITECTURE.contains(&listed) || place.ends_with("/tests.rs");
+            assert!(
+                is_listed,
+                "ARCHITECTURE.md doesn't list {listed}, which has unsafe code"
+            );
+            n_comments += 1;
+        }
+    }
+    assert!(n_comments >= 40, "{n_comments} places are looked at");
 }
 
 #[test]

@@ -112,7 +112,7 @@ macro_rules! export_modules {
             #[unsafe(export_name = concat!("reedbed_entry_", env!("CARGO_CRATE_NAME")))]
             unsafe extern "C" fn entry(channel: ::std::ffi::c_int) -> ::std::ffi::c_int {
                 let modules = || $modules;
-                // SAFETY: the same contract.
+                // SAFETY: the caller's promise, which is passed on (invariant 1 of `entry`).
                 unsafe { $crate::entry::serve(channel, modules) }
             }
         };

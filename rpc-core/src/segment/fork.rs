@@ -19,7 +19,8 @@ fn mark() -> Option<&'static AtomicU32> {
     static MARK: OnceLock<Option<&'static AtomicU32>> = OnceLock::new();
     *MARK.get_or_init(|| {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: with a null hint and without MAP_FIXED, `mmap` touches no existing mapping.
+        // SAFETY: with a null hint and without MAP_FIXED, `mmap` touches no existing mapping: the
+        // page is a new one (invariant 1).
         let page = unsafe {
             rustix::mm::mmap_anonymous(
                 std::ptr::null_mut(),
@@ -29,7 +30,8 @@ fn mark() -> Option<&'static AtomicU32> {
             )
         };
         let page = page.ok()?;
-        // SAFETY: the range is the page just mapped; a forked child alone finds it wiped.
+        // SAFETY: the range is the page just mapped (invariant 1); a forked child alone finds it
+        // wiped (invariant 3).
         let wiped = unsafe { rustix::mm::madvise(page, PAGE_BYTES, Advice::LinuxWipeOnFork) };
         wiped.ok()?;
         // SAFETY: the page is aligned, zero, never unmapped, and accessed in this way alone

@@ -1,4 +1,4 @@
-//! A segment's pages in this process. This file is the only one that calls `mmap`.
+//! A segment's pages in this process. No other file maps what a descriptor refers to.
 //!
 //! # Invariants
 //! 1. `base` is the start of a live shared mapping of exactly `len` bytes, `len > 0`, made by this
@@ -10,6 +10,8 @@
 //! 3. The mapping is readable, and writable if `access` is [`Access::ReadWrite`].
 //! 4. A `Mapping` hands out raw pointers alone. Whoever makes a reference of one proves, by a lease
 //!    or by the borrow checker, that nobody writes those bytes meanwhile.
+//! 5. What is mapped already stays as it is: no call here says `MAP_FIXED`, and none unmaps anything
+//!    but what was mapped here, and that once.
 
 use std::ffi::c_int;
 use std::io;
@@ -63,7 +65,7 @@ pub(crate) struct Mapping {
 // SAFETY: the mapping belongs to the process, not to a thread, and the value only hands out raw
 // pointers (invariant 4).
 unsafe impl Send for Mapping {}
-// SAFETY: as for `Send`; all methods take `&self` and read plain fields.
+// SAFETY: as for `Send` (invariant 4); all methods take `&self` and read plain fields.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
@@ -81,7 +83,8 @@ impl Mapping {
         // Where the kernel has given the place to somebody else meanwhile, it finds another one,
         // which may do without huge pages.
         let place = place_for_huge_pages(len).unwrap_or(std::ptr::null_mut());
-        // SAFETY: without MAP_FIXED the address is a hint, and `mmap` touches no existing mapping.
+        // SAFETY: without MAP_FIXED the address is a hint, and `mmap` touches no existing mapping
+        // (invariant 5).
         let base = unsafe { rustix::mm::mmap(place, len, protection, MapFlags::SHARED, fd, 0) }?;
         let base = NonNull::new(base.cast::<u8>()).ok_or(io::ErrorKind::AddrNotAvailable)?;
         let mapping = Self {
@@ -199,12 +202,14 @@ fn place_for_huge_pages(len: usize) -> Option<*mut std::ffi::c_void> {
     }
     let room = len.checked_add(HUGE_PAGE_BYTES)?;
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-    // SAFETY: with a null hint and without MAP_FIXED, `mmap` touches no existing mapping.
+    // SAFETY: with a null hint and without MAP_FIXED, `mmap` touches no existing mapping (invariant
+    // 5).
     let found = unsafe {
         rustix::mm::mmap_anonymous(std::ptr::null_mut(), room, ProtFlags::empty(), flags)
     };
     let found = found.ok()?;
-    // SAFETY: the range was mapped just now, and nobody knows of it.
+    // SAFETY: the range was mapped just now, nobody knows of it, and it is unmapped once (invariant
+    // 5).
     unsafe { rustix::mm::munmap(found, room) }.ok()?;
     let boundary = found.addr().next_multiple_of(HUGE_PAGE_BYTES);
     Some(found.with_addr(boundary))

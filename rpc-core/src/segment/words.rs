@@ -55,7 +55,7 @@ impl Words {
         let Some(base) = self.mapping.at(CONTROL_BYTES) else {
             return &[];
         };
-        // SAFETY: as in `control`; the words lie behind its page.
+        // SAFETY: as in `control` (invariants 1 to 3); the words lie behind its page.
         unsafe { std::slice::from_raw_parts(base.as_ptr().cast::<AtomicU64>(), n) }
     }
 }

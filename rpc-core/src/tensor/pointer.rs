@@ -1,9 +1,10 @@
-//! From bytes to ndarray's views. This file and `segment::mapping` are the homes of unsafe code.
+//! From bytes to ndarray's views. ARCHITECTURE.md lists the other homes of unsafe code.
 //!
 //! # Invariants
 //! 1. A [`Located`] keeps its extent (and so the mapping behind it) alive, and every element of its
 //!    raw view lies aligned inside that extent: it was made by [`Located::new`] from a checked
 //!    layout, or from another `Located` by ndarray's own slicing, which never leaves the original.
+//!    So it is with a [`Lent`], its backing and the layout that was checked against its length.
 //! 2. An extent has one tenant, and ranges of different extents are disjoint. Inside a process, who
 //!    may read or write which elements follows from the borrows of the tensor that owns the extent.
 //! 3. Another process reads or writes the bytes of an extent only under a lease that is listed in
@@ -11,6 +12,11 @@
 //!    borrows it, the sender's lease lasts until that side has said that it let go.
 //! 4. Every byte of a segment is initialised (the kernel zeroes it), and every element type but
 //!    `bool` is valid for all bytes; `bool`s are scanned whenever a peer could have written them.
+//! 5. Element types are plain data without padding, a list that nobody else can add to
+//!    ([`Element`] is sealed): all bytes of an element are initialised.
+//! 6. No two indices of what may be written name one element. The layouts of tensors, and of what
+//!    is lent for writing, were checked for that, and ndarray's slicing adds no second name; only
+//!    what is for reading is ever broadcast.
 
 use std::fmt;
 use std::ops::Range;
@@ -40,7 +46,7 @@ pub(crate) struct Located<A, D> {
 // SAFETY: the elements are `Send + Sync`, the extent is too, and the raw pointer is only followed
 // under the rules of invariants 2 and 3, which hold whatever the thread.
 unsafe impl<A: Element, D: Send> Send for Located<A, D> {}
-// SAFETY: as for `Send`; `&Located` only gives shared views.
+// SAFETY: as for `Send` (invariants 2 and 3); `&Located` only gives shared views.
 unsafe impl<A: Element, D: Sync> Sync for Located<A, D> {}
 
 impl<A: Element, D: Dimension> Located<A, D> {
@@ -142,9 +148,9 @@ impl<A: Element, D: Dimension> Located<A, D> {
         if self.extent.backing().mapping().access() == Access::Read {
             unreachable!("a tensor's own mapping is writable");
         }
-        // SAFETY: as in `view`; no call holds the elements (checked), none can begin while the
-        // result borrows `self` exclusively, and no two indices name one element, because the
-        // layout of an owner or of a mutable view was checked for that.
+        // SAFETY: the elements are inside a live mapping, writable (checked), and valid (invariants
+        // 1 and 4). No call holds them (checked), none can begin while the result borrows `self`
+        // exclusively (invariants 2 and 3), and no two indices name one of them (invariant 6).
         Ok(unsafe { mutable(&self.raw).deref_into_view_mut() })
     }
 
@@ -162,7 +168,8 @@ impl<A: Element, D: Dimension> Located<A, D> {
         );
         self.extent.leases().check(&self.bytes(), Access::Read)?;
         let len = self.raw.len() * size_of::<A>();
-        // SAFETY: as in `view`; the elements are plain data without padding, in one run.
+        // SAFETY: as in `view` (invariants 1 to 3); the elements lie in one run, without padding
+        // (invariant 5).
         Ok(unsafe { std::slice::from_raw_parts(self.raw.as_ptr().cast(), len) })
     }
 
@@ -183,8 +190,9 @@ impl<A: Element, D: Dimension> Located<A, D> {
             .check(&self.bytes(), Access::ReadWrite)?;
         let len = self.raw.len() * size_of::<A>();
         let first = self.raw.as_ptr().cast_mut().cast();
-        // SAFETY: as in `view_mut`; the elements are plain data without padding, in one run. Whoever
-        // writes bytes into a `bool` tensor scans them before anyone else sees it.
+        // SAFETY: as in `view_mut` (invariants 1 to 3); the elements lie in one run, without padding
+        // (invariant 5). Whoever writes bytes into a `bool` tensor scans them before anyone else
+        // sees it (invariant 4).
         Ok(unsafe { std::slice::from_raw_parts_mut(first, len) })
     }
 
@@ -202,7 +210,7 @@ impl<A: Element, D: Dimension> Located<A, D> {
             return;
         };
         // SAFETY: the range lies inside a writable mapping (invariant 1), `self` is the only
-        // tenant and is borrowed exclusively.
+        // tenant and is borrowed exclusively (invariant 2).
         unsafe { first.as_ptr().write_bytes(0, range.len()) };
     }
 
@@ -223,8 +231,8 @@ impl<A: Element, D: Dimension> Located<A, D> {
         if A::DTYPE != DType::Bool {
             return true;
         }
-        // SAFETY: as in `view`, read as bytes, of which every value is valid; nobody writes them,
-        // as the caller vouches.
+        // SAFETY: as in `view` (invariant 1), read as bytes, of which every value is valid and
+        // initialised (invariants 4 and 5); nobody writes them, as the caller vouches.
         let bytes = unsafe { self.raw.clone().cast::<u8>().deref_into_view() };
         bytes.iter().all(|byte| *byte <= 1)
     }
@@ -245,7 +253,8 @@ pub(crate) fn elements_of_mut<A: Element>(bytes: &mut [u8]) -> Option<&mut [A]> 
     if A::DTYPE == DType::Bool && bytes.iter().any(|byte| *byte > 1) {
         return None;
     }
-    // SAFETY: as in `elements_of`; whatever element is written is valid bytes.
+    // SAFETY: as in `elements_of` (invariant 4); whatever element is written is initialised bytes
+    // (invariant 5).
     let (before, elements, after) = unsafe { bytes.align_to_mut::<A>() };
     (before.is_empty() && after.is_empty()).then_some(elements)
 }
@@ -254,7 +263,7 @@ pub(crate) fn elements_of_mut<A: Element>(bytes: &mut [u8]) -> Option<&mut [A]> 
 pub(crate) fn bytes_of<A: Element>(elements: &[A]) -> &[u8] {
     let first = elements.as_ptr().cast::<u8>();
     let len = size_of_val(elements);
-    // SAFETY: the elements are plain data without padding, so all their bytes are initialised.
+    // SAFETY: all bytes of the elements are initialised (invariant 5), and borrowed with them.
     unsafe { std::slice::from_raw_parts(first, len) }
 }
 
@@ -265,8 +274,8 @@ pub(crate) fn bytes_of_mut<A: Element>(elements: &mut [A]) -> Option<&mut [u8]> 
     }
     let len = size_of_val(elements);
     let first = elements.as_mut_ptr().cast::<u8>();
-    // SAFETY: as in `bytes_of`, borrowed exclusively; whatever is written is an element
-    // (invariant 4).
+    // SAFETY: as in `bytes_of` (invariant 5), borrowed exclusively; whatever is written is an
+    // element (invariant 4), since no `bool`s are among them.
     Some(unsafe { std::slice::from_raw_parts_mut(first, len) })
 }
 
@@ -350,8 +359,8 @@ impl Lent {
         if raw.len() > self.layout.bytes().len() {
             return false;
         }
-        // SAFETY: `self` keeps the mapping alive and the loan lasts (invariant 3); read as bytes,
-        // of which every value is valid. No mutable view was given out yet.
+        // SAFETY: `self` keeps the mapping alive (invariant 1) and the loan lasts (invariant 3);
+        // read as bytes, of which every value is valid. No mutable view was given out yet.
         let bytes = unsafe { raw.cast::<u8>().deref_into_view() };
         bytes.iter().all(|byte| *byte <= 1)
     }
@@ -360,9 +369,10 @@ impl Lent {
     /// element type or number of dimensions.
     pub(crate) fn view<A: Element, D: Dimension>(&self) -> Option<ArrayView<'_, A, D>> {
         let raw = self.raw()?;
-        // SAFETY: the layout was checked against the mapping, which `self` keeps alive; the
-        // elements were validated; the loan lasts as long as `self`, and nobody writes what was
-        // lent for reading (invariant 3), this side included: it gives out no mutable view.
+        // SAFETY: the layout was checked against the mapping, which `self` keeps alive (invariant
+        // 1); the elements were validated (invariant 4); the loan lasts as long as `self`, and
+        // nobody writes what was lent for reading (invariant 3), this side included: it gives out
+        // no mutable view.
         (self.access == Access::Read).then(|| unsafe { raw.deref_into_view() })
     }
 
@@ -372,8 +382,9 @@ impl Lent {
         if self.access != Access::ReadWrite || self.is_taken.swap(true, Ordering::AcqRel) {
             return None;
         }
-        // SAFETY: as in `view`, and the layout was checked to name no element twice; nobody else
-        // reads or writes what was lent for writing, and this side gives it out once.
+        // SAFETY: as in `view` (invariants 1 and 4), and the layout names no element twice
+        // (invariant 6); nobody else reads or writes what was lent for writing (invariant 3), and
+        // this side gives it out once.
         Some(unsafe { mutable(&raw).deref_into_view_mut() })
     }
 }
@@ -405,8 +416,8 @@ fn raw_view<A: Element, D: Dimension>(
     // ndarray starts at the lowest address with steps upwards, and then turns dimensions round.
     let lowest = base.as_ptr().wrapping_add(layout.bytes().start).cast::<A>();
     // SAFETY: the pointer isn't null; shape and strides were checked: all elements lie within the
-    // bytes that begin at `base`, aligned (`base` is at a boundary of every element type), and the
-    // products fit `isize`.
+    // bytes that begin at `base`, aligned (`base` is at a boundary of every element type), which is
+    // what invariant 1 begins with; and the products fit `isize`.
     let mut raw = unsafe { RawArrayView::from_shape_ptr(shape.strides(steps), lowest) };
     for (axis, stride) in layout.strides().iter().enumerate() {
         if *stride < 0 {
@@ -420,7 +431,8 @@ fn raw_view<A: Element, D: Dimension>(
 fn mutable<A: Element, D: Dimension>(raw: &RawArrayView<A, D>) -> RawArrayViewMut<A, D> {
     if raw.is_empty() {
         let nowhere = raw.as_ptr().cast_mut();
-        // SAFETY: the pointer is that of a raw view that was built; there is no element behind it.
+        // SAFETY: the pointer is that of a raw view that was built (invariant 1); there is no
+        // element behind it.
         return unsafe { RawArrayViewMut::from_shape_ptr(raw.raw_dim(), nowhere) };
     }
     let mut upwards = raw.clone();
@@ -437,8 +449,8 @@ fn mutable<A: Element, D: Dimension>(raw: &RawArrayView<A, D>) -> RawArrayViewMu
     let steps = D::from_dimension(&IxDyn(&steps)).unwrap_or_default();
     // The pointer came from a mapping, not from a reference, so it may be written through.
     let lowest = upwards.as_ptr().cast_mut();
-    // SAFETY: shape, strides and pointer are those of a raw view that was built, with all strides
-    // turned upwards.
+    // SAFETY: shape, strides and pointer are those of a raw view that was built (invariant 1), with
+    // all strides turned upwards.
     let mut raw =
         unsafe { RawArrayViewMut::from_shape_ptr(upwards.raw_dim().strides(steps), lowest) };
     for axis in (0..is_turned.len()).filter(|axis| is_turned[*axis]) {

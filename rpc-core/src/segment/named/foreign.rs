@@ -90,7 +90,7 @@ pub struct ForeignSegment {
 // or by whoever vouches for more (invariants 1 and 2).
 unsafe impl Send for ForeignSegment {}
 // SAFETY: as for `Send`; what takes `&self` copies through the descriptor, which the kernel orders,
-// or gives atomics.
+// or gives atomics (invariants 2 and 3).
 unsafe impl Sync for ForeignSegment {}
 
 impl ForeignSegment {

@@ -13,7 +13,7 @@ fn bytes_and_atomics_are_the_same_memory() {
     let mut bytes = [0; 8];
     made.read_into(8, &mut bytes).unwrap();
     assert_eq!(u64::from_le_bytes(bytes), 8);
-    // SAFETY: nobody else knows the name.
+    // SAFETY: nobody else knows the name, so nobody writes (invariant 2 of `foreign`).
     assert_eq!(unsafe { opened.as_bytes() }[8], 8);
     assert_eq!(opened.len_bytes(), 64);
 }
