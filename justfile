@@ -45,7 +45,7 @@ sanitize with:
 instructions *calls:
     tests/instructions {{calls}}
 
-# What one thing takes of another's time: `just ratios spawn`, `just ratios sandbox`, `just ratios inline`.
+# What one thing takes of another's time: `just ratios spawn`, `sandbox`, `inline`, `copy` or `cores`.
 ratios *arguments:
     cargo ratios {{arguments}}
 

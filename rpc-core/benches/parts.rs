@@ -3,11 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "as in tests")]
 
 use std::hint::black_box;
+use std::thread;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures::executor::block_on;
 use ndarray::Ix1;
-use reedbed::__private::parts::{Leases, Ring, encode_call, is_frame, lend_once};
+use reedbed::__private::parts::{Leases, Reading, encode_call, is_frame, lend_once, ring};
 use reedbed::{Tensor, Worker, remote_module};
 
 /// What is dispatched.
@@ -30,17 +31,46 @@ fn wire(criterion: &mut Criterion) {
 }
 
 /// In and out on one thread: what it takes without waiting for a cache line.
-fn ring(criterion: &mut Criterion) {
-    let mut ring = Ring::new().unwrap();
+fn ring_on_one_thread(criterion: &mut Criterion) {
+    let (mut writing, mut reading) = ring().unwrap();
     for n_bytes in [56, 1024] {
         let frame = vec![1; n_bytes];
         criterion.bench_function(&format!("ring, {n_bytes} bytes"), |bencher| {
             bencher.iter(|| {
-                assert!(ring.push(black_box(&frame)));
-                assert_eq!(ring.pop().map(<[u8]>::len), Some(n_bytes));
+                assert!(writing.push(black_box(&frame)));
+                assert_eq!(reading.pop().map(<[u8]>::len), Some(n_bytes));
             });
         });
     }
+}
+
+/// There and back between two threads that look for frames: two hops.
+fn ring_hops(criterion: &mut Criterion) {
+    const CALL: [u8; 56] = [1; 56];
+
+    /// Looks until a frame is there; tells its length.
+    fn awaited(reading: &mut Reading) -> usize {
+        loop {
+            match reading.pop() {
+                Some(frame) => return frame.len(),
+                None => std::hint::spin_loop(),
+            }
+        }
+    }
+
+    let (mut calls, mut called) = ring().unwrap();
+    let (mut answers, mut answered) = ring().unwrap();
+    thread::scope(|scope| {
+        // A call without contents ends it.
+        scope.spawn(move || while awaited(&mut called) > 0 && answers.push(&CALL) {});
+        criterion.bench_function("ring, two hops", |bencher| {
+            bencher.iter(|| {
+                assert!(calls.push(black_box(&CALL)));
+                assert_eq!(awaited(&mut answered), CALL.len());
+            });
+        });
+        assert!(calls.push(&[]));
+    });
 }
 
 fn memory(criterion: &mut Criterion) {
@@ -64,5 +94,12 @@ fn dispatch(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, wire, ring, memory, dispatch);
+criterion_group!(
+    benches,
+    wire,
+    ring_on_one_thread,
+    ring_hops,
+    memory,
+    dispatch
+);
 criterion_main!(benches);

@@ -39,34 +39,40 @@ pub fn is_frame(bytes: &[u8]) -> bool {
     codec::decode::<Frame>(bytes).is_ok()
 }
 
-/// Both ends of a ring.
+/// Makes a ring, and returns its ends.
+///
+/// # Errors
+/// The kernel's, where there is no memory.
+pub fn ring() -> io::Result<(Writing, Reading)> {
+    let (worker, segment) = Rings::create()?;
+    let host = Rings::open(&segment)?;
+    let writing = Writing(Producer::new(worker.outgoing));
+    let reading = Reading {
+        consumer: Consumer::new(host.incoming),
+        buffer: vec![0; MESSAGE_BYTES],
+    };
+    Ok((writing, reading))
+}
+
+/// The end of a ring that frames are put into.
 #[derive(Debug)]
-pub struct Ring {
-    producer: Producer,
+pub struct Writing(Producer);
+
+impl Writing {
+    /// Puts a frame in; tells whether there was room.
+    pub fn push(&mut self, frame: &[u8]) -> bool {
+        frame.len() <= MESSAGE_BYTES && self.0.push(frame, Count::default()).is_ok()
+    }
+}
+
+/// The end of a ring that frames are taken from.
+#[derive(Debug)]
+pub struct Reading {
     consumer: Consumer,
     buffer: Vec<u8>,
 }
 
-impl Ring {
-    /// Makes one.
-    ///
-    /// # Errors
-    /// The kernel's, where there is no memory.
-    pub fn new() -> io::Result<Self> {
-        let (worker, segment) = Rings::create()?;
-        let host = Rings::open(&segment)?;
-        Ok(Self {
-            producer: Producer::new(worker.outgoing),
-            consumer: Consumer::new(host.incoming),
-            buffer: vec![0; MESSAGE_BYTES],
-        })
-    }
-
-    /// Puts a frame in; tells whether there was room.
-    pub fn push(&mut self, frame: &[u8]) -> bool {
-        frame.len() <= MESSAGE_BYTES && self.producer.push(frame, Count::default()).is_ok()
-    }
-
+impl Reading {
     /// Takes the next frame out, if there is one and it is as it should be.
     pub fn pop(&mut self) -> Option<&[u8]> {
         let head = self.consumer.peek()?;

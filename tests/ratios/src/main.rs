@@ -1,11 +1,13 @@
-//! What one thing takes of another's time: `cargo ratios spawn`, `cargo ratios sandbox`,
-//! `cargo ratios inline`.
+//! What one thing takes of another's time: `cargo ratios spawn`, `sandbox`, `inline`, `copy` or `cores`.
 //!
 //! Two things that are compared are done in turns, in one run, and each round gives one ratio. So a
 //! machine that is slow for a while is slow for both. No time is right or wrong in itself; the ratios
 //! are for people to read.
 
+mod copy;
+mod cores;
 mod inline;
+mod peer;
 mod ratio;
 mod sandbox;
 mod served;
@@ -36,6 +38,13 @@ enum Question {
     Sandbox(sandbox::Options),
     /// Small arrays: do they travel faster in the frame, or by handle?
     Inline(inline::Options),
+    /// Large arrays: had their copies better go around the caches?
+    Copy(copy::Options),
+    /// Functions that compute: what is a second core good for?
+    Cores(cores::Options),
+    /// A host that copies, for `copy`
+    #[command(hide = true)]
+    Copier,
     /// A host with so much memory, for `spawn`
     #[command(hide = true)]
     Host { n_bytes: usize },
@@ -45,11 +54,14 @@ enum Question {
 }
 
 fn main() -> ExitCode {
-    reedbed_worker::init![served::arrays];
+    reedbed_worker::init![served::arrays, served::computed];
     let outcome = match Cli::parse().question {
         Question::Spawn(options) => spawn::compare(&options),
         Question::Sandbox(options) => sandbox::compare(&options),
         Question::Inline(options) => inline::compare(&options),
+        Question::Copy(options) => copy::compare(&options),
+        Question::Cores(options) => cores::compare(&options),
+        Question::Copier => copy::run(),
         Question::Host { n_bytes } => spawn::host::run(n_bytes),
         Question::Nothing => Ok(()),
     };

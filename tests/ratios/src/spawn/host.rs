@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -13,6 +12,7 @@ use reedbed::blocking::Worker;
 use rustix::process::getuid;
 
 use crate::Outcome;
+use crate::peer::Peer;
 use crate::served::arrays;
 
 /// What a host starts.
@@ -99,30 +99,19 @@ fn resident_bytes() -> Outcome<u64> {
 /// A host, seen from the process that compares.
 #[derive(Debug)]
 pub(crate) struct Host {
-    process: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    process: Peer,
     resident_bytes: u64,
 }
 
 impl Host {
     /// Starts one that touches so much memory, and waits until it has.
     pub(crate) fn start(n_bytes: usize) -> Outcome<Self> {
-        let mut process = Command::new("/proc/self/exe")
-            .args(["host", &n_bytes.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let orders = process.stdin.take();
-        let answers = process.stdout.take().ok_or("a host without an output")?;
-        let mut host = Self {
+        let mut process = Peer::start(&["host", &n_bytes.to_string()], &[])?;
+        let resident_bytes = process.answer()?;
+        Ok(Self {
             process,
-            orders,
-            answers: BufReader::new(answers),
-            resident_bytes: 0,
-        };
-        host.resident_bytes = host.answer()?;
-        Ok(host)
+            resident_bytes,
+        })
     }
 
     pub(crate) fn resident_bytes(&self) -> u64 {
@@ -131,24 +120,6 @@ impl Host {
 
     /// Has it start something; returns nanoseconds.
     pub(crate) fn start_one(&mut self, what: Started) -> Outcome<f64> {
-        let orders = self.orders.as_mut().ok_or("a host without an input")?;
-        writeln!(orders, "{}", what.name())?;
-        self.answer()
-    }
-
-    fn answer<T: FromStr<Err: std::error::Error + 'static>>(&mut self) -> Outcome<T> {
-        let mut line = String::new();
-        if self.answers.read_line(&mut line)? == 0 {
-            return Err(format!("a host ended with {}", self.process.wait()?).into());
-        }
-        Ok(line.trim_end().parse()?)
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        // Without orders, it ends.
-        self.orders = None;
-        let _ = self.process.wait();
+        self.process.ask(what.name())
     }
 }
