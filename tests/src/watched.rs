@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 /// How long a test may take, on a machine with much else to do. It is never waited out unless the test
 /// fails.
-const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
 /// Tests that count descriptors and children have the process to themselves.
 static TURN: Mutex<()> = Mutex::const_new(());

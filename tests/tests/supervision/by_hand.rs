@@ -8,7 +8,7 @@ use futures::future::{join, poll_immediate};
 use ndarray::array;
 use reedbed::{EndReason, RestartPolicy, Tensor, Worker};
 use reedbed_tests::deaths::ends;
-use reedbed_tests::gate::{Gates, pass};
+use reedbed_tests::gate::{self, Gates, pass};
 use reedbed_tests::modules::{control, values};
 use reedbed_tests::watched::watched;
 
@@ -83,9 +83,7 @@ async fn a_restart_by_hand_that_is_dropped_leaves_nobody_dead() -> TestResult {
         let restart = worker.restart(GRACE);
         let mut restart = Box::pin(restart);
         // The next process has begun to start of itself, so it waits for its turn.
-        let opened =
-            tokio::task::spawn_blocking(move || fs::OpenOptions::new().write(true).open(gate));
-        let open = opened.await??;
+        let open = gate::open(&gate).await;
         assert!(poll_immediate(&mut restart).await.is_none());
         fs::remove_file(&program)?;
         symlink(WORKER, &program)?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use reedbed::{RestartPolicy, Worker};
-use reedbed_tests::gate::Gates;
+use reedbed_tests::gate::{self, Gates};
 use reedbed_tests::watched::watched;
 
 use crate::{FOR_EVER, QUICK, SLOW, TestResult, WORKER, kill, spawn};
@@ -50,8 +50,7 @@ async fn the_last_holder_ends_a_start() -> TestResult {
         reedbed_tests::program::script(&script, &silent)?;
         symlink(script, &program)?;
         kill(&worker).await?;
-        let read = tokio::task::spawn_blocking(move || fs::read(began)).await??;
-        assert_eq!(read, b"\n");
+        assert_eq!(gate::read(&began).await, b"\n");
         drop(worker);
         // `watched` sees that no process is left.
         Ok(())
