@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
 use ndarray::{Ix1, array};
 use reedbed::dynamic::{AnyTensor, Arguments, Mismatch, Type, Value};
 use reedbed::{
@@ -205,9 +206,10 @@ async fn a_deadline_ends_the_wait_for_a_description() {
         let error = call.deadline(limit).await.expect_err("nothing comes");
         let mut failure = error.into_returned().expect_err("it was never asked");
         assert!(
-            matches!(failure.cause(), FailureCause::DeadlineExceeded { limit: found } if *found == limit),
+            matches!(failure.cause(), FailureCause::NotDescribed { limit: found } if *found == limit),
             "{failure}"
         );
+        assert!(failure.is_retryable(), "nothing but the question was sent");
         let given: Option<AnyTensor> = failure.reclaim("values");
         let given = given.expect("it wasn't sent").into_tensor::<f64, Ix1>();
         assert_eq!(given.expect("as it was given").view().expect("nobody has it").sum(), 3.0);
@@ -216,6 +218,109 @@ async fn a_deadline_ends_the_wait_for_a_description() {
         let client: arrays::Client = worker.import().await.expect("the module is served");
         let values = Tensor::from(array![1i64, 2, 3]);
         assert_eq!(client.sum(&values).await.expect("it is answered"), 6);
+    })
+    .await;
+}
+
+/// A worker says once what a module consists of, however often it is asked, and however late it says it.
+#[tokio::test]
+async fn a_question_without_an_answer_is_everybodys() {
+    watched(async {
+        let builder = Worker::builder(WORKER).arg("late-to-describe").log(|_| {});
+        let limit = Duration::from_micros(100);
+        let worker = builder.call_deadline(limit).spawn().await;
+        let worker = worker.expect("it welcomes");
+        assert_late(&worker, limit).await;
+        let asked = worker.traffic().sent_bytes;
+        for _ in 0..10_000 {
+            assert_late(&worker, limit).await;
+        }
+        // At once, with and without a stub, and some that nobody waits for.
+        for _ in 0..100 {
+            let (call, other) = (worker.call("arrays", "range", args![3u64]), worker.interface("arrays"));
+            let (called, other) = futures::join!(call, other);
+            let failure = called.expect_err("nothing comes").into_returned();
+            let failure = failure.expect_err("it was never called");
+            assert!(
+                matches!(failure.cause(), FailureCause::NotDescribed { limit: found } if *found == limit),
+                "{failure}"
+            );
+            assert!(failure.is_retryable(), "{failure}");
+            assert!(matches!(other, Err(ImportError::TimedOut { .. })), "{other:?}");
+            assert!(worker.describe("arrays").now_or_never().is_none());
+        }
+        assert_eq!(worker.traffic().sent_bytes, asked, "it was asked once");
+        assert_eq!(worker.n_calls_in_flight(), 0);
+
+        // Called, it says late what it was asked.
+        let client: arrays::Client = worker.import().await.expect("the module is served");
+        let values = Tensor::from(array![1i64, 2, 3]);
+        let sum = client.sum(&values).deadline(Duration::MAX).await;
+        assert_eq!(sum.expect("it is answered"), 6);
+        let before = worker.traffic();
+        let schema = worker.describe("arrays").await.expect("it was described");
+        let names: Vec<_> = schema.iter().flat_map(|module| &module.functions).map(|function| &function.name).collect();
+        assert_eq!(names, ["range"]);
+        let interface = worker.interface("arrays").await.expect("it was described");
+        assert!(interface.expect("it is served").function("range").is_some());
+        assert_eq!(worker.traffic(), before, "nobody asks again");
+        // It still takes calls, and no question came between them.
+        let sum = client.sum(&values).deadline(Duration::MAX).await;
+        assert_eq!(sum.expect("it is answered"), 6);
+    })
+    .await;
+}
+
+async fn assert_late(worker: &Worker, expected: Duration) {
+    match worker.describe("arrays").await {
+        Err(ImportError::TimedOut {
+            worker: name,
+            module,
+            limit,
+        }) => {
+            assert_eq!(
+                (&*name, &*module, limit),
+                (worker.name(), "arrays", expected)
+            );
+        }
+        other => panic!("it isn't described; this came: {other:?}"),
+    }
+}
+
+/// What a worker hasn't named, it isn't asked for.
+#[tokio::test]
+async fn nobody_asks_for_modules_that_are_not_served() {
+    watched(async {
+        let worker = spawn("describes-never").await;
+        let before = worker.traffic();
+        for n in 0..100 {
+            let module = format!("module_{n}");
+            let described = worker.describe(&module).await.expect("the answer is known");
+            assert_eq!(described, None);
+        }
+        assert_eq!(worker.traffic(), before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_without_a_deadline_does_not_wait_for_a_description_without_end() {
+    watched(async {
+        let limit = Duration::from_millis(500);
+        let builder = Worker::builder(WORKER).arg("describes-never").log(|_| {});
+        let worker = builder.startup_timeout(limit).spawn().await;
+        let worker = worker.expect("it welcomes");
+        let given = Tensor::from(array![1.0, 2.0]);
+        let mut failure = failure(&worker, "take", args! { values: given }).await;
+        assert!(
+            matches!(failure.cause(), FailureCause::NotDescribed { limit: found } if *found == limit),
+            "{failure}"
+        );
+        let text = failure.to_string();
+        assert!(text.contains("was not described within 500ms"), "{text}");
+        assert!(failure.is_retryable(), "nothing but the question was sent");
+        let given: Option<AnyTensor> = failure.reclaim("values");
+        assert_eq!(given.expect("it wasn't sent").shape(), [2]);
     })
     .await;
 }

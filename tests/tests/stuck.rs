@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::{join, poll_immediate};
 use reedbed::{
     Backoff, CallError, CallFailure, ChannelKind, Dispatcher, EndReason, FailureCause, Heartbeat,
-    RestartPolicy, StuckSign, StuckStep, Worker, WorkerBuilder,
+    RestartPolicy, StuckSign, StuckStep, Worker, WorkerBuilder, args,
 };
 use reedbed_tests::by_hand::bytes::Bytes;
 use reedbed_tests::by_hand::frame::{self, Frame};
@@ -104,6 +104,25 @@ async fn a_stopped_worker_is_killed_whatever_carries_its_frames() -> TestResult 
                         row, one each 100ms";
             assert!(failure.to_string().contains(told), "{failure}");
         }
+        Ok(())
+    })
+    .await
+}
+
+/// A description is awaited as a call is, without a deadline of its own.
+#[tokio::test]
+async fn a_worker_that_is_stopped_before_it_describes_a_module_is_killed() -> TestResult {
+    watched(async {
+        let worker = builder().spawn().await?;
+        stop(&worker)?;
+        let called = worker.call("values", "nothing", args![]).deadline(FOR_EVER);
+        let failure = failure(called.await.unwrap_err());
+        let FailureCause::WorkerGone { end } = failure.cause() else {
+            panic!("nothing but a question was sent: {failure}");
+        };
+        let step = StuckStep::Killed;
+        assert_eq!(*end.reason(), EndReason::Stuck { sign: SILENT, step });
+        assert!(failure.is_retryable());
         Ok(())
     })
     .await

@@ -9,7 +9,9 @@ use super::error::FailureCause;
 use super::exchange::Exchange;
 use super::module::Method;
 use super::pending::{Calls, Deadline};
+use super::questions::Asker;
 use crate::dynamic::Interfaces;
+use crate::process::WorkerEnd;
 use crate::process::crew::Roster;
 use crate::process::post::Post;
 use crate::process::succession::Staff;
@@ -66,6 +68,15 @@ impl Connection {
     /// What the worker has said of its modules.
     pub(crate) fn interfaces(&self) -> &Interfaces {
         &self.interfaces
+    }
+
+    /// Asks the worker what a module consists of; `None` if it doesn't serve it.
+    pub(crate) fn ask(&self, module: &str, deadline: Deadline) -> Result<Option<Asker>, WorkerEnd> {
+        // It has named its modules. About others there is nothing to be asked, and no end of names.
+        let is_served = self.modules.iter().any(|served| served.name == module);
+        is_served
+            .then(|| self.exchange.ask(module, deadline))
+            .transpose()
     }
 
     /// Whom the leases of a call are held by.
@@ -138,6 +149,11 @@ impl Caller {
         self.post.call_deadline()
     }
 
+    /// How long the worker may take to say what a module consists of, unless a call has a deadline.
+    pub(crate) fn patience(&self) -> Duration {
+        self.post.incumbent().patience
+    }
+
     /// Waits until there is somebody to call; `Err` if nobody will come, or not in time.
     pub(crate) fn poll_staff(
         &self,
@@ -150,7 +166,10 @@ impl Caller {
             .map(|staff| match (staff, deadline) {
                 (Staff::Gone(end), _) => Err(FailureCause::WorkerGone { end }),
                 (Staff::GivenUp(given_up), _) => Err(FailureCause::GivenUp { given_up }),
-                (Staff::TooLate, Some((_, limit))) => Err(FailureCause::DeadlineExceeded { limit }),
+                (Staff::TooLate, Some((_, limit))) => Err(FailureCause::DeadlineExceeded {
+                    limit,
+                    was_sent: false,
+                }),
                 (Staff::Present, _) | (Staff::TooLate, None) => Ok(()),
             })
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::error::{FailureCause, Refusal};
+use super::exchange::{release, settle};
 use super::pending::{Calls, Given};
 use crate::channel::bell::Wake;
 use crate::channel::loan::Named;
@@ -25,7 +26,7 @@ pub(crate) trait Dispatch: Send + Sync {
     /// Asks the worker to stop a call whose caller is gone.
     fn cancel(&self, call: u64);
 
-    /// Takes a frame of the dispatcher's own; `Err` if there is no such frame.
+    /// Takes a frame that ends a call, or is the dispatcher's own; `Err` if there is no such frame.
     fn accept(&self, frame: Frame) -> Result<(), Violation>;
 }
 
@@ -91,9 +92,13 @@ impl Dispatch for OwnDispatch {
         self.channel.send_or_close(&Frame::Cancel { call });
     }
 
-    fn accept(&self, _: Frame) -> Result<(), Violation> {
-        Err(Violation(
-            "sent a frame that a worker doesn't send".to_owned(),
-        ))
+    fn accept(&self, frame: Frame) -> Result<(), Violation> {
+        match frame {
+            Frame::Reply(reply) => settle(&self.channel, &self.calls, reply),
+            Frame::Released { call, has_begun } => release(&self.calls, call, has_begun),
+            _ => Err(Violation(
+                "sent a frame that a worker doesn't send".to_owned(),
+            )),
+        }
     }
 }

@@ -196,10 +196,24 @@ pub enum FailureCause {
     /// The worker did not begin the function, or the function did not return.
     #[error("{}", .0)]
     Remote(Refusal),
-    /// No answer came in time. The function may still be running; its leases last until it ends.
-    #[error("no answer came within {limit:?}; the function may still be running")]
+    /// No answer came in time. If the call was sent, the function may still be running, and its leases last
+    /// until it ends. Otherwise it was still waiting for its turn: for room, for memory, or for a process.
+    #[error("{}", late(*limit, *was_sent))]
     DeadlineExceeded {
         /// The deadline that was set.
+        limit: Duration,
+        /// Whether it was, or may have been, sent.
+        was_sent: bool,
+    },
+    /// A call without a stub, and the worker did not say in time what its module consists of. Nothing but
+    /// that question was sent.
+    #[error(
+        "it was not sent: its module was not described within {limit:?}; the worker is stuck, or runs a \
+         long function: give it more time with `deadline` or `call_deadline`, or restart it"
+    )]
+    NotDescribed {
+        /// The call's deadline; without one, the worker's
+        /// [startup timeout](crate::WorkerBuilder::startup_timeout).
         limit: Duration,
     },
     /// The worker's answer can't be understood.
@@ -208,6 +222,13 @@ pub enum FailureCause {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+fn late(limit: Duration, was_sent: bool) -> String {
+    match was_sent {
+        true => format!("no answer came within {limit:?}; the function may still be running"),
+        false => format!("it was not sent: its turn did not come within {limit:?}"),
+    }
 }
 
 /// What the worker says of a call that it did not complete.
@@ -293,12 +314,13 @@ impl CallFailure {
             | FailureCause::NotSent { .. }
             | FailureCause::WorkerGone { .. }
             | FailureCause::GivenUp { .. }
-            | FailureCause::InstanceLost { .. } => true,
+            | FailureCause::InstanceLost { .. }
+            | FailureCause::NotDescribed { .. } => true,
             FailureCause::Remote(refusal) => refusal.0.is_before_begin(),
             FailureCause::Cancelled { has_begun, .. } => !has_begun,
+            FailureCause::DeadlineExceeded { was_sent, .. } => !was_sent,
             FailureCause::WorkerDied { .. }
             | FailureCause::NoRoomForResult { .. }
-            | FailureCause::DeadlineExceeded { .. }
             | FailureCause::Protocol { .. } => false,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::attend::Sent;
@@ -11,6 +12,7 @@ use super::incoming::Parcel;
 use super::module::Method;
 use super::outgoing::Outgoing;
 use super::pending::{Answer, Begun, Calls, Deadline, Expected, Held, Slot};
+use super::questions::{Asker, Description, Questions, Undescribed};
 use crate::channel::bell::Wake;
 use crate::channel::bind::BindError;
 use crate::channel::loan::Loan;
@@ -24,9 +26,6 @@ use crate::wire::handshake::MESSAGE_BYTES;
 
 /// What a call's frame needs besides the arguments: handles, numbers, tarpc's context.
 const FRAME_OVERHEAD_BYTES: u64 = 1024 * 1024;
-
-/// A module of a longer name can't have been named in the worker's first message.
-const LONGEST_NAME_BYTES: usize = MESSAGE_BYTES / 2;
 
 /// Tells whether a frame with a body of so many bytes may be longer than the limit. One that fits
 /// into a message never is.
@@ -47,6 +46,7 @@ pub(super) fn too_many_arrays(n: usize, n_handles: u32) -> String {
 pub(crate) struct Exchange {
     channel: Arc<Channel>,
     calls: Arc<Calls>,
+    questions: Questions,
     dispatch: Box<dyn Dispatch>,
     /// What a caller noticed that the driver has not heard of yet.
     pub(super) violation: Mutex<Option<Violation>>,
@@ -69,6 +69,7 @@ impl Exchange {
         Arc::new(Self {
             channel,
             calls,
+            questions: Questions::default(),
             dispatch,
             violation: Mutex::default(),
             pings: Pings::default(),
@@ -261,33 +262,51 @@ impl Exchange {
         }
     }
 
-    /// Asks the worker what a module consists of.
-    pub(crate) fn describe(
-        &self,
-        module: &str,
-        deadline: Deadline,
-    ) -> Result<Arc<Slot>, WorkerEnd> {
-        let slot = self.calls.begin(deadline)?;
-        if module.len() > LONGEST_NAME_BYTES {
-            self.calls.answer(slot.id(), Answer::Described(None)).ok();
-            return Ok(slot);
+    /// Asks the worker what a module consists of that it has named, unless somebody has.
+    pub(super) fn ask(&self, module: &str, deadline: Deadline) -> Result<Asker, WorkerEnd> {
+        let number = || self.calls.number_question();
+        let (asker, unsent) = self.questions.ask(module, deadline, number)?;
+        if let Some(call) = unsent {
+            let module = module.to_owned();
+            self.channel
+                .send_or_close(&Frame::Describe { call, module });
         }
-        self.note_deadline(deadline);
-        let frame = Frame::Describe {
-            call: slot.id(),
-            module: module.to_owned(),
-        };
-        self.channel.send_or_close(&frame);
-        Ok(slot)
+        Ok(asker)
+    }
+
+    /// Completes with what the worker said of a module.
+    pub(crate) fn poll_description(
+        &self,
+        asker: &Asker,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Description, Undescribed>> {
+        let answer = asker.poll(cx);
+        if answer.is_pending() {
+            // It is on the list, where the driver finds it.
+            self.note_deadline(asker.deadline());
+            self.note_call();
+        }
+        answer
+    }
+
+    /// Tells whether somebody waits for the worker: for the end of a call, or for a description.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.calls.is_empty() || self.questions.are_awaited()
+    }
+
+    /// Ends all calls and questions: the worker is known dead.
+    pub(crate) fn fail_all(&self, end: &WorkerEnd) {
+        self.calls.fail_all(end);
+        self.questions.fail_all(end);
     }
 
     /// Takes a frame that concerns calls. Only the driver calls it.
     pub(crate) fn accept(&self, frame: Frame) -> Result<(), Violation> {
-        let unknown = |call| Violation(format!("answered call {call}, which isn't in flight"));
-        let known = |is_known: bool, call: u64| is_known.then_some(()).ok_or_else(|| unknown(call));
         match frame {
-            Frame::Reply(reply) => settle(&self.channel, &self.calls, reply),
-            Frame::Released { call, has_begun } => known(self.calls.release(call, has_begun), call),
+            Frame::Reply(ReplyFrame {
+                call,
+                outcome: Outcome::Failed(failure @ Failure::NotReturned { .. }),
+            }) if self.questions.refuse(call, &failure) => Ok(()),
             Frame::Description { call, module } => {
                 if let Some(module) = &module
                     && let Some(function) = module.named_twice()
@@ -297,8 +316,7 @@ impl Exchange {
                         "described function `{function}` of module `{module}` twice"
                     )));
                 }
-                let answered = self.calls.answer(call, Answer::Described(module));
-                known(answered == Ok(true), call)
+                known(self.questions.answer(call, module), call)
             }
             Frame::Pong { n } => self.pong(n),
             frame => self.dispatch.accept(frame),
@@ -317,15 +335,33 @@ impl Exchange {
         }
     }
 
-    /// Fails the calls whose deadline has passed; returns the next deadline.
+    /// Fails the calls and questions whose deadlines have passed; returns the next deadline.
     pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
         let (expired, next) = self.calls.expire(now);
         for call in expired {
             self.dispatch.cancel(call);
             self.calls.note_cancelled(call);
         }
-        next
+        let next_question = self.questions.expire(now);
+        if let Some(at) = next_question {
+            self.calls.driver_sleeps_until(at);
+        }
+        [next, next_question].into_iter().flatten().min()
     }
+}
+
+/// The violation of answering a call that isn't in flight.
+pub(super) fn unknown(call: u64) -> Violation {
+    Violation(format!("answered call {call}, which isn't in flight"))
+}
+
+fn known(is_known: bool, call: u64) -> Result<(), Violation> {
+    is_known.then_some(()).ok_or_else(|| unknown(call))
+}
+
+/// Ends a call that the worker has let go of.
+pub(super) fn release(calls: &Calls, call: u64, has_begun: bool) -> Result<(), Violation> {
+    known(calls.release(call, has_begun), call)
 }
 
 /// Ends a call with the worker's reply.
@@ -336,7 +372,6 @@ pub(crate) fn settle(
 ) -> Result<(), Violation> {
     #[cfg(feature = "failpoints")]
     crate::failpoint::reach(crate::failpoint::Point::Settling);
-    let unknown = || Violation(format!("answered call {call}, which isn't in flight"));
     let (handles, inline, body, copied_bytes) = match outcome {
         Outcome::Returned {
             handles,
@@ -345,10 +380,7 @@ pub(crate) fn settle(
             copied_bytes,
         } => (handles, inline, body, copied_bytes),
         Outcome::Failed(failure) => {
-            return calls
-                .refuse(call, failure)
-                .then_some(())
-                .ok_or_else(unknown);
+            return known(calls.refuse(call, failure), call);
         }
     };
     match channel.bind_all(&handles, &inline.0) {
@@ -361,18 +393,14 @@ pub(crate) fn settle(
                     copied_bytes,
                 },
             ) {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(unknown()),
+                Ok(is_known) => known(is_known, call),
                 Err(what) => Err(Violation(what.to_owned())),
             }
         }
         Err(BindError::Violation(violation)) => Err(violation),
         Err(BindError::Refused(reason)) => {
             let failure = Failure::NotReturned { reason };
-            calls
-                .refuse(call, failure)
-                .then_some(())
-                .ok_or_else(unknown)
+            known(calls.refuse(call, failure), call)
         }
     }
 }

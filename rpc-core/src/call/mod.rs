@@ -3,7 +3,7 @@
 //! The caller's side: [`argument`] says what may be passed, [`outgoing`] turns it into a frame,
 //! [`copy_back`] is for what the function wrote into copies,
 //! [`future`] is the call as its caller holds it, [`pending`] keeps what every call in flight holds
-//! until its end, [`exchange`] joins them with a channel and a [`dispatch`]er, [`attend`] waits for
+//! until its end, [`questions`] what a worker was asked of its modules, [`exchange`] joins them with a channel and a [`dispatch`]er, [`attend`] waits for
 //! answers, [`connection`] is the worker behind it, [`later`] has arguments that wait for memory,
 //! [`instance`] is what a constructor's caller receives.
 //!
@@ -34,6 +34,7 @@ pub(crate) mod later;
 pub(crate) mod module;
 pub(crate) mod outgoing;
 pub(crate) mod pending;
+pub(crate) mod questions;
 pub(crate) mod repeat;
 pub(crate) mod reply;
 pub(crate) mod report;

@@ -36,7 +36,7 @@ const WAITING_FOR_ROOM: u64 = 0;
 /// The calls in flight on one channel.
 pub(crate) struct Calls {
     table: Mutex<Table>,
-    /// The calls and questions in the table. Written under its lock.
+    /// The calls in the table. Written under its lock.
     n_in_flight: AtomicUsize,
     n_at_most: usize,
     /// No call begins while the frames of those in flight have so many bytes.
@@ -78,7 +78,7 @@ impl Calls {
             return Poll::Ready(Err(FailureCause::WorkerGone { end: end.clone() }));
         }
         if table.slots.len() < self.n_at_most && table.n_bytes < self.most_bytes {
-            let slot = table.begin(false, deadline);
+            let slot = table.begin(deadline);
             self.note_len(&table);
             return Poll::Ready(Ok(Begun {
                 calls: self,
@@ -88,7 +88,8 @@ impl Calls {
         if let Some((at, limit)) = deadline
             && at <= Instant::now()
         {
-            return Poll::Ready(Err(FailureCause::DeadlineExceeded { limit }));
+            let was_sent = false;
+            return Poll::Ready(Err(FailureCause::DeadlineExceeded { limit, was_sent }));
         }
         if let Some((at, _)) = deadline {
             table.deadlines.insert((at, WAITING_FOR_ROOM));
@@ -128,17 +129,9 @@ impl Calls {
         }
     }
 
-    /// Begins a question that holds nothing and always finds room.
-    pub(crate) fn begin(&self, deadline: Deadline) -> Result<Arc<Slot>, WorkerEnd> {
-        let mut table = self.lock();
-        match &table.end {
-            Some(end) => Err(end.clone()),
-            None => {
-                let slot = table.begin(true, deadline);
-                self.note_len(&table);
-                Ok(slot)
-            }
-        }
+    /// A number for a question, which is no call's.
+    pub(crate) fn number_question(&self) -> u64 {
+        self.lock().slots.pass_over()
     }
 
     /// Hands the leases of a call over before its frame is sent; `Err` hands them back if the
@@ -176,7 +169,7 @@ impl Calls {
         let (progress, order) = (&slot.progress, Ordering::AcqRel);
         let noted = progress.compare_exchange(UNSENT, SENT, order, Ordering::Acquire);
         if noted.is_err()
-            && let (Some(entry), Some(end)) = (self.remove(slot.id, false), self.end())
+            && let (Some(entry), Some(end)) = (self.remove(slot.id), self.end())
         {
             entry.fail(&end);
         }
@@ -184,7 +177,7 @@ impl Calls {
 
     /// Takes a call back that was not sent, with what it held.
     fn withdraw(&self, slot: &Slot) -> Option<Held> {
-        self.remove(slot.id, false).map(|entry| entry.held)
+        self.remove(slot.id).map(|entry| entry.held)
     }
 
     /// Tells whether a call is in flight.

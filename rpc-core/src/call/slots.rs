@@ -54,6 +54,12 @@ impl<T> Slots<T> {
         }
     }
 
+    /// Passes a number over, which nothing is found by; returns it.
+    pub(crate) fn pass_over(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
     /// Doubles the row. Numbers that had places of their own still have.
     fn grow(&mut self) {
         let longer = places(self.places.len() * 2);
@@ -123,6 +129,10 @@ mod tests {
         assert_eq!(slots.get_mut(first), Some(&mut 0));
         // 17, 33, ... would have had the place of the first one.
         assert_eq!(slots.insert(|_| 7), 107);
+        assert_eq!(slots.pass_over(), 108);
+        assert_eq!(slots.get_mut(108), None);
+        assert_eq!(slots.len(), 2);
+        assert_eq!(slots.insert(|_| 8), 109);
     }
 
     #[test]

@@ -4,12 +4,15 @@
 //! tensors back stays as it is. What tarpc's dispatchers don't do is acknowledge a cancellation. So
 //! that is done below them: an [`Ending`] in the worker sees to it that each request ends with an
 //! answer or with [`Frame::Released`], and until then the host counts the call, as it does over
-//! Reedbed's own dispatcher.
+//! Reedbed's own dispatcher. Either ends the request for tarpc's client, too, so that the error which
+//! tarpc's server has for a released one is never sent.
 //!
-//! [`requests`] bounds what a host may ask of a worker at once.
+//! [`requests`] bounds what a host may ask of a worker at once; [`outstanding`] has what a worker has yet
+//! to end.
 
 mod client;
 mod ending;
+mod outstanding;
 mod requests;
 mod server;
 

@@ -20,7 +20,8 @@ use crate::call::incoming::Incoming;
 use crate::call::instance::Instance;
 use crate::call::module::Method;
 use crate::call::outgoing::Outgoing;
-use crate::call::pending::{Answer, Deadline, Slot};
+use crate::call::pending::Deadline;
+use crate::call::questions::{Asker, Description, Undescribed};
 use crate::call::report::Report;
 use crate::wire::frame::Failure;
 use crate::wire::schema::method_id;
@@ -59,7 +60,7 @@ enum State<'a> {
         /// Not what keeps it, as in a stub's call.
         connection: Weak<Connection>,
         arguments: Arguments<'a>,
-        slot: Arc<Slot>,
+        asker: Asker,
         deadline: Deadline,
     },
     Called(Box<Call<'a, Returned, Returned>>),
@@ -100,7 +101,8 @@ impl<'a> DynamicCall<'a> {
     }
 
     /// Gives up after `limit`, as [`Call::deadline`]. The time in which the worker describes the
-    /// module counts.
+    /// module counts. A call without a deadline waits for that as long as the worker's
+    /// [startup timeout](crate::WorkerBuilder::startup_timeout); `Duration::MAX` waits for ever.
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
@@ -154,8 +156,15 @@ impl<'a> DynamicCall<'a> {
                         Err(cause) => return Poll::Ready(Err(self.fail(connection, cause))),
                     }
                 }
-                State::Asked { slot, .. } => {
-                    let answer = ready!(slot.poll(cx));
+                State::Asked {
+                    connection, asker, ..
+                } => {
+                    let answer = match connection.upgrade() {
+                        Some(connection) => connection.exchange().poll_description(asker, cx),
+                        // Its end is an answer, or will be.
+                        None => asker.poll(cx),
+                    };
+                    let answer = ready!(answer);
                     self.answered(answer);
                 }
                 State::Called(call) => return call.poll_reported(cx),
@@ -169,28 +178,34 @@ impl<'a> DynamicCall<'a> {
         let State::Unasked(arguments) = std::mem::replace(&mut self.state, State::Moving) else {
             unreachable!("only an unasked call asks");
         };
-        let is_served = connection
-            .modules()
-            .iter()
-            .any(|served| served.name == self.module);
         let target = match connection.interfaces().get(&self.module) {
             Some(interface) => self.target(interface),
-            None if !is_served => Err(unknown_module(&connection)),
-            None => match connection.exchange().describe(&self.module, deadline) {
-                Ok(slot) => {
+            None => match connection.ask(&self.module, self.patience(deadline)) {
+                Ok(Some(asker)) => {
                     self.state = State::Asked {
                         connection: Arc::downgrade(&connection),
                         arguments,
-                        slot,
+                        asker,
                         deadline,
                     };
                     return;
                 }
+                Ok(None) => Err(unknown_module(&connection)),
                 Err(end) => Err(FailureCause::WorkerGone { end }),
             },
         };
         let call = self.call(Some(connection), target, arguments, deadline);
         self.state = State::Called(Box::new(call));
+    }
+
+    /// Until when a description is waited for: as long as the call has, which may be for ever, if its caller
+    /// says so, but not for want of saying anything.
+    fn patience(&self, deadline: Deadline) -> Deadline {
+        let is_chosen = self.limit.or(self.caller.call_deadline()).is_some();
+        if is_chosen {
+            return deadline;
+        }
+        deadline_from_now(Some(self.caller.patience()))
     }
 
     /// Fails before anything was asked; what was passed by value is handed back.
@@ -204,7 +219,7 @@ impl<'a> DynamicCall<'a> {
     }
 
     /// Goes on with the worker's description.
-    fn answered(&mut self, answer: Result<Answer, FailureCause>) {
+    fn answered(&mut self, answer: Result<Description, Undescribed>) {
         let asked = std::mem::replace(&mut self.state, State::Moving);
         let State::Asked {
             connection,
@@ -218,7 +233,7 @@ impl<'a> DynamicCall<'a> {
         // Without one, the worker has ended, which is the answer.
         let connection = connection.upgrade();
         let target = match answer {
-            Ok(Answer::Described(schema)) => match (&connection, schema) {
+            Ok(schema) => match (&connection, schema) {
                 (Some(connection), Some(schema)) => {
                     self.target(connection.interfaces().note(&self.module, &schema))
                 }
@@ -227,17 +242,11 @@ impl<'a> DynamicCall<'a> {
                     reason: "the worker that described it was restarted".to_owned(),
                 }),
             },
-            Ok(Answer::Returned { .. } | Answer::HandedBack { .. }) => {
-                Err(FailureCause::Protocol {
-                    reason: "a reply where a description belongs".to_owned(),
-                })
-            }
-            // Nothing but the question was in flight.
-            Err(FailureCause::WorkerDied { end }) => Err(FailureCause::WorkerGone { end }),
-            Err(FailureCause::Remote(refusal)) => Err(FailureCause::NotSent {
+            Err(Undescribed::Gone(end)) => Err(FailureCause::WorkerGone { end }),
+            Err(Undescribed::Late { limit }) => Err(FailureCause::NotDescribed { limit }),
+            Err(Undescribed::Refused(refusal)) => Err(FailureCause::NotSent {
                 reason: format!("its module was not described: {refusal}"),
             }),
-            Err(cause) => Err(cause),
         };
         self.state = State::Called(Box::new(self.call(connection, target, arguments, deadline)));
     }

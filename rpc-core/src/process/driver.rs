@@ -158,7 +158,7 @@ impl Driver {
         let seat = self.control.bury();
         let bury = |seat: &Arc<Seat>| guarded(|| seat.bury_channel(channel, &self.control, &end));
         let vacancy = seat.as_ref().and_then(bury).flatten();
-        guarded(|| self.exchange.calls().fail_all(&end));
+        guarded(|| self.exchange.fail_all(&end));
         let is_peer_dead = matches!(self.life, Life::Process(_));
         guarded(|| self.exchange.channel().release_all(is_peer_dead));
         self.control.set_end(end);

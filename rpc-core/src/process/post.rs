@@ -19,9 +19,9 @@ use super::starting::{self, StartDispatch};
 use super::succession::{Staff, Succession};
 use super::vacancy::Replacement;
 use crate::call::connection::Connection;
-use crate::call::error::FailureCause;
 use crate::call::module::{Module, Stub};
-use crate::call::pending::{Answer, Deadline};
+use crate::call::pending::Deadline;
+use crate::call::questions::{Description, Undescribed};
 use crate::segment::stranger::Stranger;
 use crate::wire::handshake::{ChannelKind, Dispatcher};
 use crate::wire::schema::ModuleSchema;
@@ -49,7 +49,7 @@ impl Incumbent {
     }
 
     /// Asks the worker what a module consists of.
-    pub(crate) async fn describe(&self, module: &str) -> Result<Option<ModuleSchema>, ImportError> {
+    pub(crate) async fn describe(&self, module: &str) -> Result<Description, ImportError> {
         let gone = |end| ImportError::WorkerGone {
             worker: self.connection.name().to_string(),
             module: module.to_owned(),
@@ -58,23 +58,23 @@ impl Incumbent {
         let limit = self.patience;
         // Beyond the clock's range, it may take as long as it likes.
         let deadline = Instant::now().checked_add(limit).map(|at| (at, limit));
+        let Some(asker) = self.connection.ask(module, deadline).map_err(gone)? else {
+            return Ok(None);
+        };
         let exchange = self.connection.exchange();
-        let slot = exchange.describe(module, deadline).map_err(gone)?;
-        match std::future::poll_fn(|cx| slot.poll(cx)).await {
-            Ok(Answer::Described(schema)) => Ok(schema),
-            Err(FailureCause::Remote(refusal)) => Err(ImportError::NotDescribed {
+        match std::future::poll_fn(|cx| exchange.poll_description(&asker, cx)).await {
+            Ok(schema) => Ok(schema),
+            Err(Undescribed::Refused(refusal)) => Err(ImportError::NotDescribed {
                 worker: self.connection.name().to_string(),
                 module: module.to_owned(),
                 reason: refusal.to_string(),
             }),
-            Err(FailureCause::DeadlineExceeded { limit }) => Err(ImportError::TimedOut {
+            Err(Undescribed::Late { limit }) => Err(ImportError::TimedOut {
                 worker: self.connection.name().to_string(),
                 module: module.to_owned(),
                 limit,
             }),
-            Ok(Answer::Returned { .. } | Answer::HandedBack { .. }) | Err(_) => {
-                Err(gone(self.ended().await))
-            }
+            Err(Undescribed::Gone(_)) => Err(gone(self.ended().await)),
         }
     }
 

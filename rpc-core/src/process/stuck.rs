@@ -140,7 +140,7 @@ impl Watch {
         };
         let (_, n_heard) = exchange.channel().traffic();
         let every = pulse.heartbeat().every;
-        match pulse.beat(now, n_heard, !exchange.calls().is_empty()) {
+        match pulse.beat(now, n_heard, exchange.is_awaited()) {
             Beat::Ask => exchange.ping(),
             Beat::Stuck(n_missed) if self.stuck.is_none() => {
                 let sign = StuckSign::Silent { n_missed, every };

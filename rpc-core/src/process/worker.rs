@@ -172,7 +172,10 @@ impl Worker {
         Ok(S::from_caller(Caller::new(Arc::clone(&self.post))))
     }
 
-    /// Asks the worker what a module consists of; `None` if it serves no such module.
+    /// Returns what a module consists of; `None` if the worker serves no such module. The worker is asked
+    /// once for each module, and while it hasn't said, all who ask wait for the same answer, each for as long
+    /// as the worker's [call deadline](crate::WorkerBuilder::call_deadline), or, without one, its
+    /// [startup timeout](crate::WorkerBuilder::startup_timeout).
     ///
     /// # Errors
     /// [`ImportError::WorkerGone`], [`ImportError::TimedOut`].
@@ -180,7 +183,8 @@ impl Worker {
     /// # Cancel safety
     /// Dropping it changes nothing.
     pub async fn describe(&self, module: &str) -> Result<Option<ModuleSchema>, ImportError> {
-        self.post.incumbent().describe(module).await
+        let schema = self.post.incumbent().describe(module).await?;
+        Ok(schema.map(Arc::unwrap_or_clone))
     }
 
     /// Returns what a module consists of, with its types taken apart; `None` if the worker serves no

@@ -200,11 +200,14 @@ impl<'a> Attempt<'a> {
             FailureCause::NoRoomForResult { .. } => {
                 (is_squeezed && self.slot.kind.copies(), true, Fate::Died)
             }
-            FailureCause::DeadlineExceeded { .. } => (
+            FailureCause::DeadlineExceeded { was_sent, .. } => (
                 matches!(self.mode, Mode::Deadline(_)),
-                true,
+                *was_sent,
                 Fate::Abandoned,
             ),
+            FailureCause::NotDescribed { .. } => {
+                (matches!(self.mode, Mode::Deadline(_)), false, Fate::Died)
+            }
             FailureCause::Remote(refusal) => match refusal.reason() {
                 Failure::Panicked { message, .. } => {
                     let is_told = self.allowed.panic.as_deref() == Some(message);

@@ -8,6 +8,7 @@ mod floods;
 mod frames;
 mod long_frames;
 mod negotiated;
+mod over_tarpc;
 mod results;
 mod segments;
 
@@ -71,8 +72,26 @@ where
     E: std::fmt::Debug,
     F: Future<Output = Result<T, CallError<E>>>,
 {
+    assert_violation_by(builder(how), how, what, call).await;
+}
+
+/// The same of a worker that was set up with more than how to misbehave.
+async fn assert_violation_by<T, E, F>(
+    builder: WorkerBuilder,
+    how: &str,
+    what: &str,
+    call: impl FnOnce(arrays::Client) -> F,
+) where
+    T: std::fmt::Debug,
+    E: std::fmt::Debug,
+    F: Future<Output = Result<T, CallError<E>>>,
+{
     watched(async {
-        let (worker, client) = client(how).await;
+        let worker = builder
+            .spawn()
+            .await
+            .expect("the handshake is as it should be");
+        let client = worker.import().await.expect("the module is served");
         let failure = failure(call(client).await);
         let FailureCause::WorkerDied { end } = failure.cause() else {
             panic!("{how}: {failure}");

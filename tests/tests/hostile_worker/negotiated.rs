@@ -75,7 +75,7 @@ async fn a_worker_that_lets_go_of_nothing_has_no_more_calls_than_it_takes() {
             let client: arrays::Client = worker.import().await.unwrap();
             let moment = Duration::from_millis(2);
             let is_late = |failure: &CallFailure| {
-                matches!(failure.cause(), FailureCause::DeadlineExceeded { limit } if *limit == moment)
+                matches!(failure.cause(), FailureCause::DeadlineExceeded { limit, .. } if *limit == moment)
             };
             for _ in 0..10 {
                 let dropped = tokio::time::timeout(moment, client.range(4)).await;

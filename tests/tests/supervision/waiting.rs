@@ -68,7 +68,7 @@ async fn a_call_deadline_is_that_of_every_call_without_one() -> TestResult {
         let gates = Gates::new();
         let late = failure(control.pass(gates.pair()).await.unwrap_err());
         assert!(
-            matches!(late.cause(), FailureCause::DeadlineExceeded { limit: told } if *told == limit),
+            matches!(late.cause(), FailureCause::DeadlineExceeded { limit: told, was_sent: true } if *told == limit),
             "{late}"
         );
         Ok(())

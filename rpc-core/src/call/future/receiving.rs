@@ -20,10 +20,6 @@ impl<T, E> Call<'_, T, E> {
                 parcel,
                 copied_bytes,
             }) => (parcel, copied_bytes),
-            Ok(Answer::Described(_)) => {
-                let reason = "a description where a reply belongs".to_owned();
-                return Err(self.failure(FailureCause::Protocol { reason }, Vec::new()));
-            }
             Ok(Answer::HandedBack { cause, given }) => return Err(self.failure(cause, given)),
             Err(cause) => return Err(self.failure(cause, Vec::new())),
         };

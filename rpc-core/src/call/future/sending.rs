@@ -118,7 +118,8 @@ impl<'a, T, E> Call<'a, T, E> {
             },
             Poll::Pending => match deadline {
                 Some((at, limit)) if at <= Instant::now() => {
-                    FailureCause::DeadlineExceeded { limit }
+                    let was_sent = false;
+                    FailureCause::DeadlineExceeded { limit, was_sent }
                 }
                 _ => {
                     self.state = State::Unsent(Arguments::Later(outgoing));

@@ -17,8 +17,7 @@ impl Calls {
     ///
     /// `Err` means a lent `bool` came back as something else.
     pub(crate) fn answer(&self, id: u64, mut answer: Answer) -> Result<bool, &'static str> {
-        let is_description = matches!(answer, Answer::Described(_));
-        let Some(Entry { slot, mut held, .. }) = self.remove(id, is_description) else {
+        let Some(Entry { slot, mut held, .. }) = self.remove(id) else {
             return Ok(false);
         };
         if let (Answer::Returned { parcel, .. }, Some(expected)) =
@@ -37,11 +36,7 @@ impl Calls {
 
     /// Ends a call that the worker did not complete; `false` if no such call is in flight.
     pub(crate) fn refuse(&self, id: u64, failure: Failure) -> bool {
-        // There may have been no room for the answer to a question, either.
-        let ends_questions = matches!(failure, Failure::NotReturned { .. });
-        let entry = self.remove(id, false);
-        let entry = entry.or_else(|| self.remove(id, ends_questions));
-        let Some(Entry { slot, held, .. }) = entry else {
+        let Some(Entry { slot, held, .. }) = self.remove(id) else {
             return false;
         };
         match &failure {
@@ -66,7 +61,7 @@ impl Calls {
             mut held,
             cancelled_for,
             ..
-        }) = self.remove(id, false)
+        }) = self.remove(id)
         {
             let has_begun = false;
             let cause = match cancelled_for {
@@ -86,7 +81,7 @@ impl Calls {
             held,
             cancelled_for,
             ..
-        }) = self.remove(id, false)
+        }) = self.remove(id)
         else {
             return false;
         };
@@ -98,25 +93,15 @@ impl Calls {
         // The worker may notice a deadline a moment before this side does, or while it does.
         slot.finish(Err(match (cancelled_for, slot.limit) {
             (Some(sign), _) => FailureCause::Cancelled { sign, has_begun },
-            (None, Some(limit)) => FailureCause::DeadlineExceeded { limit },
+            (None, Some(limit)) => FailureCause::DeadlineExceeded {
+                limit,
+                was_sent: true,
+            },
             (None, None) => FailureCause::Protocol {
                 reason: "it ended without an answer".to_owned(),
             },
         }));
         true
-    }
-
-    /// Sets a question aside that nobody waits for and that may never be answered: it makes room for a
-    /// call.
-    pub(super) fn set_aside(&self, id: u64) {
-        let waiting = {
-            let mut table = self.lock();
-            if let Some(entry) = table.slots.remove(id) {
-                table.aside.insert(id, entry);
-            }
-            std::mem::take(&mut table.waiting_for_room)
-        };
-        wake_each(waiting);
     }
 
     /// Ends all calls: the worker is known dead, or has let go of everything. No further call can
@@ -149,13 +134,10 @@ impl Calls {
         wake_each(waiting);
     }
 
-    /// Takes a call, or a question, off the table; `None` if there is none of that number.
-    pub(super) fn remove(&self, id: u64, is_question: bool) -> Option<Entry> {
+    /// Takes a call off the table; `None` if there is none of that number.
+    pub(super) fn remove(&self, id: u64) -> Option<Entry> {
         let mut table = self.lock();
         let entry = table.entry(id)?;
-        if entry.slot.is_question != is_question {
-            return None;
-        }
         let (overdue_at, n_bytes) = (entry.overdue_at, entry.n_bytes);
         if let Some(at) = overdue_at {
             table.overdue.remove(&(at, id));

@@ -9,9 +9,8 @@ use super::held::Given;
 use crate::call::error::FailureCause;
 use crate::call::incoming::Parcel;
 use crate::guarded::wake_each;
-use crate::wire::schema::ModuleSchema;
 
-/// What came of a call or a question.
+/// What came of a call.
 pub(crate) enum Answer {
     /// The function returned.
     Returned {
@@ -20,8 +19,6 @@ pub(crate) enum Answer {
         /// How many bytes the worker copied to send it.
         copied_bytes: u64,
     },
-    /// A module was described.
-    Described(Option<ModuleSchema>),
     /// The call was never sent, or never read.
     HandedBack {
         /// Why.
@@ -34,8 +31,6 @@ pub(crate) enum Answer {
 /// A call in flight, shared by its future and the table.
 pub(crate) struct Slot {
     pub(super) id: u64,
-    /// Whether a description answers it, and not a reply.
-    pub(super) is_question: bool,
     /// How long its caller waits.
     pub(super) limit: Option<Duration>,
     /// Whether there is a result, or was one.
@@ -58,17 +53,16 @@ struct SlotState {
 }
 
 impl Slot {
-    pub(super) fn new(id: u64, is_question: bool, limit: Option<Duration>) -> Self {
+    pub(super) fn new(id: u64, limit: Option<Duration>) -> Self {
         let state = SlotState {
             waker: None,
             result: None,
         };
         Self {
             id,
-            is_question,
             limit,
             is_done: AtomicBool::new(false),
-            progress: AtomicU8::new(if is_question { SENT } else { UNSENT }),
+            progress: AtomicU8::new(UNSENT),
             state: Mutex::new(state),
         }
     }

@@ -16,7 +16,7 @@ use crate::process::stuck::StuckSign;
 #[derive(Default)]
 pub(super) struct Table {
     pub(super) slots: Slots<Entry>,
-    /// Questions that nobody waits for, and calls that were being sent when the worker ended.
+    /// Calls that were being sent when the worker ended.
     pub(super) aside: HashMap<u64, Entry>,
     pub(super) deadlines: BTreeSet<(Instant, u64)>,
     pub(super) deadline_of: HashMap<u64, (Instant, Duration)>,
@@ -57,11 +57,11 @@ impl Entry {
 }
 
 impl Table {
-    pub(super) fn begin(&mut self, is_question: bool, deadline: Deadline) -> Arc<Slot> {
+    pub(super) fn begin(&mut self, deadline: Deadline) -> Arc<Slot> {
         let mut slot = None;
         let id = self.slots.insert(|id| {
             let limit = deadline.map(|(_, limit)| limit);
-            let made = Arc::new(Slot::new(id, is_question, limit));
+            let made = Arc::new(Slot::new(id, limit));
             Entry {
                 slot: Arc::clone(slot.insert(made)),
                 held: Held::default(),

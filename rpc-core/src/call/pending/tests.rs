@@ -81,7 +81,7 @@ fn a_call_that_both_sides_find_late_at_once_is_late() {
     assert_eq!(expired, [(slot.id(), limit)]);
     assert!(calls.release(slot.id(), true));
     let result = slot.poll(&cx);
-    let is_told = matches!(result, Poll::Ready(Err(FailureCause::DeadlineExceeded { limit: l })) if l == limit);
+    let is_told = matches!(result, Poll::Ready(Err(FailureCause::DeadlineExceeded { limit: l, was_sent: true })) if l == limit);
     assert!(is_told);
 }
 

@@ -55,34 +55,24 @@ impl Calls {
     /// Notes that all calls are cancelled, because the worker is stuck; returns their numbers.
     pub(crate) fn cancel_all(&self, sign: StuckSign) -> Vec<u64> {
         let mut table = self.lock();
-        let calls = table
-            .slots
-            .iter_mut()
-            .filter(|entry| !entry.slot.is_question);
-        let cancelled = calls.map(|entry| {
+        let cancelled = table.slots.iter_mut().map(|entry| {
             entry.cancelled_for = Some(sign);
             entry.slot.id
         });
         cancelled.collect()
     }
 
-    /// Fails the calls and questions whose deadline has passed; returns the calls' numbers, for the
-    /// worker to be asked to stop, and the next deadline.
+    /// Fails the calls whose deadline has passed; returns their numbers, for the worker to be asked to stop
+    /// them, and the next deadline.
     pub(crate) fn expire(&self, now: Instant) -> (Vec<u64>, Option<Instant>) {
         let (expired, next) = self.take_expired(now);
-        for (id, limit) in &expired {
-            self.give_up(*id, FailureCause::DeadlineExceeded { limit: *limit });
-        }
-        let is_question = |id: &u64| {
-            let mut table = self.lock();
-            let entry = table.slots.get_mut(*id);
-            entry.is_some_and(|entry| entry.slot.is_question)
+        let give_up = |(id, limit)| {
+            // Or it is being sent, which nobody can tell from here.
+            let was_sent = true;
+            self.give_up(id, FailureCause::DeadlineExceeded { limit, was_sent });
+            id
         };
-        let ids = expired.into_iter().map(|(id, _)| id);
-        let (questions, calls): (Vec<_>, Vec<_>) = ids.partition(is_question);
-        // A question can't be cancelled; the calls of others shan't wait for its answer.
-        questions.into_iter().for_each(|id| self.set_aside(id));
-        (calls, next)
+        (expired.into_iter().map(give_up).collect(), next)
     }
 
     /// Takes the deadlines that have passed off the list; returns whose they are, and the next one.

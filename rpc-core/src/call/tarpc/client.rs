@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use futures::channel::mpsc::{self, UnboundedSender};
+use futures::channel::mpsc;
 use serde::Serialize;
 use tarpc::{ClientMessage, Response};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
+use super::outstanding::Outstanding;
 use super::{NO_DEADLINE, Transport, lock};
 use crate::call::dispatch::{Dispatch, LongCall};
 use crate::call::error::FailureCause;
-use crate::call::exchange::settle;
+use crate::call::exchange::{release, settle, unknown};
 use crate::call::pending::{Calls, Given};
 use crate::channel::bell::Wake;
 use crate::channel::loan::Named;
@@ -78,7 +79,7 @@ pub(crate) struct TarpcDispatch {
     runtime: Runtime,
     channel: Arc<Channel>,
     calls: Arc<Calls>,
-    arrivals: UnboundedSender<Response<()>>,
+    outstanding: Arc<Outstanding>,
     tasks: Arc<Mutex<HashMap<u64, Task>>>,
 }
 
@@ -92,10 +93,11 @@ impl TarpcDispatch {
     /// Starts tarpc's dispatcher on `runtime`.
     pub(crate) fn start(runtime: Runtime, channel: Arc<Channel>, calls: Arc<Calls>) -> Self {
         let (arrivals, receiver) = mpsc::unbounded();
+        let outstanding = Arc::new(Outstanding::new(arrivals));
         let outbox = ClientOutbox {
             channel: Arc::clone(&channel),
             calls: Arc::clone(&calls),
-            arrivals: arrivals.clone(),
+            outstanding: Arc::clone(&outstanding),
         };
         let transport: Transport<Response<()>, ClientMessage<Asked>> = Transport {
             arrivals: receiver,
@@ -120,7 +122,7 @@ impl TarpcDispatch {
             runtime,
             channel,
             calls,
-            arrivals,
+            outstanding,
             tasks: Arc::default(),
         }
     }
@@ -132,9 +134,7 @@ impl TarpcDispatch {
 
 impl Drop for TarpcDispatch {
     fn drop(&mut self) {
-        // The connection has ended. tarpc's dispatcher and the tasks that wait for it, each of which keeps
-        // the others, would never hear of that.
-        self.arrivals.close_channel();
+        self.outstanding.close();
     }
 }
 
@@ -142,7 +142,7 @@ impl Drop for TarpcDispatch {
 struct ClientOutbox {
     channel: Arc<Channel>,
     calls: Arc<Calls>,
-    arrivals: UnboundedSender<Response<()>>,
+    outstanding: Arc<Outstanding>,
 }
 
 impl ClientOutbox {
@@ -168,10 +168,10 @@ impl ClientOutbox {
             let named = named.take().unwrap_or_default();
             Box::new(LongRequest {
                 call: LongCall { calls, call, named },
-                request_id: request.id,
-                arrivals: self.arrivals.clone(),
+                outstanding: Arc::clone(&self.outstanding),
             })
         };
+        self.outstanding.note(call, request.id);
         let sent = frame.map_err(SendError::from);
         match sent.and_then(|frame| self.channel.send_with(&frame, stake)) {
             Ok(_) => named.iter_mut().for_each(Named::sent),
@@ -180,7 +180,7 @@ impl ClientOutbox {
             Err(error) => {
                 drop(named);
                 self.calls.hand_back(call, error.into(), given);
-                self.arrivals.answer(request.id);
+                self.outstanding.end(call);
             }
         }
         Ok(())
@@ -190,8 +190,7 @@ impl ClientOutbox {
 /// A long request that the worker has yet to read.
 struct LongRequest {
     call: LongCall,
-    request_id: u64,
-    arrivals: UnboundedSender<Response<()>>,
+    outstanding: Arc<Outstanding>,
 }
 
 impl Stake for LongRequest {
@@ -200,25 +199,10 @@ impl Stake for LongRequest {
     }
 
     fn unread(self: Box<Self>, reason: String) -> Result<(), Violation> {
+        let call = self.call.call;
         Box::new(self.call).unread(reason)?;
-        self.arrivals.answer(self.request_id);
+        self.outstanding.end(call);
         Ok(())
-    }
-}
-
-/// Where tarpc's client takes answers from.
-trait Answers {
-    /// Has a request end, whose caller was told what came of it.
-    fn answer(&self, request_id: u64);
-}
-
-impl Answers for UnboundedSender<Response<()>> {
-    fn answer(&self, request_id: u64) {
-        let message = Ok(());
-        let _ = self.unbounded_send(Response {
-            request_id,
-            message,
-        });
     }
 }
 
@@ -311,22 +295,47 @@ impl Dispatch for TarpcDispatch {
     }
 
     fn accept(&self, frame: Frame) -> Result<(), Violation> {
-        let Frame::Tarpc(message) = frame else {
-            return Err(Violation(
-                "sent a frame that a worker doesn't send".to_owned(),
-            ));
+        let message = match frame {
+            Frame::Tarpc(message) => message,
+            Frame::Released { call, has_begun } => {
+                if !self.outstanding.end(call) {
+                    return Err(unknown(call));
+                }
+                return release(&self.calls, call, has_begun);
+            }
+            Frame::Reply(ReplyFrame { call, .. }) => {
+                return Err(Violation(format!(
+                    "answered call {call} by a frame of its own, where tarpc's dispatchers answer"
+                )));
+            }
+            _ => {
+                return Err(Violation(
+                    "sent a frame that a worker doesn't send".to_owned(),
+                ));
+            }
         };
         let response: Response<ReplyFrame> = codec::decode(&message.0)
             .map_err(|error| Violation(format!("sent a malformed response: {error}")))?;
-        let message = match response.message {
-            // A call that was given up has no use for a late answer, but its leases end with it.
-            Ok(reply) => Ok(settle(&self.channel, &self.calls, reply)?),
-            Err(error) => Err(error),
+        let request = response.request_id;
+        let Ok(reply) = response.message else {
+            // tarpc's client would forget the request, and the call keep its leases for ever.
+            return Err(Violation(format!(
+                "ended request {request} with an error of tarpc's, where a reply or `Released` belongs"
+            )));
         };
-        let _ = self.arrivals.unbounded_send(Response {
-            request_id: response.request_id,
-            message,
-        });
+        let call = reply.call;
+        match self.outstanding.request(call) {
+            Some(due) if due == request => {}
+            Some(due) => {
+                return Err(Violation(format!(
+                    "answered call {call} as request {request}, which came as request {due}"
+                )));
+            }
+            None => return Err(unknown(call)),
+        }
+        // A call that was given up has no use for a late answer, but its leases end with it.
+        settle(&self.channel, &self.calls, reply)?;
+        self.outstanding.end(call);
         Ok(())
     }
 }

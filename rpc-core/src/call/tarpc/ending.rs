@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tarpc::{Response, ServerError};
+use tarpc::Response;
 
 use super::requests::Place;
 use crate::call::current::CallState;
@@ -56,7 +56,9 @@ impl Drop for Ending {
             return;
         }
         let (call, has_begun) = (self.call, self.state.has_begun.load(Ordering::Acquire));
-        self.place = None;
+        let requests = self.place.take().map(Place::leave);
+        let id = self.request_id;
+        let _ending = requests.as_ref().map(|requests| requests.answer(id, call));
         #[cfg(feature = "failpoints")]
         crate::failpoint::reach(crate::failpoint::Point::Releasing);
         let released = Frame::Released { call, has_begun };
@@ -72,6 +74,11 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
+    /// The call that it ends.
+    pub(super) fn call(&self) -> u64 {
+        self.ending.call
+    }
+
     /// Sends it, once.
     pub(super) fn send(&mut self) -> Result<(), SendError> {
         self.ending.is_told = true;
@@ -98,18 +105,15 @@ pub(super) fn respond(
     reply: ReplyFrame,
     at_stake: AtStake,
 ) -> Result<(), SendError> {
-    let frame = move |reply| response(request_id, Ok(reply));
+    let frame = move |reply| response(request_id, reply);
     answer::send(channel, reply, at_stake, frame).map(drop)
 }
 
 /// What tarpc's client is told of a request.
-pub(super) fn response(
-    request_id: u64,
-    message: Result<ReplyFrame, ServerError>,
-) -> Result<Frame, codec::CodecError> {
+fn response(request_id: u64, reply: ReplyFrame) -> Result<Frame, codec::CodecError> {
     let response = Response {
         request_id,
-        message,
+        message: Ok(reply),
     };
     codec::encode(&response).map(|body| Frame::Tarpc(Bytes(body)))
 }

@@ -10,7 +10,7 @@
 //! 3. What waits for tarpc's dispatcher is a request that has a place, or the one cancellation of a
 //!    request that was open; so its queue is bounded, too.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::channel::Violation;
@@ -27,7 +27,9 @@ pub(super) struct Requests {
 
 #[derive(Debug, Default)]
 struct Counts {
-    open: HashSet<u64>,
+    /// The calls of those that are open, by the requests' numbers. A host may use one of these again as
+    /// soon as the request isn't open any more, those of calls it may not.
+    open: HashMap<u64, u64>,
     /// Those whose answer is being sent.
     n_answering: usize,
     n_places: usize,
@@ -46,6 +48,13 @@ pub(super) enum Opened {
 #[derive(Debug)]
 pub(crate) struct Place(Arc<Requests>);
 
+impl Place {
+    /// Leaves it.
+    pub(super) fn leave(self) -> Arc<Requests> {
+        Arc::clone(&self.0)
+    }
+}
+
 /// A request whose answer is being sent, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Answering<'a>(&'a Requests);
@@ -58,10 +67,10 @@ impl Requests {
         })
     }
 
-    /// Opens a request.
-    pub(super) fn open(self: &Arc<Self>, id: u64) -> Result<Opened, Violation> {
+    /// Opens the request of a call.
+    pub(super) fn open(self: &Arc<Self>, id: u64, call: u64) -> Result<Opened, Violation> {
         let mut counts = self.lock();
-        if counts.open.contains(&id) {
+        if counts.open.contains_key(&id) {
             return Err(Violation(format!("sent request {id} while it was open")));
         }
         let n_calls = self.n_calls;
@@ -73,19 +82,22 @@ impl Requests {
             return Ok(Opened::Busy { n_functions });
         }
         counts.n_places += 1;
-        counts.open.insert(id);
+        counts.open.insert(id, call);
         Ok(Opened::Open(Place(Arc::clone(self))))
     }
 
     /// Closes a request that was cancelled; tells whether it was open.
     pub(super) fn cancel(&self, id: u64) -> bool {
-        self.lock().open.remove(&id)
+        self.lock().open.remove(&id).is_some()
     }
 
-    /// Closes a request whose answer is sent next, because that lets the host send another one.
-    pub(super) fn answer(&self, id: u64) -> Answering<'_> {
+    /// Closes the request of a call, if it wasn't cancelled, whose end is sent next, because that lets the
+    /// host send another one.
+    pub(super) fn answer(&self, id: u64, call: u64) -> Answering<'_> {
         let mut counts = self.lock();
-        counts.open.remove(&id);
+        if counts.open.get(&id) == Some(&call) {
+            counts.open.remove(&id);
+        }
         counts.n_answering += 1;
         Answering(self)
     }
@@ -119,7 +131,7 @@ mod tests {
     use super::*;
 
     fn place(requests: &Arc<Requests>, id: u64) -> Place {
-        match requests.open(id) {
+        match requests.open(id, id + 100) {
             Ok(Opened::Open(place)) => place,
             other => panic!("{other:?}"),
         }
@@ -129,11 +141,11 @@ mod tests {
     fn requests_are_open_until_they_are_answered_or_cancelled() {
         let requests = Requests::new(2);
         let _places = [place(&requests, 1), place(&requests, 2)];
-        let Err(Violation(what)) = requests.open(3) else {
+        let Err(Violation(what)) = requests.open(3, 103) else {
             panic!("there are two")
         };
         assert_eq!(what, "sent more than 2 calls at once");
-        let answering = requests.answer(1);
+        let answering = requests.answer(1, 101);
         let third = place(&requests, 3);
         assert!(requests.cancel(2) && requests.cancel(3));
         assert!(!requests.cancel(3) && !requests.cancel(1));
@@ -153,11 +165,28 @@ mod tests {
                 place
             })
             .collect();
-        let refused = requests.open(4);
+        let refused = requests.open(4, 104);
         let refused = refused.expect("no violation: a host need not count them");
         assert!(matches!(refused, Opened::Busy { n_functions: 4 }));
         assert!(requests.is_idle(), "it isn't open");
         places.pop();
         let _fifth = place(&requests, 5);
+    }
+
+    #[test]
+    fn a_number_that_is_used_again_is_another_request() {
+        let requests = Requests::new(1);
+        let _first = place(&requests, 7);
+        assert!(requests.cancel(7));
+        let Ok(Opened::Open(_second)) = requests.open(7, 200) else {
+            panic!("it isn't open")
+        };
+        drop(requests.answer(7, 107));
+        assert!(
+            !requests.is_idle(),
+            "the first one's end says nothing of it"
+        );
+        drop(requests.answer(7, 200));
+        assert!(requests.is_idle());
     }
 }

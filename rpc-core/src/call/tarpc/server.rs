@@ -12,12 +12,12 @@ use tarpc::server::{BaseChannel, Channel as _};
 use tarpc::{ClientMessage, Response, ServerError};
 use tokio::runtime::Handle as Runtime;
 
-use super::ending::{Answered, Ending, respond, response};
+use super::ending::{Answered, Ending, respond};
 use super::requests::{Opened, Place, Requests};
 use super::{NO_DEADLINE, Transport};
 use crate::call::current::CallState;
 use crate::call::server::{Prepared, Server};
-use crate::channel::{Channel, SendError, Violation};
+use crate::channel::{Channel, Violation};
 use crate::wire::codec::{self, Bytes};
 use crate::wire::frame::{CallFrame, Failure, ReplyFrame};
 
@@ -49,9 +49,12 @@ impl TarpcServer {
         let open = Arc::clone(&requests);
         let ended = Arc::clone(&channel);
         let answer = move |response: Response<Answered>| {
-            let answering = open.answer(response.request_id);
-            send(&channel, response)?;
-            drop(answering);
+            // Of a request that was released, the host has heard.
+            if let Ok(mut answered) = response.message {
+                let answering = open.answer(response.request_id, answered.call());
+                answered.send()?;
+                drop(answering);
+            }
             // It may have been the last one that a shutdown waits for.
             channel.wake_driver();
             Ok(())
@@ -93,7 +96,7 @@ impl TarpcServer {
                 message: frame,
                 ..
             } => {
-                let place = match self.requests.open(id)? {
+                let place = match self.requests.open(id, frame.call)? {
                     Opened::Open(place) => place,
                     Opened::Busy { n_functions } => {
                         let n_functions = n_functions as u64;
@@ -189,16 +192,6 @@ enum Message {
     },
 }
 
-/// Sends what tarpc's server says.
-fn send(channel: &Channel, said: Response<Answered>) -> Result<(), SendError> {
-    match said.message {
-        Ok(mut answered) => answered.send(),
-        Err(error) => channel
-            .send(&response(said.request_id, Err(error))?)
-            .map(drop),
-    }
-}
-
 /// Serves one request, as tarpc's dispatcher asks for it.
 #[derive(Clone, Copy)]
 struct Serve;
@@ -216,7 +209,7 @@ impl tarpc::server::Serve for Serve {
             Ok(prepared) => prepared.run(ending).await,
             Err(failure) => Some(ending.answer(Err(failure))),
         };
-        // The host was told that by `Released`. This ends it for tarpc's client, too.
+        // The host was told that by `Released`. This ends it for tarpc's server, too, and isn't sent.
         answered.ok_or_else(|| {
             let detail = "the call was cancelled".to_owned();
             ServerError::new(io::ErrorKind::Interrupted, detail)

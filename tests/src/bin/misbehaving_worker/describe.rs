@@ -27,6 +27,16 @@ pub(crate) fn describe(how: &str, worker: &mut Worker) {
             let call = worker.receive_call();
             worker.send(&frame::returned(call, &[], &6i64.to_le_bytes()));
         }
+        "late-to-describe" => {
+            // Who asks again before there is an answer ends it.
+            let reply = worker.receive_call();
+            let range = function("range", "own ndarray<f64, 1>");
+            worker.send(&frame::described(call, &module(vec![range])));
+            let six = 6i64.to_le_bytes();
+            worker.send(&frame::returned(reply, &[], &six));
+            let reply = worker.receive_call();
+            worker.send(&frame::returned(reply, &[], &six));
+        }
         _ => {
             worker.send(&nothing);
             worker.send(&nothing);

@@ -5,6 +5,7 @@ mod announce;
 mod describe;
 mod flood;
 mod long_frames;
+mod over_tarpc;
 mod ring;
 mod untrusted;
 
@@ -77,6 +78,9 @@ fn before_the_handshake(how: &str, worker: &mut Worker) -> Option<u8> {
     Some(0)
 }
 
+/// What is told by a worker whose stubs ask nothing.
+const DESCRIBES_LITTLE: [&str; 2] = ["never-describes", "late-to-describe"];
+
 /// What is said by a worker that misbehaves later.
 fn welcome(how: &str) -> Welcome {
     let hash = match how {
@@ -96,7 +100,7 @@ fn welcome(how: &str) -> Welcome {
             n_segments: 1 << 14,
             ..welcome
         },
-        "counts-calls" | "counts-requests" | "never-describes" => Welcome {
+        "counts-calls" | "counts-requests" | "never-describes" | "tarpc-releases-all" => Welcome {
             n_calls: 1,
             ..welcome
         },
@@ -141,7 +145,10 @@ fn after_the_handshake(how: &str, worker: &mut Worker) {
     if let Some(how) = how.strip_prefix("long-") {
         return long_frames::misbehave(how, worker);
     }
-    if how.starts_with("describes") || how == "never-describes" {
+    if let Some(how) = how.strip_prefix("tarpc-") {
+        return over_tarpc::misbehave(how, worker);
+    }
+    if how.starts_with("describes") || DESCRIBES_LITTLE.contains(&how) {
         return describe::describe(how, worker);
     }
     match how {
