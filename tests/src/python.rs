@@ -4,32 +4,22 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The variable that lists what must be there: without `python` in it, tests that need Python
-/// are skipped where it is missing.
-pub const REQUIRE: &str = "REEDBED_REQUIRE";
-
 /// What is installed.
 const PACKAGE: &str = "numpy>=1.24";
 
 /// Finds, or makes, a Python with NumPy in `folder` (a test passes
 /// `env!("CARGO_TARGET_TMPDIR")`); returns the interpreter's path.
 ///
-/// Where there is none to be had it returns `None`, and says on standard error that `test` is
-/// skipped.
+/// Where there is none to be had it returns `None`, and tells that `test` is skipped.
 ///
 /// # Panics
-/// Instead of skipping, if `REEDBED_REQUIRE` lists `python`.
+/// Instead, if `REEDBED_REQUIRE` lists `python`.
 #[must_use]
 pub fn with_numpy(folder: impl AsRef<Path>, test: &str) -> Option<PathBuf> {
     match find_or_make(folder.as_ref()) {
         Ok(interpreter) => Some(interpreter),
         Err(reason) => {
-            let required = std::env::var(REQUIRE).unwrap_or_default();
-            assert!(
-                !required.split(',').any(|what| what.trim() == "python"),
-                "{test} needs Python, and {REQUIRE} says that it must be there: {reason}"
-            );
-            eprintln!("{test} is skipped: {reason} ({REQUIRE}=python makes this an error)");
+            needs::missing("python", test, reason);
             None
         }
     }

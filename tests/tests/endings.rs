@@ -183,7 +183,9 @@ impl Drop for Scarce {
 async fn a_kill_for_lack_of_memory_is_told_from_others() -> TestResult {
     watched(async {
         let Some(scarce) = Scarce::new() else {
-            eprintln!("SKIPPED: this user may not make a control group with a limit on memory");
+            let test = "a_kill_for_lack_of_memory_is_told_from_others";
+            let reason = "this user may not make a control group with a limit on memory";
+            needs::missing("cgroup", test, reason);
             return Ok(());
         };
         // Somebody's SIGKILL, in the same group.

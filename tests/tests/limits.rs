@@ -123,8 +123,9 @@ fn calls_wait_for_the_budget_and_not_for_what_never_comes() {
 fn a_descriptor_waits_without_work_until_others_have_arrived() {
     let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
     let message = run("crowded-socket");
-    if message.starts_with("skipped") {
-        return println!("{message}");
+    if let Some(reason) = message.trim_end().strip_prefix("skipped: ") {
+        let test = "a_descriptor_waits_without_work_until_others_have_arrived";
+        return needs::missing("counted-descriptors", test, reason);
     }
     assert_eq!(
         message,

@@ -76,17 +76,17 @@ fn a_living_owner_is_not_taken_for_dead_where_proc_is_another_namespaces() {
     let mut holder = Command::new("unshare");
     holder.args(["--pid", "--fork", HOST, "named", "hold"]);
     let piped = holder.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let Ok(mut child) = piped.spawn() else {
-        eprintln!("skipped: there is no `unshare`");
-        return;
+    let test = "a_living_owner_is_not_taken_for_dead_where_proc_is_another_namespaces";
+    let mut child = match piped.spawn() {
+        Ok(child) => child,
+        Err(error) => return needs::missing("namespaces", test, error),
     };
     let mut name = String::new();
     let stdout = child.stdout.as_mut().unwrap();
     BufReader::new(stdout).read_line(&mut name).unwrap();
     if name.is_empty() {
-        eprintln!("skipped: no namespace of processes can be made");
         child.wait().unwrap();
-        return;
+        return needs::missing("namespaces", test, "no namespace of processes can be made");
     }
     let children = format!("/proc/{0}/task/{0}/children", child.id());
     let inner = std::fs::read_to_string(children).unwrap();
@@ -116,10 +116,8 @@ fn a_full_dev_shm_is_an_error_with_numbers() {
             .output()
     };
     if !unshared("1m", &["true"]).is_ok_and(|output| output.status.success()) {
-        eprintln!(
-            "a_full_dev_shm_is_an_error_with_numbers is skipped: no mount namespace can be made"
-        );
-        return;
+        let test = "a_full_dev_shm_is_an_error_with_numbers";
+        return needs::missing("namespaces", test, "no namespace of mounts can be made");
     }
     let message = printed(unshared("1m", &[HOST, "named", "exhaust"]).unwrap());
     assert!(
@@ -135,15 +133,18 @@ fn a_full_dev_shm_is_an_error_with_numbers() {
 #[test]
 fn another_users_segment_is_refused_by_name() {
     const OTHER: u32 = 65_534;
+    let test = "another_users_segment_is_refused_by_name";
     if !rustix::process::geteuid().is_root() {
-        eprintln!("another_users_segment_is_refused_by_name is skipped: only root can be others");
-        return;
+        return needs::missing("root", test, "only root can be others");
     }
     let segment = ForeignSegment::create(4096).unwrap();
     let output = host(&["open", segment.name()]).uid(OTHER).output();
-    let Ok(output) = output else {
-        eprintln!("another_users_segment_is_refused_by_name is skipped: others can't run {HOST}");
-        return;
+    let output = match output {
+        Ok(output) => output,
+        Err(error) => {
+            let reason = format!("others can't run {HOST}: {error}");
+            return needs::missing("open-target", test, reason);
+        }
     };
     assert_eq!(
         printed(output),

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::env;
 use std::path::Path;
 use std::process::Command;
 
@@ -17,13 +16,7 @@ fn has_python(test: &str) -> bool {
     let Err(error) = environment(&directory, |what| eprintln!("{what}")) else {
         return true;
     };
-    let required = env::var("REEDBED_REQUIRE").unwrap_or_default();
-    let is_required = required.split(',').any(|what| what.trim() == "python");
-    assert!(
-        !is_required,
-        "{test} needs Python, and REEDBED_REQUIRE says that it must be there: {error}"
-    );
-    eprintln!("{test} is skipped: {error} (REEDBED_REQUIRE=python makes this an error)");
+    needs::missing("python", test, error);
     false
 }
 

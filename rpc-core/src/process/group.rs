@@ -254,13 +254,14 @@ mod tests {
     /// In the kernel's own file system, with whatever controllers it has there.
     #[test]
     fn a_group_ends_with_its_owner_and_takes_along_what_is_left_in_it() {
+        let test = "a_group_ends_with_its_owner_and_takes_along_what_is_left_in_it";
         let place = match own_group() {
             Ok(own) => own.path,
-            Err(reason) => return println!("skipped: {reason}"),
+            Err(reason) => return needs::missing("cgroup2", test, reason),
         };
         let group = match Group::make(&place) {
             Ok(group) => group,
-            Err(error) => return println!("skipped: no group can be made: {error}"),
+            Err(error) => return needs::missing("cgroup2", test, error),
         };
         let mut left = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
         group.admit(Pid::from_child(&left)).unwrap();
