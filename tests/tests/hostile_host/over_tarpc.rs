@@ -1,7 +1,9 @@
 //! The same over tarpc's dispatchers.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use reedbed_tests::by_hand::end::Received;
 use reedbed_tests::gate::{self, Gates};
 
 use super::*;
@@ -213,4 +215,35 @@ fn a_flood_of_cancellations_over_tarpc_changes_nothing() {
     request(&host, 7, "values.nothing", &[]);
     assert_eq!(answer(&host, 7), None);
     host.shut_down();
+}
+
+/// They may come at the very moment at which the worker, with nothing left to do, is about to exit. Then
+/// nobody runs tarpc's tasks any more.
+#[test]
+fn requests_after_the_shutdown_are_refused_or_never_read() {
+    for pause in (0..200).map(Duration::from_micros) {
+        let host = greeted_over_tarpc();
+        host.send(&frame::shutdown());
+        let since = Instant::now();
+        while since.elapsed() < pause {}
+        let mut n_sent = 0;
+        for id in 0..16 {
+            let call = frame::request(id, function("values", "nothing"), &[], &[]);
+            let request = frame::tarpc(&tarpc_request(10, id).raw(&call).done());
+            n_sent += u64::from(host.end().try_send(&request, &[]));
+        }
+        let mut refused = BTreeSet::new();
+        while let Received::Message(message, None) = host.end().receive() {
+            let Frame::Tarpc { message } = Frame::read(&message) else {
+                panic!("after {pause:?}: {:?}", Frame::read(&message));
+            };
+            let mut reader = Reader::new(&message);
+            let id = reader.u64();
+            assert!(id < n_sent && refused.insert(id), "request {id}");
+            assert_eq!((reader.u32(), reader.u64()), (0, id));
+            assert_eq!((reader.u32(), reader.u32()), (1, 3), "`ShuttingDown`");
+            reader.end();
+        }
+        assert_eq!(host.ended().code, Some(0));
+    }
 }

@@ -25,9 +25,7 @@ impl Prepared {
             Handler::Async(function) => {
                 let running = Running::new(state, function(call));
                 let (running, task) = futures::future::abortable(running);
-                if let Some(listed) = ending.listed() {
-                    listed.stops_with(task);
-                }
+                ending.listed().stops_with(task);
                 // Aborted, it was dropped because the worker is ending.
                 let returned = running.await.ok()?;
                 Some(ending.answer(returned))

@@ -28,14 +28,14 @@ pub(crate) struct Ending {
     /// Free before the frame is sent, because that lets the host send another request.
     pub(super) place: Option<Place>,
     /// Kept until the frame is sent, which a shutdown waits for.
-    pub(super) listed: Option<Listed>,
+    pub(super) listed: Listed,
     pub(super) is_told: bool,
 }
 
 impl Ending {
     /// The place on the list of running functions.
-    pub(crate) fn listed(&self) -> Option<&Listed> {
-        self.listed.as_ref()
+    pub(crate) fn listed(&self) -> &Listed {
+        &self.listed
     }
 
     /// Answers, with what came of a function that has let go of its arguments.

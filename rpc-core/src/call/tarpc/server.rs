@@ -13,7 +13,7 @@ use tarpc::{ClientMessage, Response, ServerError};
 use tokio::runtime::Handle as Runtime;
 
 use super::ending::{Answered, Ending, respond};
-use super::requests::{Opened, Place, Requests};
+use super::requests::{Opened, Requests};
 use super::{NO_DEADLINE, Transport};
 use crate::call::current::CallState;
 use crate::call::server::{Prepared, Server};
@@ -96,12 +96,8 @@ impl TarpcServer {
                 message: frame,
                 ..
             } => {
-                let place = match self.requests.open(id, frame.call)? {
-                    Opened::Open(place) => place,
-                    Opened::Busy { n_functions } => {
-                        let n_functions = n_functions as u64;
-                        return server.refuse(id, frame, Failure::Busy { n_functions });
-                    }
+                let Some(message) = self.take(server, id, frame)? else {
+                    return Ok(());
                 };
                 let mut context = tarpc::context::current();
                 // The call has its own. At tarpc's, its server would forget the request, which would stay
@@ -111,7 +107,7 @@ impl TarpcServer {
                 ClientMessage::Request(tarpc::Request {
                     context,
                     id,
-                    message: self.take(server, id, frame, place)?,
+                    message,
                 })
             }
             Message::Cancel {
@@ -133,22 +129,33 @@ impl TarpcServer {
     }
 
     /// Finds what to run for a request, here and now: a segment that it names may be forgotten, and the
-    /// request cancelled, before tarpc's dispatcher comes to it.
+    /// request cancelled, before tarpc's dispatcher comes to it. `None` if it was refused.
     fn take(
         &self,
         server: &Arc<Server>,
         request_id: u64,
         frame: CallFrame,
-        place: Place,
-    ) -> Result<Taken, Violation> {
+    ) -> Result<Option<Taken>, Violation> {
+        let place = match self.requests.open(request_id, frame.call)? {
+            Opened::Open(place) => place,
+            Opened::Busy { n_functions } => {
+                let n_functions = n_functions as u64;
+                server.refuse(request_id, frame, Failure::Busy { n_functions })?;
+                return Ok(None);
+            }
+        };
         let (call, state) = (frame.call, Arc::new(CallState::of(&frame)));
         let number = self.n_requests.fetch_add(1, Ordering::Relaxed);
-        let listed = server.list(number, &state);
-        let prepared = server.prepare(frame, &state)?;
-        let prepared = match &listed {
-            Some(_) => prepared,
-            None => Err(Failure::ShuttingDown),
+        let Some(listed) = server.list(number, &state) else {
+            drop(place);
+            // Not by tarpc's tasks: when all else has ended, the worker exits, and nobody runs them.
+            let answering = self.requests.answer(request_id, call);
+            server.refuse(request_id, frame, Failure::ShuttingDown)?;
+            drop(answering);
+            server.channel().wake_driver();
+            return Ok(None);
         };
+        let prepared = server.prepare(frame, &state)?;
         let ending = Ending {
             server: Arc::clone(server),
             request_id,
@@ -158,7 +165,7 @@ impl TarpcServer {
             listed,
             is_told: false,
         };
-        Ok(Taken { prepared, ending })
+        Ok(Some(Taken { prepared, ending }))
     }
 }
 
