@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::entrusted::Given;
 use super::module::Method;
-use super::pending::Given;
 use crate::channel;
 use crate::dynamic::Mismatch;
 use crate::process::{GivenUp, StuckSign, WorkerEnd};
@@ -328,7 +328,8 @@ impl CallFailure {
     /// Takes back a value of type `T` (a [`Tensor`](crate::Tensor) or a
     /// [`Segment`](crate::Segment); without a stub, an [`AnyTensor`](crate::dynamic::AnyTensor) or
     /// a `Segment`) that was passed by value as `argument`. It comes back when
-    /// nothing was sent, or the worker had no room to read it, and is gone once the outcome is unknown.
+    /// nothing was sent, or the worker had no room to read it, and is gone once the outcome is unknown. (A
+    /// worker that has used it before that was sent is ended, and the call with it.)
     ///
     /// Parts come back one by one: `stack[3]` of a list or an array, `masks["left"]` of a map,
     /// `pair.0` of a tuple, `labelled.labels` of a bundle.

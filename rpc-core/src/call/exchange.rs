@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::attend::Sent;
-use super::dispatch::Dispatch;
+use super::dispatch::{Dispatch, Unsent};
+use super::entrusted::Entrusted;
 use super::error::FailureCause;
 use super::incoming::Parcel;
 use super::module::Method;
@@ -16,6 +17,7 @@ use super::questions::{Asker, Description, Questions, Undescribed};
 use crate::channel::bell::Wake;
 use crate::channel::bind::BindError;
 use crate::channel::loan::Loan;
+use crate::channel::named::Used;
 use crate::channel::{Arrival, Channel, Look, SendError, Violation};
 use crate::process::WorkerEnd;
 use crate::process::stuck::StuckSign;
@@ -113,7 +115,12 @@ impl Exchange {
             }
             .into());
         }
-        let mut named = self.channel.name_all(&outgoing.loans)?;
+        // From here on what was named comes back by `take_back` alone.
+        let mut entrusted = Entrusted::new(std::mem::take(&mut outgoing.given));
+        let named = self.channel.name_all(&outgoing.loans, &mut entrusted.named);
+        if let Err(error) = named {
+            return self.take_back(Some(entrusted), outgoing, begun, error.into());
+        }
         let slot = begun.slot();
         self.note_deadline(deadline);
         self.note_call();
@@ -141,14 +148,14 @@ impl Exchange {
             _shared: shared,
             bools,
             expects,
-            given: Vec::new(),
+            entrusted: None,
             _copies: outgoing.copies.clone(),
         };
-        if !held.is_empty() {
-            self.calls.hold(slot, held).map_err(|(end, held)| {
-                outgoing.take_back(held.leases);
-                gone(end)
-            })?;
+        if !held.is_empty()
+            && let Err((end, held)) = self.calls.hold(slot, held)
+        {
+            outgoing.take_back(held.leases);
+            return self.take_back(Some(entrusted), outgoing, begun, gone(end));
         }
         self.calls.weigh(slot.id(), len_bytes);
         let time_left = deadline.map(|(at, _)| at.saturating_duration_since(Instant::now()));
@@ -161,29 +168,31 @@ impl Exchange {
             function: method.id,
             time_left_ns: time_left.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
             trace: outgoing.trace.take(),
-            handles: named.take_handles(),
+            handles: entrusted.named.take_handles(),
             inline: Bytes(outgoing.inline.take()),
             body: Bytes(std::mem::take(&mut outgoing.body)),
         };
-        let wake = match self.dispatch.send(frame, named, &mut outgoing.given) {
+        let wake = match self.dispatch.send(frame, entrusted) {
             Ok(wake) => wake,
-            Err((error, unsent)) => {
+            Err(unsent) => {
                 drop(lead);
-                let held = begun.withdraw();
-                outgoing.take_back(held.leases);
-                outgoing.given.extend(held.given);
-                outgoing.body = unsent.body.0;
-                outgoing.inline.put_back(unsent.inline.0);
-                return Err(match (error, self.calls.end()) {
+                let Unsent {
+                    error,
+                    call,
+                    entrusted,
+                } = *unsent;
+                outgoing.body = call.body.0;
+                outgoing.inline.put_back(call.inline.0);
+                let cause = match (error, self.calls.end()) {
                     (SendError::Closed, Some(end)) => gone(end),
                     (error, _) => error.into(),
-                });
+                };
+                return self.take_back(entrusted, outgoing, begun, cause);
             }
         };
         // From here on it belongs to the worker, whatever becomes of this thread: were the call taken back
         // now, its leases would end. An error no longer hands anything back.
         let slot = begun.sent();
-        outgoing.given.clear();
         outgoing.loans.clear();
         if deadline.is_some() && slot.is_done() && self.calls.contains(slot.id()) {
             // It was given up before it was sent, when there was nothing to cancel yet.
@@ -200,6 +209,30 @@ impl Exchange {
             self.attend(lead, &slot, Some(sent));
         }
         Ok(slot)
+    }
+
+    /// Takes a call back that can't be sent, for this `cause`, with what it lends and gives. A worker that
+    /// has used some of that is ended, and the call with it, as if it had been sent.
+    fn take_back(
+        &self,
+        entrusted: Option<Entrusted>,
+        outgoing: &mut Outgoing<'_>,
+        begun: Begun<'_>,
+        cause: FailureCause,
+    ) -> Result<Arc<Slot>, FailureCause> {
+        match entrusted.ok_or(Used).and_then(Entrusted::take_back) {
+            Ok(given) => {
+                outgoing.given = given;
+                let held = begun.withdraw();
+                outgoing.take_back(held.leases);
+                Err(cause)
+            }
+            Err(used) => {
+                outgoing.loans.clear();
+                self.break_off(used.before_it_was_sent());
+                Ok(begun.sent())
+            }
+        }
     }
 
     /// Has the driver wake up in time for a deadline.

@@ -3,9 +3,10 @@
 //! The caller's side: [`argument`] says what may be passed, [`outgoing`] turns it into a frame,
 //! [`copy_back`] is for what the function wrote into copies,
 //! [`future`] is the call as its caller holds it, [`pending`] keeps what every call in flight holds
-//! until its end, [`questions`] what a worker was asked of its modules, [`exchange`] joins them with a channel and a [`dispatch`]er, [`attend`] waits for
-//! answers, [`connection`] is the worker behind it, [`later`] has arguments that wait for memory,
-//! [`instance`] is what a constructor's caller receives.
+//! until its end, [`entrusted`] what it gives away until the worker has that, [`questions`] what a
+//! worker was asked of its modules, [`exchange`] joins them with a channel and a [`dispatch`]er,
+//! [`attend`] waits for answers, [`connection`] is the worker behind it, [`later`] has arguments that
+//! wait for memory, [`instance`] is what a constructor's caller receives.
 //!
 //! The worker's side: [`server`] runs the functions, [`incoming`] turns frames into arguments, a
 //! [`server_call`] has them, [`reply`] collects what is sent back,
@@ -25,6 +26,7 @@ pub(crate) mod connection;
 pub(crate) mod copy_back;
 pub(crate) mod current;
 pub(crate) mod dispatch;
+pub(crate) mod entrusted;
 pub(crate) mod error;
 pub(crate) mod exchange;
 pub(crate) mod future;

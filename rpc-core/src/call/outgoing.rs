@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use super::argument::{ArgMut, SendArg};
 use super::copy_back::{CopyBack, FromExposed, Staged};
+use super::entrusted::Given;
 use super::error::{FailureCause, SendError};
 use super::later::Later;
-use super::pending::{FindInstance, Given};
+use super::pending::FindInstance;
 use super::report::{CopyReason, Report};
 use crate::channel::Channel;
 use crate::channel::exposed::Exposed;

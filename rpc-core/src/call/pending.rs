@@ -19,10 +19,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-pub(crate) use self::held::{Expected, FindInstance, Given, Held};
+pub(crate) use self::held::{Expected, FindInstance, Held};
 pub(crate) use self::slot::{Answer, Slot};
 use self::slot::{SENT, UNSENT};
 use self::table::Table;
+use super::entrusted::Entrusted;
 use super::error::FailureCause;
 use crate::process::WorkerEnd;
 use crate::process::stuck::Vigilance;
@@ -149,19 +150,20 @@ impl Calls {
     }
 
     /// Keeps what was passed by value, until the worker has read the call's frame.
-    pub(crate) fn keep(&self, id: u64, given: Given) {
+    pub(crate) fn keep(&self, id: u64, entrusted: Entrusted) {
+        let mut entrusted = Some(Box::new(entrusted));
         if let Some(entry) = self.lock().entry(id) {
-            entry.held.given = given;
+            std::mem::swap(&mut entry.held.entrusted, &mut entrusted);
+        }
+        if let Some(entrusted) = entrusted {
+            // The worker has answered already, whatever that means; the frame is sent all the same.
+            entrusted.sent();
         }
     }
 
-    /// Lets go of what was passed by value, because the worker has it now.
-    pub(crate) fn let_go(&self, id: u64) {
-        let given = self.lock().entry(id).map(|entry| {
-            let held = &mut entry.held;
-            std::mem::take(&mut held.given)
-        });
-        drop(given);
+    /// Takes what was [kept](Self::keep), once, to let go of it or to take it back.
+    pub(crate) fn take_kept(&self, id: u64) -> Option<Box<Entrusted>> {
+        self.lock().entry(id)?.held.entrusted.take()
     }
 
     /// Notes that a call was sent. If all calls have ended meanwhile, so does this one.

@@ -235,16 +235,18 @@ impl Channel {
     fn borrow_ours(&self, handle: &Handle, access: Access) -> Result<Bound, BindError> {
         let backing = self.find_ours(handle)?;
         let layout = place(handle, backing.mapping().len(), access)?;
-        let extent = self
-            .transfers()
-            .holding(&backing, &layout.bytes())
-            .ok_or_else(|| refuse(handle, "lends what was never given"))?;
-        let start = extent.range().start;
-        let range = layout.bytes().start - start..layout.bytes().end - start;
-        let key = extent
-            .leases()
-            .begin(&range, access, &BORROWER)
-            .map_err(overlap(handle))?;
+        let (extent, key) = {
+            // Locked until it is marked: the transfer may be taken back at any moment.
+            let transfers = self.transfers();
+            let extent = transfers
+                .holding(&backing, &layout.bytes())
+                .ok_or_else(|| refuse(handle, "lends what was never given"))?;
+            let start = extent.range().start;
+            let range = layout.bytes().start - start..layout.bytes().end - start;
+            let key = extent.leases().begin(&range, access, &BORROWER);
+            (extent, key)
+        };
+        let key = key.map_err(overlap(handle))?;
         lent(
             handle,
             backing,

@@ -124,6 +124,19 @@ pub(crate) struct Transfers {
     /// Long frames. They are no arrays: the peer can't lend them, or return them.
     frames: Numbered<Posted>,
     n_transfers: u64,
+    /// What was under way when the channel closed: nobody had used it.
+    left: Numbered<Weak<Extent>>,
+}
+
+/// What has become of a transfer whose frame was not sent, or not read.
+#[derive(Debug)]
+pub(crate) enum Withdrawn {
+    /// It was under way, and is no more.
+    Kept(Arc<Extent>),
+    /// It was under way when the channel closed.
+    Closed(Weak<Extent>),
+    /// The peer has ended it, or returned what was moved.
+    Used,
 }
 
 impl Transfers {
@@ -159,6 +172,18 @@ impl Transfers {
         Some(extent)
     }
 
+    /// Takes a transfer back whose frame was not sent, or not read. The caller drops the result when it
+    /// holds no lock.
+    pub(crate) fn withdraw(&mut self, transfer: u64) -> Withdrawn {
+        match self.remove(transfer) {
+            Some(extent) => Withdrawn::Kept(extent),
+            None => match self.left.remove(&transfer) {
+                Some(extent) => Withdrawn::Closed(extent),
+                None => Withdrawn::Used,
+            },
+        }
+    }
+
     /// Finds what was moved to the peer, or is shared with it, under this number.
     pub(crate) fn get(&self, transfer: u64) -> Option<Arc<Extent>> {
         self.extents.get(&transfer).map(Arc::clone)
@@ -179,6 +204,9 @@ impl Transfers {
     /// Ends all transfers: the peer is gone.
     pub(crate) fn take_all(&mut self) -> (Numbered<Arc<Extent>>, Numbered<Posted>) {
         self.by_place.clear();
+        let left = self.extents.iter();
+        let left = left.map(|(transfer, extent)| (*transfer, Arc::downgrade(extent)));
+        self.left.extend(left);
         (
             std::mem::take(&mut self.extents),
             std::mem::take(&mut self.frames),

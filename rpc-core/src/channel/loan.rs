@@ -6,7 +6,8 @@ use ndarray::{ArrayRef, Dimension};
 
 use super::exposed::Exposed;
 use super::inline::{Inline, row_major};
-use super::{Channel, SendError, Violation};
+use super::named::Named;
+use super::{Channel, SendError};
 use crate::dims::Dims;
 use crate::segment::backing::Backing;
 use crate::segment::extent::Extent;
@@ -301,99 +302,14 @@ impl Loan {
     }
 }
 
-/// Handles whose transfers are under way; they are taken back unless the frame is sent.
-#[derive(Debug, Default)]
-pub(crate) struct Named {
-    /// None if there is nothing to take back.
-    channel: Option<Arc<Channel>>,
-    handles: Vec<Handle>,
-    transfers: Vec<u64>,
-    returned: Vec<Arc<Extent>>,
-}
-
-impl Named {
-    /// The handles, once, for the frame that takes them.
-    pub(crate) fn take_handles(&mut self) -> Vec<Handle> {
-        std::mem::take(&mut self.handles)
-    }
-
-    /// Drops those of `loans`, all of which were named here, whose memory the transfers hold from now
-    /// on. So when the peer ends a transfer, nobody keeps the memory from the next tenant, even if
-    /// that comes before the sender has got round to anything else.
-    ///
-    /// What lies in segments of the peer's is still there: it must not hear of their end before the
-    /// frame that names them.
-    pub(crate) fn leave_to_transfers(&self, loans: &mut Vec<Loan>) {
-        let mut handles = self.handles.iter();
-        loans.retain(|_| {
-            let is_held = handles.next().is_some_and(|handle| {
-                let is_transferred =
-                    matches!(handle.terms, Terms::Moved { .. } | Terms::Shared { .. });
-                handle.origin == Origin::Sender && is_transferred
-            });
-            !is_held
-        });
-    }
-
-    /// Takes everything back, because the peer says that it never read the frame.
-    ///
-    /// # Errors
-    /// If it has ended one of the transfers, or given something of what was returned away again: it
-    /// has read the frame, and what it had from it is not this side's any more.
-    pub(crate) fn take_back(mut self) -> Result<(), Violation> {
-        let mut was_used = false;
-        for transfer in std::mem::take(&mut self.transfers) {
-            let channel = self.channel.as_ref();
-            let extent = channel.and_then(|channel| channel.transfers().remove(transfer));
-            let is_whole = extent.is_some_and(|extent| {
-                let (leases, all) = (extent.leases(), 0..extent.len());
-                leases.is_shared() || leases.check_leases(&all, Access::ReadWrite).is_ok()
-            });
-            was_used |= !is_whole;
-        }
-        for extent in std::mem::take(&mut self.returned) {
-            was_used |= !extent.tenure().keep();
-        }
-        if was_used {
-            let what = "could not read a long frame, but used what came with it";
-            return Err(Violation(what.to_owned()));
-        }
-        Ok(())
-    }
-
-    /// Notes that the frame was sent: from now on the transfers end with the peer's word.
-    pub(crate) fn sent(&mut self) {
-        self.transfers.clear();
-        self.returned.clear();
-    }
-}
-
-impl Drop for Named {
-    fn drop(&mut self) {
-        for transfer in self.transfers.drain(..) {
-            let channel = self.channel.as_ref();
-            let extent = channel.and_then(|channel| channel.transfers().remove(transfer));
-            drop(extent);
-        }
-        for extent in self.returned.drain(..) {
-            extent.tenure().keep();
-        }
-    }
-}
-
 impl Channel {
-    /// Names arrays for the peer, announcing the segments that it doesn't know.
-    pub(crate) fn name_all(&self, loans: &[Loan]) -> Result<Named, SendError> {
-        let (handles, transfers, returned) = (Vec::new(), Vec::new(), Vec::new());
-        let mut named = Named {
-            channel: None,
-            handles,
-            transfers,
-            returned,
-        };
-        if !loans.is_empty() {
-            named.channel = Some(self.this.upgrade().ok_or(SendError::Closed)?);
+    /// Names arrays for the peer, announcing the segments that it doesn't know. Those that are named when
+    /// another one can't be are in `named`, too.
+    pub(crate) fn name_all(&self, loans: &[Loan], named: &mut Named) -> Result<(), SendError> {
+        if loans.is_empty() {
+            return Ok(());
         }
+        named.channel = Some(self.this.upgrade().ok_or(SendError::Closed)?);
         for loan in loans {
             let handle = match &loan.place {
                 Place::Segment {
@@ -419,7 +335,7 @@ impl Channel {
             };
             named.handles.push(handle);
         }
-        Ok(named)
+        Ok(())
     }
 
     /// Names an array in a segment, lent or shared for `access`, or given away.

@@ -6,8 +6,9 @@
 //! - [`announce`] tells the other side of segments, [`accept`] hears what it tells of its own;
 //!   [`exports`] and [`imports`] remember which each side knows, so that a descriptor travels once for
 //!   each segment and access;
-//! - [`loan`] turns tensors into handles, [`bind`] turns handles back into memory; [`exposed`] copies
-//!   into and out of memory that an untrusted worker may write;
+//! - [`loan`] turns tensors into handles, [`bind`] turns handles back into memory; [`named`] is what a
+//!   frame hands over that may not be sent; [`exposed`] copies into and out of memory that an untrusted
+//!   worker may write;
 //! - [`inline`] is for arrays so small that they travel in the frame, [`long`] for frames that lie in a
 //!   segment themselves;
 //! - [`handshake`] is what both sides say first, [`terms`] what they have agreed on by that;
@@ -32,6 +33,7 @@ pub(crate) mod loan;
 pub(crate) mod long;
 #[cfg(all(test, reedbed_loom))]
 mod models;
+pub(crate) mod named;
 mod outbox;
 #[cfg(feature = "internals")]
 pub mod parts;
@@ -196,7 +198,14 @@ impl Channel {
             && self.outbox.wake_peer()
     }
 
-    /// What the peer wrote into a ring that nobody writes who keeps to the protocol.
+    /// Closes the channel, for what the peer did that no reader of it notices; the driver says so.
+    pub(crate) fn break_off(&self, violation: Violation) {
+        self.outbox.accuse(violation.0);
+        self.close();
+    }
+
+    /// What the peer did that no reader notices, or wrote into a ring that nobody writes who keeps to
+    /// the protocol; once.
     pub(crate) fn take_violation(&self) -> Option<Violation> {
         self.outbox.take_violation().map(Violation)
     }

@@ -22,7 +22,7 @@ use crate::wire::frame::Frame;
 use crate::wire::handshake::MESSAGE_BYTES;
 
 /// Explores a model, with so many threads being interrupted in the middle of what they do.
-fn explore(n_preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+pub(super) fn explore(n_preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = Some(n_preemptions);
     builder.max_branches = 20_000;

@@ -268,6 +268,11 @@ impl Outbox {
         }
     }
 
+    /// Notes what the peer did, unless something was noted before.
+    pub(crate) fn accuse(&self, what: String) {
+        self.lock().violation.get_or_insert(what);
+    }
+
     /// What the peer did that no reader does, once.
     pub(crate) fn take_violation(&self) -> Option<String> {
         self.lock().violation.take()

@@ -11,6 +11,8 @@ mod negotiated;
 mod over_tarpc;
 mod results;
 mod segments;
+#[cfg(feature = "failpoints")]
+mod unsent;
 
 use std::future::Future;
 

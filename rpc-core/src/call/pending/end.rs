@@ -3,11 +3,12 @@
 use std::sync::atomic::Ordering;
 
 use super::Calls;
-use super::held::Given;
 use super::slot::{Answer, ENDED, SENT};
 use super::table::Entry;
 use crate::call::copy_back::INVALID_BOOL;
+use crate::call::entrusted::Entrusted;
 use crate::call::error::{FailureCause, Refusal};
+use crate::channel::named::Used;
 use crate::guarded::{guarded, wake_each};
 use crate::process::WorkerEnd;
 use crate::wire::frame::Failure;
@@ -54,11 +55,20 @@ impl Calls {
     }
 
     /// Ends a call that the worker never heard of, though its caller thinks that it was sent; hands back
-    /// what was passed by value. Nobody else owns that: the transfers were taken back.
-    pub(crate) fn hand_back(&self, id: u64, cause: FailureCause, mut given: Given) {
+    /// what was passed by value.
+    ///
+    /// # Errors
+    /// If the worker has used some of that. The call is left to its worker's end.
+    pub(crate) fn hand_back(
+        &self,
+        id: u64,
+        cause: FailureCause,
+        entrusted: Entrusted,
+    ) -> Result<(), Used> {
+        let given = entrusted.take_back()?;
         if let Some(Entry {
             slot,
-            mut held,
+            held,
             cancelled_for,
             ..
         }) = self.remove(id)
@@ -68,10 +78,10 @@ impl Calls {
                 Some(sign) => FailureCause::Cancelled { sign, has_begun },
                 None => cause,
             };
-            given.append(&mut held.given);
             held.end();
             slot.finish(Ok(Answer::HandedBack { cause, given }));
         }
+        Ok(())
     }
 
     /// Ends a cancelled call; `false` if no such call is in flight.

@@ -1,8 +1,8 @@
 //! What a call holds until its end.
 
-use std::any::Any;
 use std::sync::Arc;
 
+use crate::call::entrusted::Entrusted;
 use crate::call::incoming::Incoming;
 use crate::channel::Channel;
 use crate::segment::account::Copies;
@@ -14,9 +14,6 @@ use crate::wire::frame::Failure;
 /// A mutably lent array of `bool`, which the worker could have filled with other bytes.
 pub(crate) type LentBools = Located<bool, ndarray::IxDyn>;
 
-/// What was passed by value, under the arguments' names.
-pub(crate) type Given = Vec<(String, Box<dyn Any + Send + Sync>)>;
-
 /// What a call holds while it is in flight.
 #[derive(Default)]
 pub(crate) struct Held {
@@ -27,7 +24,7 @@ pub(crate) struct Held {
     pub(crate) bools: Vec<LentBools>,
     pub(crate) expects: Option<Expected>,
     /// What was passed by value, until the worker has read the frame, where that is long.
-    pub(crate) given: Given,
+    pub(crate) entrusted: Option<Box<Entrusted>>,
     /// Counts the copies: those that are leased, which end before it, and those that were given.
     pub(crate) _copies: Option<Copies>,
 }
@@ -55,7 +52,8 @@ pub(crate) struct Expected {
 impl Held {
     /// Ends the leases of a call that ran to its end, or never began. Returns whether all lent `bool`s
     /// are still that; if not, what was lent for writing is poisoned.
-    pub(super) fn end(self) -> bool {
+    pub(super) fn end(mut self) -> bool {
+        self.leave();
         // Looked through while the leases still keep everyone else away.
         let are_valid = self.bools.iter().all(Located::scan);
         if are_valid {
@@ -67,9 +65,17 @@ impl Held {
     }
 
     /// Ends the leases without an answer: what was lent for writing may be half written.
-    pub(super) fn poison(self, how: &str) {
+    pub(super) fn poison(mut self, how: &str) {
+        self.leave();
         self.leases
             .into_iter()
             .for_each(|lease| lease.end_without_answer(how));
+    }
+
+    /// Leaves what was passed by value to the worker, which may have read the frame, whatever it says.
+    fn leave(&mut self) {
+        if let Some(entrusted) = self.entrusted.take() {
+            entrusted.sent();
+        }
     }
 }

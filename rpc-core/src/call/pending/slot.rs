@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::held::Given;
+use crate::call::entrusted::Given;
 use crate::call::error::FailureCause;
 use crate::call::incoming::Parcel;
 use crate::guarded::wake_each;

@@ -7,8 +7,9 @@ use super::instances::Unsent;
 use crate::call::exchange::{is_too_long, too_many_arrays};
 use crate::call::reply::Reply;
 use crate::channel::bell::Wake;
-use crate::channel::loan::{Loan, Named};
+use crate::channel::loan::Loan;
 use crate::channel::long::Stake;
+use crate::channel::named::Named;
 use crate::channel::{Channel, SendError, Violation};
 use crate::readable::shorten;
 use crate::wire::codec::{Bytes, CodecError};
@@ -62,8 +63,9 @@ impl Server {
             let n_copied = loan.adapt(&self.channel);
             reply.copied_bytes += n_copied.map_err(|error| not_returned(&error))?;
         }
-        let named = self.channel.name_all(&reply.loans);
-        let mut named = named.map_err(|error| not_returned(&error))?;
+        let mut named = Named::default();
+        let all = self.channel.name_all(&reply.loans, &mut named);
+        all.map_err(|error| not_returned(&error))?;
         named.leave_to_transfers(&mut reply.loans);
         #[cfg(feature = "failpoints")]
         crate::failpoint::reach(crate::failpoint::Point::Replying);

@@ -13,13 +13,14 @@ use tokio::task::AbortHandle;
 
 use super::outstanding::Outstanding;
 use super::{NO_DEADLINE, Transport, lock};
-use crate::call::dispatch::{Dispatch, LongCall};
+use crate::call::dispatch::{self, Dispatch, LongCall};
+use crate::call::entrusted::Entrusted;
 use crate::call::error::FailureCause;
 use crate::call::exchange::{release, settle, unknown};
-use crate::call::pending::{Calls, Given};
+use crate::call::pending::Calls;
 use crate::channel::bell::Wake;
-use crate::channel::loan::Named;
 use crate::channel::long::Stake;
+use crate::channel::named::Used;
 use crate::channel::{Channel, SendError, Violation};
 use crate::wire::codec::{self, Bytes};
 use crate::wire::frame::{CallFrame, Frame, ReplyFrame};
@@ -34,8 +35,6 @@ const RUNTIME_ENDED: &str = "the runtime has ended on which tarpc's dispatcher r
 struct Asked {
     frame: CallFrame,
     #[serde(skip)]
-    named: Named,
-    #[serde(skip)]
     unsent: Unsent,
 }
 
@@ -48,27 +47,29 @@ impl tarpc::RequestName for Asked {
 /// Ends a call that tarpc's dispatcher drops before it is sent: it was cancelled, or the runtime has
 /// ended. The worker never hears of it, so what was passed by value comes back.
 struct Unsent {
+    channel: Arc<Channel>,
     calls: Arc<Calls>,
     call: u64,
-    given: Given,
-    is_over: bool,
+    /// None once it is being sent.
+    entrusted: Option<Entrusted>,
 }
 
 impl Unsent {
-    /// Notes that it is being sent, with what is given.
-    fn sending(mut self) -> Given {
-        self.is_over = true;
-        std::mem::take(&mut self.given)
+    /// Notes that it is being sent, with what is entrusted to it.
+    fn sending(mut self) -> Option<Entrusted> {
+        self.entrusted.take()
     }
 }
 
 impl Drop for Unsent {
     fn drop(&mut self) {
-        if !self.is_over {
+        if let Some(entrusted) = self.entrusted.take() {
             let reason = RUNTIME_ENDED.to_owned();
             let cause = FailureCause::NotSent { reason };
-            let given = std::mem::take(&mut self.given);
-            self.calls.hand_back(self.call, cause, given);
+            let handed_back = self.calls.hand_back(self.call, cause, entrusted);
+            if let Err(used) = handed_back {
+                self.channel.break_off(used.before_it_was_sent());
+            }
         }
     }
 }
@@ -157,30 +158,38 @@ impl ClientOutbox {
         };
         let Asked {
             frame: CallFrame { call, .. },
-            named,
             unsent,
         } = request.message;
-        let mut given = unsent.sending();
-        let mut named = Some(named);
+        let mut entrusted = unsent.sending();
         let stake = || -> Box<dyn Stake> {
             let calls = Arc::clone(&self.calls);
-            calls.keep(call, std::mem::take(&mut given));
-            let named = named.take().unwrap_or_default();
+            calls.keep(call, entrusted.take().unwrap_or_default());
             Box::new(LongRequest {
-                call: LongCall { calls, call, named },
+                call: LongCall { calls, call },
                 outstanding: Arc::clone(&self.outstanding),
             })
         };
         self.outstanding.note(call, request.id);
         let sent = frame.map_err(SendError::from);
         match sent.and_then(|frame| self.channel.send_with(&frame, stake)) {
-            Ok(_) => named.iter_mut().for_each(Named::sent),
+            Ok(_) => {
+                if let Some(entrusted) = entrusted {
+                    entrusted.sent();
+                }
+            }
             // Its worker's end is the answer.
             Err(SendError::Closed) => {}
             Err(error) => {
-                drop(named);
-                self.calls.hand_back(call, error.into(), given);
-                self.outstanding.end(call);
+                let kept = || self.calls.take_kept(call).map(|kept| *kept);
+                let entrusted = entrusted.or_else(kept).ok_or(Used);
+                let handed_back = entrusted
+                    .and_then(|entrusted| self.calls.hand_back(call, error.into(), entrusted));
+                match handed_back {
+                    Ok(()) => {
+                        self.outstanding.end(call);
+                    }
+                    Err(used) => self.channel.break_off(used.before_it_was_sent()),
+                }
             }
         }
         Ok(())
@@ -235,12 +244,7 @@ impl Drop for Awaited {
 }
 
 impl Dispatch for TarpcDispatch {
-    fn send(
-        &self,
-        frame: CallFrame,
-        named: Named,
-        given: &mut Given,
-    ) -> Result<Wake, (SendError, Box<CallFrame>)> {
+    fn send(&self, frame: CallFrame, entrusted: Entrusted) -> Result<Wake, Box<dispatch::Unsent>> {
         let call = frame.call;
         let mut context = tarpc::context::current();
         // The deadline is ours: at tarpc's own, its client says nothing to the worker, which would wait
@@ -257,16 +261,12 @@ impl Dispatch for TarpcDispatch {
             is_over: Arc::clone(&is_over),
         };
         let unsent = Unsent {
+            channel: Arc::clone(&self.channel),
             calls: Arc::clone(&self.calls),
             call,
-            given: std::mem::take(given),
-            is_over: false,
+            entrusted: Some(entrusted),
         };
-        let asked = Asked {
-            frame,
-            named,
-            unsent,
-        };
+        let asked = Asked { frame, unsent };
         let task = self.runtime.spawn(async move {
             match client.call(context, asked).await {
                 // The answer itself went to the table when it arrived.

@@ -7,6 +7,7 @@ mod flood;
 mod long_frames;
 mod over_tarpc;
 mod ring;
+mod unsent;
 mod untrusted;
 
 use std::process::ExitCode;
@@ -108,6 +109,11 @@ fn welcome(how: &str) -> Welcome {
             n_calls: 4,
             ..welcome
         },
+        // So a long frame finds no room beside an array of the host's.
+        how if how.starts_with("unsent-") => Welcome {
+            n_segments: 1,
+            ..welcome
+        },
         "takes-next-to-nothing" => Welcome {
             frame_bytes: 0,
             n_calls: 0,
@@ -141,6 +147,9 @@ fn three() -> Handle {
 fn after_the_handshake(how: &str, worker: &mut Worker) {
     if let Some(how) = how.strip_prefix("untrusted-") {
         return untrusted::misbehave(how, worker);
+    }
+    if let Some(how) = how.strip_prefix("unsent-") {
+        return unsent::misbehave(how, worker);
     }
     if let Some(how) = how.strip_prefix("long-") {
         return long_frames::misbehave(how, worker);
