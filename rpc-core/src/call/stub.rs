@@ -59,7 +59,7 @@ use crate::wire::trace::TraceContext;
 /// # Errors
 /// - `Send` if the function has certainly not begun: exactly when the [`CallFailure`] inside
 ///   [is retryable](CallFailure::is_retryable);
-/// - `DeadlineExceeded`;
+/// - `DeadlineExceeded` if it was sent and no answer came in time, or if no time was left to begin with;
 /// - `Channel`, with a [`CallFailure`] inside, if the worker ended with the call in flight;
 /// - `Server` if the function panicked, or its result could not be sent or understood.
 ///
