@@ -3,91 +3,21 @@
 //! The bytes in the document were put together by hand, from its text. Here each example has the
 //! value that it spells; neither side can change without the other.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
+mod calls;
+mod document;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tarpc::ClientMessage;
+use std::collections::BTreeMap;
 
-use super::codec::{self, Bytes};
-use super::frame::{CallFrame, Failure, Frame, Outcome, ReplyFrame};
+use self::calls::{failures, frames_of_calls, frames_of_tarpc};
+use self::document::{Checks, DOCUMENT, examples};
+use super::frame::Frame;
 use super::handle::{Handle, Origin, Terms};
 use super::handshake::{
-    self, ChannelKind, Dispatcher, Hello, Limits, ServedModule, Trust, WIRE_VERSION, Welcome,
+    ChannelKind, Dispatcher, Hello, Limits, ServedModule, Trust, WIRE_VERSION, Welcome,
 };
 use super::schema::{ArgumentSchema, FunctionSchema, ModuleSchema, method_id};
-use super::trace::TraceContext;
 use crate::dims::Dims;
 use crate::tensor::DType;
-
-const DOCUMENT: &str = include_str!("../../../docs/wire.md");
-
-/// The examples by name: fenced blocks ```` ```hex name=... ````, without their comments.
-fn examples() -> BTreeMap<&'static str, Vec<u8>> {
-    let mut examples = BTreeMap::new();
-    let mut lines = DOCUMENT.lines();
-    while let Some(line) = lines.next() {
-        let Some(name) = line.strip_prefix("```hex name=") else {
-            continue;
-        };
-        let block = lines.by_ref().take_while(|line| *line != "```");
-        let bytes = block.flat_map(|line| {
-            let code = line.split('#').next().unwrap_or_default();
-            code.split_whitespace()
-                .map(|byte| u8::from_str_radix(byte, 16).expect("two hexadecimal digits"))
-        });
-        let twice = examples.insert(name, bytes.collect());
-        assert!(twice.is_none(), "two examples are called {name}");
-    }
-    examples
-}
-
-/// Checks examples one by one, and in the end that none was left out.
-struct Checks {
-    examples: BTreeMap<&'static str, Vec<u8>>,
-    checked: BTreeSet<&'static str>,
-}
-
-impl Checks {
-    fn new() -> Self {
-        Self {
-            examples: examples(),
-            checked: BTreeSet::new(),
-        }
-    }
-
-    fn bytes(&mut self, name: &'static str) -> Vec<u8> {
-        self.checked.insert(name);
-        let example = self.examples.get(name);
-        example
-            .unwrap_or_else(|| panic!("the document has no example {name}"))
-            .clone()
-    }
-
-    fn value<T>(&mut self, name: &'static str, value: T)
-    where
-        T: Serialize + DeserializeOwned + PartialEq + Debug,
-    {
-        let bytes = self.bytes(name);
-        assert_eq!(codec::decode::<T>(&bytes).as_ref(), Ok(&value), "{name}");
-        assert_eq!(codec::encode(&value).unwrap(), bytes, "{name}");
-    }
-
-    fn first_message<T>(&mut self, name: &'static str, body: T)
-    where
-        T: Serialize + DeserializeOwned + PartialEq + Debug,
-    {
-        let bytes = self.bytes(name);
-        assert_eq!(handshake::decode::<T>(&bytes).as_ref(), Ok(&body), "{name}");
-        assert_eq!(handshake::encode(&body).unwrap(), bytes, "{name}");
-    }
-
-    fn finish(self) {
-        let all: BTreeSet<_> = self.examples.into_keys().collect();
-        assert_eq!(all, self.checked, "examples and checks");
-    }
-}
 
 const LIMITS: Limits = Limits {
     frame_bytes: 64 * 1024 * 1024,
@@ -139,25 +69,6 @@ fn arithmetic() -> ModuleSchema {
         returns: "i64".to_owned(),
     };
     ModuleSchema::new("arithmetic", "", vec![sum])
-}
-
-fn call(call: u64, time_left_ns: Option<u64>, body: &[u8]) -> CallFrame {
-    CallFrame {
-        call,
-        function: method_id("arithmetic", "sum"),
-        time_left_ns,
-        trace: None,
-        handles: Vec::new(),
-        inline: Bytes::default(),
-        body: Bytes(body.to_vec()),
-    }
-}
-
-fn failed(call: u64, failure: Failure) -> ReplyFrame {
-    ReplyFrame {
-        call,
-        outcome: Outcome::Failed(failure),
-    }
 }
 
 #[test]
@@ -322,127 +233,6 @@ fn handles(checks: &mut Checks) {
     );
 }
 
-fn frames_of_calls(checks: &mut Checks) {
-    checks.value(
-        "call",
-        Frame::Call(CallFrame {
-            handles: vec![three_lent()],
-            ..call(1, None, &[0; 4])
-        }),
-    );
-    checks.value(
-        "body-with-arrays",
-        (
-            Some(0u32),
-            vec![1u32, 2],
-            BTreeMap::from([("a".to_owned(), 3u32)]),
-            (4u32, 5u16),
-            (1u32, 5u32),
-        ),
-    );
-    checks.value(
-        "call-inline",
-        Frame::Call(CallFrame {
-            handles: vec![three_inline(Terms::Read)],
-            inline: Bytes(codec::encode(&[1i64, 2, 3]).unwrap()),
-            ..call(1, None, &[0; 4])
-        }),
-    );
-    checks.value(
-        "call-with-time",
-        Frame::Call(call(2, Some(1_000_000_000), &[])),
-    );
-    let (trace, span) = (
-        0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736,
-        0x00f0_67aa_0ba9_02b7,
-    );
-    checks.value(
-        "call-with-trace",
-        Frame::Call(CallFrame {
-            trace: TraceContext::new(trace, span, true).map(Box::new),
-            ..call(3, None, &[])
-        }),
-    );
-    checks.value(
-        "reply-returned",
-        Frame::Reply(ReplyFrame {
-            call: 1,
-            outcome: Outcome::Returned {
-                handles: Vec::new(),
-                inline: Bytes::default(),
-                body: Bytes(codec::encode(&6i64).unwrap()),
-                copied_bytes: 0,
-            },
-        }),
-    );
-    let single = handle(Origin::Frame, 0, Terms::Moved { transfer: 0 }, DType::F32);
-    checks.value(
-        "reply-inline",
-        Frame::Reply(ReplyFrame {
-            call: 1,
-            outcome: Outcome::Returned {
-                handles: vec![single],
-                inline: Bytes(codec::encode(&1.5f32).unwrap()),
-                body: Bytes(vec![0; 4]),
-                copied_bytes: 4,
-            },
-        }),
-    );
-    checks.value(
-        "reply-failed",
-        Frame::Reply(failed(
-            2,
-            Failure::BadArgument {
-                argument: "values".to_owned(),
-                reason: "missing".to_owned(),
-            },
-        )),
-    );
-    checks.value("cancel", Frame::Cancel { call: 2 });
-    checks.value(
-        "released",
-        Frame::Released {
-            call: 2,
-            has_begun: true,
-        },
-    );
-    checks.value("shutdown", Frame::Shutdown);
-    checks.value("bell", Frame::Bell);
-    checks.value("ping", Frame::Ping { n: 3 });
-    checks.value("pong", Frame::Pong { n: 3 });
-    checks.value(
-        "call-of-an-instance",
-        Frame::Call(call(4, None, &7u64.to_le_bytes())),
-    );
-    checks.value("dropped", Frame::Dropped { instance: 7 });
-}
-
-fn failures(checks: &mut Checks) {
-    let reason = || "full".to_owned();
-    checks.value("failure-unknown-function", Failure::UnknownFunction);
-    checks.value(
-        "failure-segment-refused",
-        Failure::SegmentRefused { reason: reason() },
-    );
-    checks.value("failure-shutting-down", Failure::ShuttingDown);
-    checks.value(
-        "failure-panicked",
-        Failure::Panicked {
-            message: "oops".to_owned(),
-            location: Some("a.rs:1:2".to_owned()),
-        },
-    );
-    checks.value(
-        "failure-not-returned",
-        Failure::NotReturned { reason: reason() },
-    );
-    checks.value(
-        "failure-unknown-instance",
-        Failure::UnknownInstance { instance: 7 },
-    );
-    checks.value("failure-busy", Failure::Busy { n_functions: 8 });
-}
-
 fn frames_of_schemas(checks: &mut Checks) {
     checks.value(
         "describe",
@@ -465,47 +255,6 @@ fn frames_of_schemas(checks: &mut Checks) {
             module: None,
         },
     );
-}
-
-/// tarpc's own messages, inside [`Frame::Tarpc`].
-fn frames_of_tarpc(checks: &mut Checks) {
-    let mut message = |name| {
-        let bytes = checks.bytes(name);
-        let Ok(Frame::Tarpc(message)) = codec::decode(&bytes) else {
-            panic!("{name} is no message of tarpc's");
-        };
-        assert_eq!(codec::encode(&Frame::Tarpc(message.clone())), Ok(bytes));
-        message.0
-    };
-
-    // A deadline is relative on the wire and absolute in memory, so it can't be compared.
-    let request = message("tarpc-request");
-    let Ok(ClientMessage::Request(request)) = codec::decode::<ClientMessage<CallFrame>>(&request)
-    else {
-        panic!("not a request");
-    };
-    assert_eq!(request.id, 5);
-    assert_eq!(request.message, call(6, Some(1_000_000_000), &[0; 8]));
-    let trace = request.context.trace_context;
-    assert_eq!(
-        (u128::from(trace.trace_id), u64::from(trace.span_id)),
-        (1, 2)
-    );
-
-    let cancel = message("tarpc-cancel");
-    let decoded: ClientMessage<CallFrame> = codec::decode(&cancel).unwrap();
-    assert_eq!(codec::encode(&decoded), Ok(cancel));
-    let ClientMessage::Cancel { request_id: 5, .. } = decoded else {
-        panic!("not a cancellation of request 5");
-    };
-
-    let response = message("tarpc-response");
-    let expected = tarpc::Response {
-        request_id: 5,
-        message: Ok(failed(6, Failure::UnknownFunction)),
-    };
-    assert_eq!(codec::decode(&response), Ok(expected.clone()));
-    assert_eq!(codec::encode(&expected), Ok(response));
 }
 
 #[test]
