@@ -16,6 +16,7 @@ fn main() {
         .name("Peer")
         .package("peers")
         .method(method("null", "Null"))
+        .method(method("one", "One"))
         .method(method("sum", "Sum"))
         .method(method("incremented", "Incremented"))
         .build();

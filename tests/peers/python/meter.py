@@ -39,14 +39,16 @@ def check(answer, expected):
         raise ValueError(f"the answer is {answer}, not {expected}")
 
 
-def measure(args, call):
-    """Times `call` until the budget is used, and writes nanoseconds."""
+def measure(args, call, prepare=None):
+    """Times `call` until the budget is used, and writes nanoseconds. What `prepare` makes before each
+    call, untimed, is passed to it."""
     samples = []
     clock = time.perf_counter_ns
     n_done, is_warm, began = 0, False, clock()
     while True:
+        prepared = () if prepare is None else (prepare(),)
         begin = clock()
-        call()
+        call(*prepared)
         now = clock()
         n_done += 1
         if is_warm:

@@ -70,6 +70,7 @@ def main():
     size = max(args.bytes, 8)
     there = shared_memory.SharedMemory(create=True, size=size)
     back = shared_memory.SharedMemory(create=True, size=size)
+    blocks = []
     try:
         shared, returned = array_in(there, args.bytes), array_in(back, args.bytes)
         shared[:] = heap
@@ -84,20 +85,36 @@ def main():
         def null():
             call("null", None)
 
-        def one():
+        def resident_one():
             index = calls * 8191 % len(heap)
             meter.check(call("one", there.name, index), heap[index])
 
-        def sum_():
-            shared[:] = heap
+        def resident_sum():
             meter.check(call("sum", there.name), expected)
 
-        def cold():
-            block = shared_memory.SharedMemory(create=True, size=size)
-            array_in(block, args.bytes)[:] = heap
+        def new_block():
+            # That of the call before.
+            while blocks:
+                block = blocks.pop()
+                block.close()
+                block.unlink()
+            blocks.append(shared_memory.SharedMemory(create=True, size=size))
+            array_in(blocks[0], args.bytes)[:] = heap
+            return blocks[0]
+
+        def resident_cold(block):
             meter.check(call("cold", block.name), expected)
-            block.close()
-            block.unlink()
+
+        def heap_one():
+            shared[:] = heap
+            resident_one()
+
+        def heap_sum():
+            shared[:] = heap
+            resident_sum()
+
+        def heap_cold():
+            resident_cold(new_block())
 
         def in_and_out():
             shared[:] = heap
@@ -109,20 +126,24 @@ def main():
 
         tasks = {
             "null": null,
-            "one": one,
-            "sum": sum_,
-            "cold": cold,
+            "resident_one": resident_one,
+            "resident_sum": resident_sum,
+            "resident_cold": resident_cold,
+            "heap_one": heap_one,
+            "heap_sum": heap_sum,
+            "heap_cold": heap_cold,
             "returned": in_and_out,
             "in_place": in_place,
         }
-        meter.measure(args, tasks[args.task])
+        prepare = new_block if args.task == "resident_cold" else None
+        meter.measure(args, tasks[args.task], prepare)
         if args.task == "in_place":
             meter.check(shared[0], calls)
         del shared, returned
         pipe.send(("stop", None, None, 0))
         worker.join()
     finally:
-        for block in (there, back):
+        for block in (there, back, *blocks):
             block.close()
             block.unlink()
 

@@ -51,21 +51,26 @@ def main():
         requests.put((task, tensor, index))
         return replies.get()
 
-    def one():
+    def one(tensor):
         index = calls * 8191 % len(heap)
-        meter.check(call("one", shared, index), heap[index])
+        meter.check(call("one", tensor, index), heap[index])
 
-    def sum_():
-        meter.check(call("sum", heap.clone().share_memory_()), expected)
+    def sum_(tensor):
+        meter.check(call("sum", tensor), expected)
+
+    def in_shared_memory():
+        return heap.clone().share_memory_()
 
     def returned():
-        incremented = call("returned", heap.clone().share_memory_())
+        incremented = call("returned", in_shared_memory())
         meter.check(incremented.sum(), expected_incremented)
 
     tasks = {
         "null": lambda: call("null"),
-        "one": one,
-        "sum": sum_,
+        "resident_one": lambda: one(shared),
+        "resident_sum": lambda: sum_(shared),
+        "heap_one": lambda: one(in_shared_memory()),
+        "heap_sum": lambda: sum_(in_shared_memory()),
         "returned": returned,
         "in_place": lambda: call("in_place", shared),
     }

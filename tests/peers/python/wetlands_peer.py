@@ -79,7 +79,15 @@ def run(args, connection):
     expected = int(heap.sum())
     expected_incremented = int((heap + np.uint64(1)).sum())
 
-    def sum_():
+    def one(shared):
+        index = calls * 8191 % len(heap)
+        meter.check(call("one", shared, index), heap[index])
+
+    def heap_one():
+        with NDArray(heap) as shared:
+            one(shared)
+
+    def heap_sum():
         with NDArray(heap) as shared:
             meter.check(call("sum_all", shared), expected)
 
@@ -92,17 +100,21 @@ def run(args, connection):
             returned._array = None
             returned.dispose()
 
-    if args.task in ("null", "sum", "returned"):
-        tasks = {"null": lambda: call("null"), "sum": sum_, "returned": in_and_out}
+    tasks = {
+        "null": lambda: call("null"),
+        "heap_one": heap_one,
+        "heap_sum": heap_sum,
+        "returned": in_and_out,
+    }
+    if args.task in tasks:
         meter.measure(args, tasks[args.task])
         return
     with NDArray(heap) as shared:
-
-        def one():
-            index = calls * 8191 % len(heap)
-            meter.check(call("one", shared, index), heap[index])
-
-        tasks = {"one": one, "in_place": lambda: call("increment", shared)}
+        tasks = {
+            "resident_one": lambda: one(shared),
+            "resident_sum": lambda: meter.check(call("sum_all", shared), expected),
+            "in_place": lambda: call("increment", shared),
+        }
         meter.measure(args, tasks[args.task])
         if args.task == "in_place":
             meter.check(shared.array[0], calls)

@@ -42,7 +42,8 @@ pub(crate) struct Cli {
     /// Measure nothing: list what would be measured, a system and a work a line
     #[arg(long)]
     list: bool,
-    /// Where the files go, instead of `target` and `docs/benchmarks` in the repository
+    /// Where the files go, instead of `target` and, of a run of everything in nine rounds or more,
+    /// `docs/benchmarks` in the repository (of any other, `target/benchmarks`)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(subcommand)]
@@ -116,9 +117,14 @@ impl Cli {
         let repository = turn::repository();
         let (json, docs) = match &self.out {
             Some(out) => (out.clone(), out.clone()),
-            None => (
+            None if plan.is_whole() => (
                 repository.join("target"),
                 repository.join("docs/benchmarks"),
+            ),
+            // What is published stays whole.
+            None => (
+                repository.join("target"),
+                repository.join("target/benchmarks"),
             ),
         };
         report::write(&run, &json, &docs)

@@ -3,16 +3,15 @@
 //! Back to back, the end of a call is the beginning of the next: the clock is read once a call
 //! (about 25 ns, which are part of every sample).
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use crate::Outcome;
-use crate::work::{Pace, Work};
-
-/// How many calls make one sample where several are in flight.
-const N_CALLS_A_BATCH: usize = 4096;
+use crate::work::{N_CALLS_A_BATCH, Pace, Sample, Work};
 
 /// When one side has been measured enough.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +29,7 @@ pub(crate) struct Meter {
     budget: Budget,
     pace: Pace,
     n_in_flight: usize,
+    sample: Sample,
     /// Nanoseconds.
     samples: Vec<u32>,
 }
@@ -74,12 +74,56 @@ impl Progress {
     }
 }
 
+/// Counts calls of which several are in flight.
+struct Tally<'a> {
+    progress: Progress,
+    sample: Sample,
+    /// When the batch began, and how many of its calls have ended.
+    began: Instant,
+    n_ended: u32,
+    is_over: bool,
+    samples: &'a mut Vec<u32>,
+}
+
+impl Tally<'_> {
+    /// When a call begins, if that matters: the clock takes longer than some calls do.
+    fn begin(&self) -> Option<Instant> {
+        (self.sample == Sample::Call).then(Instant::now)
+    }
+
+    /// Counts a call that has just ended; whether no more are to begin.
+    fn end(&mut self, began: Option<Instant>) -> bool {
+        if self.is_over {
+            return true;
+        }
+        let (began, n_calls) = match began {
+            Some(began) => (began, 1),
+            None => {
+                self.n_ended += 1;
+                if self.n_ended < N_CALLS_A_BATCH {
+                    return false;
+                }
+                self.n_ended = 0;
+                (self.began, N_CALLS_A_BATCH)
+            }
+        };
+        let now = Instant::now();
+        self.began = now;
+        if self.progress.counts(now) {
+            self.samples.push(nanoseconds((now - began) / n_calls));
+        }
+        self.is_over = self.progress.is_over(now);
+        self.is_over
+    }
+}
+
 impl Meter {
     pub(crate) fn new(budget: Budget, work: &Work) -> Self {
         Self {
             budget,
             pace: work.pace,
             n_in_flight: work.n_in_flight,
+            sample: work.sample,
             samples: Vec::with_capacity(budget.max_calls),
         }
     }
@@ -115,18 +159,18 @@ impl Meter {
         }
     }
 
-    /// Times `call` alone: without `prepare`, which is done before each, and without dropping what it
-    /// returns.
-    pub(crate) fn each_alone<T>(
+    /// Times `call` alone: without `prepare`, which is done before each and makes what it is given, and
+    /// without dropping what it returns.
+    pub(crate) fn each_alone<P, T>(
         &mut self,
-        prepare: impl Fn(),
-        mut call: impl FnMut() -> Outcome<T>,
+        prepare: impl Fn() -> Outcome<P>,
+        mut call: impl FnMut(P) -> Outcome<T>,
     ) -> Outcome {
         let mut progress = Progress::new(self.budget);
         loop {
-            prepare();
+            let prepared = prepare()?;
             let begin = Instant::now();
-            let _dropped_later = call()?;
+            let _dropped_later = call(prepared)?;
             let now = Instant::now();
             if progress.counts(now) {
                 self.keep(now - begin);
@@ -161,16 +205,16 @@ impl Meter {
     }
 
     /// The same for asynchronous calls.
-    pub(crate) async fn each_alone_async<T>(
+    pub(crate) async fn each_alone_async<P, T>(
         &mut self,
-        prepare: impl Fn(),
-        mut call: impl AsyncFnMut() -> Outcome<T>,
+        prepare: impl Fn() -> Outcome<P>,
+        mut call: impl AsyncFnMut(P) -> Outcome<T>,
     ) -> Outcome {
         let mut progress = Progress::new(self.budget);
         loop {
-            prepare();
+            let prepared = prepare()?;
             let begin = Instant::now();
-            let _dropped_later = call().await?;
+            let _dropped_later = call(prepared).await?;
             let now = Instant::now();
             if progress.counts(now) {
                 self.keep(now - begin);
@@ -181,61 +225,67 @@ impl Meter {
         }
     }
 
-    /// Keeps as many calls in flight as the work says; a sample is a batch's time by the number of
-    /// its calls.
-    pub(crate) async fn batches_async(&mut self, call: impl AsyncFn() -> Outcome) -> Outcome {
-        let n_each = N_CALLS_A_BATCH / self.n_in_flight;
-        let call = &call;
-        let mut progress = Progress::new(self.in_batches());
-        loop {
-            let begin = Instant::now();
-            let mut lanes: FuturesUnordered<_> = (0..self.n_in_flight)
-                .map(|_| async move {
-                    for _ in 0..n_each {
-                        call().await?;
-                    }
-                    Outcome::Ok(())
-                })
-                .collect();
-            while let Some(outcome) = lanes.next().await {
-                outcome?;
+    /// Keeps as many calls in flight as the work says: where one ends, the next one begins.
+    pub(crate) async fn in_flight_async(&mut self, call: impl AsyncFn() -> Outcome) -> Outcome {
+        let n_in_flight = self.n_in_flight;
+        let tally = RefCell::new(self.tally());
+        let (tally, call) = (&tally, &call);
+        let lane = || async move {
+            loop {
+                let began = tally.borrow().begin();
+                call().await?;
+                if tally.borrow_mut().end(began) {
+                    return Outcome::Ok(());
+                }
             }
-            let now = Instant::now();
-            if progress.counts(now) {
-                self.keep_batch(now - begin);
-            }
-            if progress.is_over(now) {
-                return Ok(());
-            }
+        };
+        let mut lanes: FuturesUnordered<_> = (0..n_in_flight).map(|_| lane()).collect();
+        while let Some(outcome) = lanes.next().await {
+            outcome?;
         }
+        Ok(())
     }
 
-    /// The same for systems that send and receive by themselves: `calls` does as many calls as it is
-    /// given, with as many of them in flight as the work says.
-    pub(crate) fn batches(&mut self, mut calls: impl FnMut(usize) -> Outcome) -> Outcome {
-        let mut progress = Progress::new(self.in_batches());
+    /// The same for systems that send and receive by themselves, and whose answers come in order.
+    pub(crate) fn in_flight<P>(
+        &mut self,
+        mut send: impl FnMut() -> Outcome<P>,
+        mut receive: impl FnMut(P) -> Outcome,
+    ) -> Outcome {
+        let n_in_flight = self.n_in_flight;
+        let mut pending = VecDeque::with_capacity(n_in_flight);
+        let mut tally = self.tally();
         loop {
-            let begin = Instant::now();
-            calls(N_CALLS_A_BATCH)?;
-            let now = Instant::now();
-            if progress.counts(now) {
-                self.keep_batch(now - begin);
+            if pending.len() == n_in_flight
+                && let Some((oldest, began)) = pending.pop_front()
+            {
+                receive(oldest)?;
+                if tally.end(began) {
+                    break;
+                }
             }
-            if progress.is_over(now) {
-                return Ok(());
-            }
+            let began = tally.begin();
+            pending.push_back((send()?, began));
         }
+        pending.into_iter().try_for_each(|(call, _)| receive(call))
     }
 
-    fn keep_batch(&mut self, took: Duration) {
-        self.keep(took / u32::try_from(N_CALLS_A_BATCH).unwrap_or(u32::MAX));
-    }
-
-    /// A batch is many calls, so that few are enough.
-    fn in_batches(&self) -> Budget {
-        Budget {
-            min_calls: self.budget.min_calls.min(2),
-            ..self.budget
+    fn tally(&mut self) -> Tally<'_> {
+        // A batch is many calls, so that few are enough.
+        let min_calls = match self.sample {
+            Sample::Call => self.budget.min_calls,
+            Sample::Batch => self.budget.min_calls.min(2),
+        };
+        Tally {
+            progress: Progress::new(Budget {
+                min_calls,
+                ..self.budget
+            }),
+            sample: self.sample,
+            began: Instant::now(),
+            n_ended: 0,
+            is_over: false,
+            samples: &mut self.samples,
         }
     }
 }

@@ -24,6 +24,12 @@ pub(crate) fn sum_bytes(bytes: &[u8]) -> u64 {
     })
 }
 
+/// The number at `index` of the bytes of numbers that may lie at any address.
+pub(crate) fn number_in(bytes: &[u8], index: u64) -> u64 {
+    let (numbers, _) = bytes.as_chunks();
+    u64::from_le_bytes(numbers[index as usize])
+}
+
 /// Writes each number, plus one, into `incremented`.
 pub(crate) fn increment_into(numbers: &[u64], incremented: &mut [u64]) {
     for (incremented, number) in incremented.iter_mut().zip(numbers) {
@@ -104,6 +110,7 @@ mod tests {
         let mut bytes = vec![0];
         bytes.extend_from_slice(bytemuck::cast_slice(&numbers));
         assert_eq!(sum_bytes(&bytes[1..]), expected);
+        assert_eq!(number_in(&bytes[1..], 7), number(7));
     }
 
     #[test]

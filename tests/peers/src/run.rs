@@ -9,10 +9,11 @@ use std::time::Duration;
 use crate::Outcome;
 use crate::meter::Budget;
 use crate::report::load::Load;
-use crate::stats;
-use crate::systems::System;
+use crate::report::machine;
+use crate::stats::{self, MIN_VALUES};
+use crate::systems::{self, System};
 use crate::turn::Turn;
-use crate::work::{Pace, Task, Work};
+use crate::work::{self, Pace, Task, Work};
 
 /// What a run is to measure.
 pub(crate) struct Plan {
@@ -26,6 +27,18 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Whether it measures everything, often enough for verdicts.
+    pub(crate) fn is_whole(&self) -> bool {
+        let has_all_systems = systems::ALL.iter().all(|(name, _)| {
+            let mut chosen = self.systems.iter();
+            chosen.any(|(known, _)| known == name)
+        });
+        has_all_systems
+            && work::ALL.iter().all(|work| self.works.contains(work))
+            && self.n_rounds >= MIN_VALUES
+            && !self.is_quick
+    }
+
     /// Each work with each system that can do it.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let systems = move |work: &Work| {
@@ -40,6 +53,8 @@ impl Plan {
 /// What was measured.
 pub(crate) struct Run {
     pub(crate) command: String,
+    /// The repository's when it began.
+    pub(crate) commit: Option<String>,
     pub(crate) works: Vec<Work>,
     pub(crate) systems: Vec<&'static str>,
     pub(crate) n_rounds: usize,
@@ -56,7 +71,7 @@ pub(crate) struct Cell {
     /// The median of each round, in microseconds; `None` where it failed.
     pub(crate) medians: Vec<Option<f64>>,
     /// Why it wasn't measured, or why it failed.
-    pub(crate) reason: Option<String>,
+    reason: Option<String>,
 }
 
 /// A cell in numbers.
@@ -94,6 +109,7 @@ impl Run {
         let directory = tempfile::tempdir()?;
         let file = directory.path().join("samples");
         let mut cells: BTreeMap<_, Cell> = BTreeMap::new();
+        let commit = machine::commit();
         let before = Load::now()?;
         for round in 0..plan.n_rounds {
             for (n_work, &work) in plan.works.iter().enumerate() {
@@ -136,6 +152,7 @@ impl Run {
         }
         Ok(Self {
             command: plan.command.clone(),
+            commit,
             works: plan.works.clone(),
             systems: plan.systems.iter().map(|(name, _)| *name).collect(),
             n_rounds: plan.n_rounds,
@@ -155,6 +172,11 @@ impl Run {
             .find_map(|(&(its_work, its_system), cell)| {
                 (its_work == work && its_system == system).then_some(cell)
             })
+    }
+
+    /// Why it wasn't measured, or why it failed.
+    pub(crate) fn reason(&self, work: &str, system: &str) -> Option<&str> {
+        self.cell(work, system)?.reason.as_deref()
     }
 
     /// The median of each round, in microseconds, if there is one.

@@ -29,6 +29,10 @@ pub(crate) struct Interval {
     pub(crate) confidence: f64,
 }
 
+/// With fewer values, an interval of 95% reaches from the least to the greatest of them, so that one
+/// lucky value decides its end.
+pub(crate) const MIN_VALUES: usize = 9;
+
 /// The interval between two order statistics: the k-th smallest and the k-th largest value, with the
 /// largest k for which the binomial distribution says 95%.
 pub(crate) fn median_interval(values: &[f64]) -> Option<Interval> {
@@ -84,6 +88,17 @@ mod tests {
             assert_eq!(interval.upper, f64::from(n + 1 - k), "of {n}");
             assert!(interval.confidence >= 0.95, "of {n}: {interval:?}");
         }
+    }
+
+    #[test]
+    fn fewer_values_than_the_least_number_leave_none_out() {
+        let ends = |n: usize| {
+            let values: Vec<f64> = (1..=n).map(|value| value as f64).collect();
+            let interval = median_interval(&values).unwrap();
+            (interval.lower, interval.upper)
+        };
+        assert_eq!(ends(MIN_VALUES - 1), (1.0, MIN_VALUES as f64 - 1.0));
+        assert_eq!(ends(MIN_VALUES), (2.0, MIN_VALUES as f64 - 1.0));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::Outcome;
+use crate::turn::repository;
 
 /// The machine in one line: processor, cores, memory, kernel.
 pub(super) fn machine() -> Outcome<String> {
@@ -32,6 +33,19 @@ pub(super) fn machine() -> Outcome<String> {
         (kib + (1 << 19)) >> 20,
         kernel.release().to_string_lossy(),
     ))
+}
+
+/// The repository's commit, if it has one that `git` knows.
+pub(crate) fn commit() -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        let output = git.arg("-C").arg(repository()).args(arguments).output();
+        let output = output.ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+    };
+    let commit = git(&["rev-parse", "--short", "HEAD"])?;
+    let is_changed = !git(&["status", "--porcelain"])?.is_empty();
+    Some(commit + if is_changed { " + changes" } else { "" })
 }
 
 /// Today's date, in UTC, as `date` says it.

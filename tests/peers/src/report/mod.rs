@@ -3,7 +3,8 @@
 mod goals;
 mod json;
 pub(crate) mod load;
-mod machine;
+pub(crate) mod machine;
+mod overview;
 mod plot;
 mod table;
 
@@ -19,7 +20,7 @@ pub(crate) fn write(run: &Run, json: &Path, docs: &Path) -> Outcome {
     fs::create_dir_all(docs)?;
     fs::write(json.join("peers.json"), json::rows(run)?)?;
     fs::write(json.join("peers-rounds.json"), json::rounds(run)?)?;
-    for (name, svg) in plot::all(run) {
+    for (name, svg) in plot::all(run).into_iter().chain(overview::draw(run)) {
         fs::write(docs.join(name), svg)?;
     }
     let goals = goals::table(run);

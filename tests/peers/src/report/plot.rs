@@ -48,33 +48,74 @@ fn blocks(run: &Run, group: Group) -> Vec<Block> {
 }
 
 /// Powers of ten, in microseconds, and where they lie.
-struct Axis {
+pub(super) struct Axis {
     from: i32,
     to: i32,
+    left: f64,
+    width: f64,
 }
 
 impl Axis {
-    fn over(blocks: &[Block]) -> Self {
-        let summaries = || blocks.iter().flat_map(|(_, rows)| rows).map(|(_, row)| row);
-        let least = summaries().map(|row| row.p50_us).fold(f64::MAX, f64::min);
-        let most = summaries()
-            .map(|row| row.p99_us)
-            .fold(f64::MIN_POSITIVE, f64::max);
+    pub(super) fn over<'a>(
+        rows: impl Iterator<Item = &'a Summary> + Clone,
+        left: f64,
+        width: f64,
+    ) -> Self {
+        let least = rows.clone().map(|row| row.p50_us).fold(f64::MAX, f64::min);
+        let most = rows.map(|row| row.p99_us).fold(f64::MIN_POSITIVE, f64::max);
         let from = least.log10().floor() as i32;
         Self {
             from,
             to: (most.log10().ceil() as i32).max(from + 1),
+            left,
+            width,
         }
     }
 
-    fn x(&self, microseconds: f64) -> f64 {
+    pub(super) fn x(&self, microseconds: f64) -> f64 {
         let share = (microseconds.log10() - f64::from(self.from)) / f64::from(self.to - self.from);
-        LEFT + share * (WIDTH - LEFT - RIGHT)
+        self.left + share * self.width
+    }
+
+    /// Lines at the powers of ten between two heights, with what each stands for below.
+    pub(super) fn grid(&self, top: f64, bottom: f64) -> String {
+        let mut svg = String::new();
+        // Where they lie close to each other, each other one is named.
+        let each = if self.width < 45.0 * f64::from(self.to - self.from) {
+            2
+        } else {
+            1
+        };
+        for power in self.from..=self.to {
+            let x = self.x(10f64.powi(power));
+            let name = if (power - self.from) % each == 0 {
+                unit(power)
+            } else {
+                String::new()
+            };
+            let _ = writeln!(
+                svg,
+                "<line x1=\"{x:.1}\" y1=\"{top:.1}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\" stroke=\"#ddd\"/>\
+                 <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#555\">{name}</text>",
+                bottom + 16.0,
+            );
+        }
+        svg
+    }
+
+    /// A dot at the median, and a line from there to the 99th percentile.
+    pub(super) fn mark(&self, system: &str, row: &Summary, y: f64) -> String {
+        let (p50, p99, color) = (self.x(row.p50_us), self.x(row.p99_us), color(system));
+        format!(
+            "<line x1=\"{p50:.1}\" y1=\"{y:.1}\" x2=\"{p99:.1}\" y2=\"{y:.1}\" stroke=\"{color}\" stroke-width=\"4\" stroke-opacity=\"0.4\"/>\
+             <circle cx=\"{p50:.1}\" cy=\"{y:.1}\" r=\"5\" fill=\"{color}\"/>\n"
+        )
     }
 }
 
 fn draw(group: Group, blocks: &[Block]) -> String {
-    let axis = Axis::over(blocks);
+    let rows = blocks.iter().flat_map(|(_, rows)| rows).map(|(_, row)| row);
+    let axis = Axis::over(rows, LEFT, WIDTH - LEFT - RIGHT);
     let n_rows: usize = blocks.iter().map(|(_, rows)| rows.len()).sum();
     let height = 70.0 + HEADING * blocks.len() as f64 + ROW * n_rows as f64;
     let mut svg = format!(
@@ -84,17 +125,7 @@ fn draw(group: Group, blocks: &[Block]) -> String {
          <text x=\"10\" y=\"22\" font-size=\"16\">{}: p50 (dot) to p99, time of a call</text>\n",
         group.title()
     );
-    for power in axis.from..=axis.to {
-        let x = axis.x(10f64.powi(power));
-        let _ = writeln!(
-            svg,
-            "<line x1=\"{x:.1}\" y1=\"36\" x2=\"{x:.1}\" y2=\"{:.1}\" stroke=\"#ddd\"/>\
-             <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#555\">{}</text>",
-            height - 24.0,
-            height - 8.0,
-            unit(power)
-        );
-    }
+    svg += &axis.grid(36.0, height - 24.0);
     let mut y = 40.0;
     for (work, rows) in blocks {
         y += HEADING;
@@ -104,15 +135,12 @@ fn draw(group: Group, blocks: &[Block]) -> String {
             y - 10.0
         );
         for (system, row) in rows {
-            let (p50, p99) = (axis.x(row.p50_us), axis.x(row.p99_us));
-            let (text, middle) = (y + 8.0, y + 4.0);
-            let color = color(system);
-            let _ = writeln!(
+            let _ = write!(
                 svg,
-                "<text x=\"{:.1}\" y=\"{text:.1}\" text-anchor=\"end\">{system}</text>\
-                 <line x1=\"{p50:.1}\" y1=\"{middle:.1}\" x2=\"{p99:.1}\" y2=\"{middle:.1}\" stroke=\"{color}\" stroke-width=\"4\" stroke-opacity=\"0.4\"/>\
-                 <circle cx=\"{p50:.1}\" cy=\"{middle:.1}\" r=\"5\" fill=\"{color}\"/>",
-                LEFT - 12.0
+                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{system}</text>{}",
+                LEFT - 12.0,
+                y + 8.0,
+                axis.mark(system, row, y + 4.0)
             );
             y += ROW;
         }
@@ -122,7 +150,7 @@ fn draw(group: Group, blocks: &[Block]) -> String {
 }
 
 /// Reedbed and the floor stand out.
-fn color(system: &str) -> &'static str {
+pub(super) fn color(system: &str) -> &'static str {
     if system.starts_with("reedbed") {
         "#0a7d54"
     } else if system.starts_with("floor") {

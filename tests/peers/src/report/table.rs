@@ -5,22 +5,29 @@ use std::fmt::Write;
 use crate::Outcome;
 use crate::report::{machine, plot};
 use crate::run::Run;
-use crate::work::Group;
+use crate::stats::MIN_VALUES;
+use crate::work::{Group, N_CALLS_A_BATCH, Sample};
 
 /// The whole of `results.md`.
 pub(super) fn results(run: &Run, goals: &str) -> Outcome<String> {
     let mut text = format!(
         "# Reedbed beside its peers\n\n\
-         {}. {}.\n\n\
+         {}. {}{}.\n\n\
          Measured by `cargo bench-peers{}{}` in {} rounds: two processes each, new ones in each round, all\n\
-         systems right after each other in rotated order. p50 and p99 are over all calls of all rounds.\n\
+         systems right after each other in rotated order. p50 and p99 are over all samples of all rounds. A\n\
+         sample is the time of a call; with several in flight it is what a call takes of the time of all\n\
+         ({N_CALLS_A_BATCH} calls, their time by their number), and the rows called *latency* have how long each call took.\n\
          [What each row is, and what is not fair](../../tests/peers/README.md).\n\n\
          ## Goals\n\n\
          The ratio of the medians within a round: its median over the rounds, the 95% interval of that\n\
          (order statistics by the binomial distribution), and the worst round. A goal is reached if the\n\
-         interval's lower end is at or below it.\n\n{goals}\n",
+         interval's lower end is at or below it; where the median isn't, the verdict says so. Fewer than\n\
+         {MIN_VALUES} rounds give none: their interval leaves no round out.\n\n{goals}\n",
         machine::machine()?,
         machine::date()?,
+        run.commit
+            .as_ref()
+            .map_or(String::new(), |commit| format!(", commit {commit}")),
         if run.command.is_empty() { "" } else { " " },
         run.command,
         run.n_rounds,
@@ -61,9 +68,13 @@ pub(super) fn rows(run: &Run) -> String {
             if rows.is_empty() {
                 continue;
             }
+            let heading = match work.sample {
+                Sample::Call => "p50 µs | p99 µs | calls",
+                Sample::Batch => "µs a call, p50 of batches | p99 of batches | batches",
+            };
             let _ = writeln!(
                 text,
-                "| {} | p50 µs | p99 µs | samples |\n|---|---:|---:|---:|\n{rows}",
+                "| {} | {heading} |\n|---|---:|---:|---:|\n{rows}",
                 work.name
             );
         }
@@ -77,8 +88,7 @@ fn absent(run: &Run) -> String {
     for system in &run.systems {
         let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
         for work in &run.works {
-            let cell = run.cell(work.name, system);
-            let Some(reason) = cell.and_then(|cell| cell.reason.as_deref()) else {
+            let Some(reason) = run.reason(work.name, system) else {
                 continue;
             };
             match reasons.iter_mut().find(|(known, _)| *known == reason) {
@@ -94,8 +104,9 @@ fn absent(run: &Run) -> String {
 }
 
 /// Three figures are what such a measurement is good for.
-fn figures(microseconds: f64) -> String {
+pub(super) fn figures(microseconds: f64) -> String {
     match microseconds {
+        us if us < 0.1 => format!("{us:.3}"),
         us if us < 10.0 => format!("{us:.2}"),
         us if us < 100.0 => format!("{us:.1}"),
         us => format!("{us:.0}"),

@@ -17,7 +17,6 @@
     reason = "loans that are not written through its own copying functions"
 )]
 
-use std::collections::VecDeque;
 use std::hint;
 
 use ::iceoryx2::pending_response::PendingResponse;
@@ -34,7 +33,7 @@ use crate::Outcome;
 use crate::meter::Meter;
 use crate::payload::{self, Heap, check};
 use crate::server::{Server, say_ready};
-use crate::work::{Task, Work};
+use crate::work::{Read, Task, Work};
 
 /// Ends the server.
 const STOP: u64 = u64::MAX;
@@ -143,9 +142,10 @@ impl Caller {
         })
     }
 
-    /// Copies `numbers` into a loan and sends it.
-    fn send(&self, numbers: &[u64]) -> Outcome<Pending> {
-        let request = self.client.loan_slice_uninit(numbers.len())?;
+    /// Copies `numbers` into a loan and sends it, with the index of one of them.
+    fn send(&self, numbers: &[u64], index: u64) -> Outcome<Pending> {
+        let mut request = self.client.loan_slice_uninit(numbers.len())?;
+        *request.user_header_mut() = index;
         let pending = request.write_from_slice(numbers).send()?;
         Bell::ring(&self.bell)?;
         Ok(pending)
@@ -200,17 +200,21 @@ impl System for Iceoryx2 {
     fn lacks(&self, work: &Work) -> Option<&'static str> {
         match work.task {
             Task::InPlace(_) => Some("a request is read-only for the server"),
-            Task::Cold(_) => Some("a client's memory is made with the client"),
-            Task::Null if work.n_in_flight > 256 => Some("its queues are as long as its services say"),
+            Task::ResidentCold(_) | Task::HeapCold(_) => {
+                Some("a client's memory is made with the client")
+            }
+            Task::Null if work.n_in_flight > 256 => {
+                Some("its queues are as long as its services say")
+            }
             _ => None,
         }
     }
 
     fn call(&self, name: &str, work: &Work, meter: &mut Meter) -> Outcome {
         if work.task == Task::Spawn {
-            return meter.each_alone(nothing, || {
+            return meter.each_alone(nothing, |()| {
                 let caller = Caller::start(*self, name, work)?;
-                caller.reply(&caller.send(&[0])?)?;
+                caller.reply(&caller.send(&[0], 0)?)?;
                 Ok(caller)
             });
         }
@@ -218,20 +222,11 @@ impl System for Iceoryx2 {
         let heap = Heap::new(work.task.n_bytes());
         let first = |caller: &Caller, pending| Outcome::Ok(caller.reply(&pending)?.payload()[0]);
         match work.task {
-            Task::Null if work.n_in_flight > 1 => meter.batches(|n_calls| {
-                let mut pending = VecDeque::with_capacity(work.n_in_flight);
-                for number in 0..n_calls + work.n_in_flight {
-                    if number >= work.n_in_flight {
-                        let oldest = pending.pop_front().ok_or("nothing is in flight")?;
-                        caller.reply(&oldest)?;
-                    }
-                    if number < n_calls {
-                        pending.push_back(caller.send(&[0])?);
-                    }
-                }
-                Ok(())
-            }),
-            Task::One(_) => {
+            Task::Null if work.n_in_flight > 1 => {
+                let receive = |pending| caller.reply(&pending).map(drop);
+                meter.in_flight(|| caller.send(&[0], 0), receive)
+            }
+            Task::Resident(Read::One, _) => {
                 let mut index = 0;
                 meter.each(|| {
                     index = (index + 8191) % heap.numbers.len() as u64;
@@ -239,15 +234,27 @@ impl System for Iceoryx2 {
                     check(first(&caller, pending)?, payload::number(index))
                 })
             }
-            Task::Sum(_) => meter.each(|| {
-                let pending = caller.send(&heap.numbers)?;
+            Task::Resident(Read::All, _) => meter.each(|| {
+                let pending = caller.send_resident(&heap.numbers, 0)?;
+                check(first(&caller, pending)?, heap.sum)
+            }),
+            Task::Heap(Read::One, _) => {
+                let mut index = 0;
+                meter.each(|| {
+                    index = (index + 8191) % heap.numbers.len() as u64;
+                    let pending = caller.send(&heap.numbers, index)?;
+                    check(first(&caller, pending)?, payload::number(index))
+                })
+            }
+            Task::Heap(Read::All, _) => meter.each(|| {
+                let pending = caller.send(&heap.numbers, 0)?;
                 check(first(&caller, pending)?, heap.sum)
             }),
             Task::Returned(_) => meter.each(|| {
-                let reply = caller.reply(&caller.send(&heap.numbers)?)?;
+                let reply = caller.reply(&caller.send(&heap.numbers, 0)?)?;
                 check(payload::sum(reply.payload()), heap.sum_incremented)
             }),
-            _ => meter.each(|| caller.reply(&caller.send(&[0])?).map(drop)),
+            _ => meter.each(|| caller.reply(&caller.send(&[0], 0)?).map(drop)),
         }
     }
 
@@ -279,8 +286,10 @@ impl System for Iceoryx2 {
                     Bell::ring(&bell)?;
                     continue;
                 }
-                Task::One(_) => numbers[usize::try_from(*request.user_header())?],
-                Task::Sum(_) => payload::sum(numbers),
+                Task::Resident(Read::One, _) | Task::Heap(Read::One, _) => {
+                    numbers[usize::try_from(*request.user_header())?]
+                }
+                Task::Resident(Read::All, _) | Task::Heap(Read::All, _) => payload::sum(numbers),
                 _ => 0,
             };
             let reply = request.loan_slice_uninit(1)?;

@@ -7,6 +7,8 @@
 //!   mapped anew.
 //! - An array of the heap becomes one by `from_bytes`, which makes a new memfd; the crate has no pool.
 //!   So a cold call and a warm one are the same.
+//! - So many calls are in flight as its sockets hold: `send` blocks, on either side, so that a client
+//!   that sends more before it receives waits for a server that waits for it, for ever.
 //! - An array that is returned is made in a vector that is kept, and copied once: to write into an
 //!   `IpcSharedMemory` directly takes unsafe code.
 
@@ -19,7 +21,7 @@ use crate::Outcome;
 use crate::meter::Meter;
 use crate::payload::{self, Heap, check};
 use crate::server::{Server, say_ready};
-use crate::work::{Task, Work};
+use crate::work::{Read, Task, Work};
 
 #[derive(Serialize, Deserialize)]
 enum Request {
@@ -53,17 +55,26 @@ impl Reply {
 
 type Channels = (IpcSender<Request>, IpcReceiver<Reply>);
 
+/// A socket with the kernel's default of 208 KiB holds 278 small messages (`SO_SNDBUF` counts each with
+/// its bookkeeping), one each way 556.
+const MOST_IN_FLIGHT: usize = 512;
+
 pub(crate) struct IpcChannel;
 
 impl System for IpcChannel {
     fn lacks(&self, work: &Work) -> Option<&'static str> {
-        matches!(work.task, Task::InPlace(_))
-            .then_some("`IpcSharedMemory` is written by unsafe code only")
+        match work.task {
+            Task::InPlace(_) => Some("`IpcSharedMemory` is written by unsafe code only"),
+            Task::Null if work.n_in_flight > MOST_IN_FLIGHT => {
+                Some("its sockets hold fewer: both sides would wait in `send`")
+            }
+            _ => None,
+        }
     }
 
     fn call(&self, name: &str, work: &Work, meter: &mut Meter) -> Outcome {
         if work.task == Task::Spawn {
-            return meter.each_alone(nothing, || {
+            return meter.each_alone(nothing, |()| {
                 let (server, (sender, receiver)) = connect(name, work)?;
                 sender.send(Request::Null)?;
                 receiver.recv()?;
@@ -78,18 +89,11 @@ impl System for IpcChannel {
         let heap = Heap::new(work.task.n_bytes());
         let bytes: &[u8] = bytemuck::cast_slice(&heap.numbers);
         match work.task {
-            Task::Null if work.n_in_flight > 1 => meter.batches(|n_calls| {
-                for number in 0..n_calls + work.n_in_flight {
-                    if number >= work.n_in_flight {
-                        receiver.recv()?;
-                    }
-                    if number < n_calls {
-                        sender.send(Request::Null)?;
-                    }
-                }
-                Ok(())
-            }),
-            Task::One(_) => {
+            Task::Null if work.n_in_flight > 1 => {
+                let send = || Ok(sender.send(Request::Null)?);
+                meter.in_flight(send, |()| Ok(receiver.recv().map(drop)?))
+            }
+            Task::Resident(Read::One, _) => {
                 let shared = IpcSharedMemory::from_bytes(bytes);
                 let mut index = 0;
                 meter.each(|| {
@@ -98,7 +102,27 @@ impl System for IpcChannel {
                     check(element, payload::number(index))
                 })
             }
-            Task::Sum(_) | Task::Cold(_) => meter.each(|| {
+            Task::Resident(Read::All, _) => {
+                let shared = IpcSharedMemory::from_bytes(bytes);
+                meter.each(|| check(call(Request::Sum(shared.clone()))?.number()?, heap.sum))
+            }
+            Task::ResidentCold(_) => {
+                let prepare = || Ok(IpcSharedMemory::from_bytes(bytes));
+                meter.each_alone(prepare, |shared| {
+                    check(call(Request::Sum(shared.clone()))?.number()?, heap.sum)?;
+                    Ok(shared)
+                })
+            }
+            Task::Heap(Read::One, _) => {
+                let mut index = 0;
+                meter.each(|| {
+                    index = (index + 8191) % heap.numbers.len() as u64;
+                    let shared = IpcSharedMemory::from_bytes(bytes);
+                    let element = call(Request::One(shared, index))?.number()?;
+                    check(element, payload::number(index))
+                })
+            }
+            Task::Heap(Read::All, _) | Task::HeapCold(_) => meter.each(|| {
                 let shared = IpcSharedMemory::from_bytes(bytes);
                 check(call(Request::Sum(shared))?.number()?, heap.sum)
             }),

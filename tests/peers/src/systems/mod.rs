@@ -96,14 +96,18 @@ pub(crate) fn named(name: &str) -> Option<&'static dyn System> {
 /// What those can't do that have no shared memory.
 fn lacks_of_messages(work: &Work) -> Option<&'static str> {
     match work.task {
-        Task::One(_) | Task::InPlace(_) => Some("it has no shared memory"),
-        Task::Cold(_) => Some("every message is memory of its own"),
+        Task::Resident(..) | Task::ResidentCold(_) | Task::InPlace(_) => {
+            Some("it has no shared memory")
+        }
+        Task::HeapCold(_) => Some("every message is memory of its own"),
         _ => None,
     }
 }
 
 /// What is done before a worker's start.
-fn nothing() {}
+fn nothing() -> Outcome {
+    Ok(())
+}
 
 /// The runtime that all asynchronous systems run in, on both sides: where a thread waits for
 /// nothing but its own sockets, one that parks in `epoll` itself wakes up soonest.

@@ -11,7 +11,7 @@ use super::System;
 use crate::Outcome;
 use crate::meter::Meter;
 use crate::turn::{PACKAGE, Turn, repository};
-use crate::work::{Task, Work};
+use crate::work::{Read, Task, Work};
 
 #[derive(Clone, Copy)]
 pub(crate) enum Python {
@@ -93,9 +93,10 @@ impl System for Python {
     fn lacks(&self, work: &Work) -> Option<&'static str> {
         match (self, work.task) {
             _ if work.n_in_flight > 1 => Some("the caller waits for each reply"),
-            (Self::Torch, Task::Cold(_)) => Some("as `64MiB heap sum`: every call shares anew"),
             (_, Task::Spawn) => Some("an interpreter's start would be measured"),
-            (Self::Wetlands, Task::Cold(_)) => Some("as `64MiB heap sum`: every call shares anew"),
+            (Self::Multiprocessing, _) => None,
+            (_, Task::ResidentCold(_)) => Some("as `resident sum`: every call maps anew"),
+            (_, Task::HeapCold(_)) => Some("as `heap sum`: every call shares anew"),
             _ => None,
         }
     }
@@ -105,9 +106,12 @@ impl System for Python {
         let work = turn.work;
         let (task, n_bytes) = match work.task {
             Task::Null | Task::Spawn => ("null", 0),
-            Task::One(n_bytes) => ("one", n_bytes),
-            Task::Sum(n_bytes) => ("sum", n_bytes),
-            Task::Cold(n_bytes) => ("cold", n_bytes),
+            Task::Resident(Read::One, n_bytes) => ("resident_one", n_bytes),
+            Task::Resident(Read::All, n_bytes) => ("resident_sum", n_bytes),
+            Task::ResidentCold(n_bytes) => ("resident_cold", n_bytes),
+            Task::Heap(Read::One, n_bytes) => ("heap_one", n_bytes),
+            Task::Heap(Read::All, n_bytes) => ("heap_sum", n_bytes),
+            Task::HeapCold(n_bytes) => ("heap_cold", n_bytes),
             Task::Returned(n_bytes) => ("returned", n_bytes),
             Task::InPlace(n_bytes) => ("in_place", n_bytes),
         };

@@ -11,7 +11,7 @@ use super::{System, nothing};
 use crate::Outcome;
 use crate::meter::Meter;
 use crate::payload::{self, Heap, check};
-use crate::work::{Placement, Task, Work};
+use crate::work::{Placement, Read, Task, Work};
 
 /// What the worker serves.
 #[remote_module]
@@ -89,23 +89,28 @@ impl Async {
     };
 }
 
-/// The arrays of a work, in both kinds of memory.
+/// The array of a work.
 struct Arrays {
     heap: Heap,
     array: reedbed::ndarray::Array1<u64>,
-    tensor: Tensor<u64, Ix1>,
 }
 
 impl Arrays {
-    fn new(work: &Work) -> Outcome<Self> {
+    fn new(work: &Work) -> Self {
         let heap = Heap::new(work.task.n_bytes());
         let array = reedbed::ndarray::Array1::from(heap.numbers.clone());
-        let tensor = Tensor::copy_of(&array)?;
-        Ok(Self {
-            heap,
-            array,
-            tensor,
-        })
+        Self { heap, array }
+    }
+
+    /// The same in shared memory.
+    fn tensor(&self) -> Outcome<Tensor<u64, Ix1>> {
+        Ok(Tensor::copy_of(&self.array)?)
+    }
+
+    /// The same in memory that no call has used.
+    fn new_tensor(&self) -> Outcome<Tensor<u64, Ix1>> {
+        forget()?;
+        self.tensor()
     }
 
     /// An index that is another one in each call.
@@ -115,8 +120,9 @@ impl Arrays {
 }
 
 /// Has the next call find no memory of the calls before it.
-fn forget() {
+fn forget() -> Outcome {
     reedbed::trim_pool();
+    Ok(())
 }
 
 fn sum(tensor: &Tensor<u64, Ix1>) -> Outcome<u64> {
@@ -130,7 +136,7 @@ impl System for Blocking {
             _ if self.wait == WaitPolicy::Spin && work.placement == Placement::OneCore => {
                 Some("spinning keeps the other side from running")
             }
-            Task::Null | Task::One(_) => None,
+            Task::Null | Task::Resident(Read::One, _) => None,
             _ if self.wait != WaitPolicy::default() => Some("waiting is a small part of it"),
             _ => None,
         }
@@ -138,24 +144,45 @@ impl System for Blocking {
 
     fn call(&self, _: &str, work: &Work, meter: &mut Meter) -> Outcome {
         if work.task == Task::Spawn {
-            return meter.each_alone(nothing, || {
+            return meter.each_alone(nothing, |()| {
                 let (worker, client) = self.start()?;
                 client.null()?;
                 Ok(worker)
             });
         }
         let (_worker, client) = self.start()?;
-        let mut arrays = Arrays::new(work)?;
+        let arrays = Arrays::new(work);
         let mut n_calls = 0;
         match work.task {
             Task::Null | Task::Spawn => meter.each(|| Ok(client.null()?)),
-            Task::One(_) => meter.each(|| {
+            Task::Resident(Read::One, _) => {
+                let tensor = arrays.tensor()?;
+                meter.each(|| {
+                    n_calls += 1;
+                    let index = arrays.index(n_calls);
+                    check(client.one(&tensor, index)?, payload::number(index))
+                })
+            }
+            Task::Resident(Read::All, _) => {
+                let tensor = arrays.tensor()?;
+                meter.each(|| check(client.sum(&tensor)?, arrays.heap.sum))
+            }
+            Task::ResidentCold(_) => meter.each_alone(
+                || arrays.new_tensor(),
+                |tensor| {
+                    check(client.sum(&tensor)?, arrays.heap.sum)?;
+                    Ok(tensor)
+                },
+            ),
+            Task::Heap(Read::One, _) => meter.each(|| {
                 n_calls += 1;
                 let index = arrays.index(n_calls);
-                check(client.one(&arrays.tensor, index)?, payload::number(index))
+                check(client.one(&arrays.array, index)?, payload::number(index))
             }),
-            Task::Sum(_) => meter.each(|| check(client.sum(&arrays.array)?, arrays.heap.sum)),
-            Task::Cold(_) => meter.each_alone(forget, || {
+            Task::Heap(Read::All, _) => {
+                meter.each(|| check(client.sum(&arrays.array)?, arrays.heap.sum))
+            }
+            Task::HeapCold(_) => meter.each_alone(forget, |()| {
                 check(client.sum(&arrays.array)?, arrays.heap.sum)
             }),
             Task::Returned(_) => meter.each(|| {
@@ -163,11 +190,12 @@ impl System for Blocking {
                 check(sum(&incremented)?, arrays.heap.sum_incremented)
             }),
             Task::InPlace(_) => {
+                let mut tensor = arrays.tensor()?;
                 meter.each(|| {
                     n_calls += 1;
-                    Ok(client.increment(&mut arrays.tensor)?)
+                    Ok(client.increment(&mut tensor)?)
                 })?;
-                check(arrays.tensor.view()?[0], n_calls)
+                check(tensor.view()?[0], n_calls)
             }
         }
     }
@@ -202,7 +230,7 @@ impl Async {
 
     async fn call_async(&self, work: &Work, meter: &mut Meter) -> Outcome {
         if work.task == Task::Spawn {
-            let start = async || {
+            let start = async |()| {
                 let (worker, client) = self.start().await?;
                 client.null().await?;
                 Ok(worker)
@@ -210,28 +238,50 @@ impl Async {
             return meter.each_alone_async(nothing, start).await;
         }
         let (_worker, client) = self.start().await?;
-        let mut arrays = Arrays::new(work)?;
+        let arrays = Arrays::new(work);
         let mut n_calls = 0;
         match work.task {
             Task::Null | Task::Spawn if work.n_in_flight > 1 => {
-                meter.batches_async(async || Ok(client.null().await?)).await
+                let null = async || Ok(client.null().await?);
+                meter.in_flight_async(null).await
             }
             Task::Null | Task::Spawn => meter.each_async(async || Ok(client.null().await?)).await,
-            Task::One(_) => {
+            Task::Resident(Read::One, _) => {
+                let tensor = arrays.tensor()?;
                 let one = async || {
                     n_calls += 1;
                     let index = arrays.index(n_calls);
-                    let element = client.one(&arrays.tensor, index).await?;
+                    check(client.one(&tensor, index).await?, payload::number(index))
+                };
+                meter.each_async(one).await
+            }
+            Task::Resident(Read::All, _) => {
+                let tensor = arrays.tensor()?;
+                let sum = async || check(client.sum(&tensor).await?, arrays.heap.sum);
+                meter.each_async(sum).await
+            }
+            Task::ResidentCold(_) => {
+                let sum = async |tensor| {
+                    check(client.sum(&tensor).await?, arrays.heap.sum)?;
+                    Ok(tensor)
+                };
+                meter.each_alone_async(|| arrays.new_tensor(), sum).await
+            }
+            Task::Heap(Read::One, _) => {
+                let one = async || {
+                    n_calls += 1;
+                    let index = arrays.index(n_calls);
+                    let element = client.one(&arrays.array, index).await?;
                     check(element, payload::number(index))
                 };
                 meter.each_async(one).await
             }
-            Task::Sum(_) => {
+            Task::Heap(Read::All, _) => {
                 let sum = async || check(client.sum(&arrays.array).await?, arrays.heap.sum);
                 meter.each_async(sum).await
             }
-            Task::Cold(_) => {
-                let sum = async || check(client.sum(&arrays.array).await?, arrays.heap.sum);
+            Task::HeapCold(_) => {
+                let sum = async |()| check(client.sum(&arrays.array).await?, arrays.heap.sum);
                 meter.each_alone_async(forget, sum).await
             }
             Task::Returned(_) => {
@@ -242,12 +292,13 @@ impl Async {
                 meter.each_async(returned).await
             }
             Task::InPlace(_) => {
+                let mut tensor = arrays.tensor()?;
                 let increment = async || {
                     n_calls += 1;
-                    Ok(client.increment(&mut arrays.tensor).await?)
+                    Ok(client.increment(&mut tensor).await?)
                 };
                 meter.each_async(increment).await?;
-                check(arrays.tensor.view()?[0], n_calls)
+                check(tensor.view()?[0], n_calls)
             }
         }
     }

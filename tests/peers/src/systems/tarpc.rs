@@ -26,13 +26,14 @@ use crate::Outcome;
 use crate::meter::Meter;
 use crate::payload::{self, Heap, check};
 use crate::server::{Server, inherited_socket, say_ready};
-use crate::work::{Task, Work};
+use crate::work::{Read, Task, Work};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[::tarpc::service]
 trait Service {
     async fn null();
+    async fn one(numbers: Bytes, index: u64) -> u64;
     async fn sum(numbers: Bytes) -> u64;
     async fn incremented(numbers: Bytes) -> Bytes;
 }
@@ -42,6 +43,10 @@ struct Served;
 
 impl Service for Served {
     async fn null(self, _: Context) {}
+
+    async fn one(self, _: Context, numbers: Bytes, index: u64) -> u64 {
+        payload::number_in(&numbers, index)
+    }
 
     async fn sum(self, _: Context, numbers: Bytes) -> u64 {
         payload::sum_bytes(&numbers)
@@ -87,7 +92,7 @@ impl System for Tarpc {
     fn call(&self, name: &str, work: &Work, meter: &mut Meter) -> Outcome {
         super::current_thread()?.block_on(async {
             if work.task == Task::Spawn {
-                let start = async || {
+                let start = async |()| {
                     let (server, client) = connect(name, work)?;
                     client.null(context()).await?;
                     Ok(server)
@@ -98,7 +103,16 @@ impl System for Tarpc {
             let heap = Heap::new(work.task.n_bytes());
             let numbers = heap.bytes();
             match work.task {
-                Task::Sum(_) => {
+                Task::Heap(Read::One, _) => {
+                    let mut index = 0;
+                    let one = async || {
+                        index = (index + 8191) % heap.numbers.len() as u64;
+                        let element = client.one(context(), numbers.clone(), index).await?;
+                        check(element, payload::number(index))
+                    };
+                    meter.each_async(one).await
+                }
+                Task::Heap(Read::All, _) => {
                     let sum =
                         async || check(client.sum(context(), numbers.clone()).await?, heap.sum);
                     meter.each_async(sum).await
@@ -114,7 +128,7 @@ impl System for Tarpc {
                     let null = async || Ok(client.null(context()).await?);
                     match work.n_in_flight {
                         1 => meter.each_async(null).await,
-                        _ => meter.batches_async(null).await,
+                        _ => meter.in_flight_async(null).await,
                     }
                 }
             }

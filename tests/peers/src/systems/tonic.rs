@@ -25,7 +25,7 @@ use crate::Outcome;
 use crate::meter::Meter;
 use crate::payload::{self, Heap, check};
 use crate::server::{Server, inherited_socket, say_ready};
-use crate::work::{Task, Work};
+use crate::work::{Read, Task, Work};
 
 #[expect(
     unreachable_pub,
@@ -42,18 +42,18 @@ use generated::peer_server::{Peer, PeerServer};
 const MAX_WINDOW: u32 = i32::MAX as u32;
 const MAX_FRAME: u32 = (1 << 24) - 1;
 
-/// Requests and replies: an array, or a number.
+/// Requests and replies: an array, or a number, or the index of one.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Message {
     #[prost(bytes = "bytes", tag = "1")]
     numbers: Bytes,
     #[prost(uint64, tag = "2")]
-    sum: u64,
+    number: u64,
 }
 
 impl Message {
     fn array(numbers: Bytes) -> Self {
-        Self { numbers, sum: 0 }
+        Self { numbers, number: 0 }
     }
 }
 
@@ -65,10 +65,19 @@ impl Peer for Served {
         Ok(Response::new(Message::default()))
     }
 
-    async fn sum(&self, request: Request<Message>) -> Result<Response<Message>, Status> {
-        let sum = payload::sum_bytes(&request.into_inner().numbers);
+    async fn one(&self, request: Request<Message>) -> Result<Response<Message>, Status> {
+        let request = request.into_inner();
+        let number = payload::number_in(&request.numbers, request.number);
         Ok(Response::new(Message {
-            sum,
+            number,
+            ..Message::default()
+        }))
+    }
+
+    async fn sum(&self, request: Request<Message>) -> Result<Response<Message>, Status> {
+        let number = payload::sum_bytes(&request.into_inner().numbers);
+        Ok(Response::new(Message {
+            number,
             ..Message::default()
         }))
     }
@@ -95,7 +104,7 @@ impl System for Tonic {
     fn call(&self, name: &str, work: &Work, meter: &mut Meter) -> Outcome {
         super::current_thread()?.block_on(async {
             if work.task == Task::Spawn {
-                let start = async || {
+                let start = async |()| {
                     let (server, mut client) = connect(name, work).await?;
                     client.null(Message::default()).await?;
                     Ok(server)
@@ -106,11 +115,25 @@ impl System for Tonic {
             let heap = Heap::new(work.task.n_bytes());
             let numbers = heap.bytes();
             match work.task {
-                Task::Sum(_) => {
+                Task::Heap(Read::One, _) => {
+                    let mut index = 0;
+                    let one = async || {
+                        index = (index + 8191) % heap.numbers.len() as u64;
+                        let numbers = numbers.clone();
+                        let request = Message {
+                            numbers,
+                            number: index,
+                        };
+                        let reply = client.clone().one(request).await?;
+                        check(reply.into_inner().number, payload::number(index))
+                    };
+                    meter.each_async(one).await
+                }
+                Task::Heap(Read::All, _) => {
                     let sum = async || {
                         let request = Message::array(numbers.clone());
                         let reply = client.clone().sum(request).await?;
-                        check(reply.into_inner().sum, heap.sum)
+                        check(reply.into_inner().number, heap.sum)
                     };
                     meter.each_async(sum).await
                 }
@@ -130,7 +153,7 @@ impl System for Tonic {
                     };
                     match work.n_in_flight {
                         1 => meter.each_async(null).await,
-                        _ => meter.batches_async(null).await,
+                        _ => meter.in_flight_async(null).await,
                     }
                 }
             }

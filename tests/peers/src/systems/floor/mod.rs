@@ -25,7 +25,7 @@ use super::System;
 use crate::meter::Meter;
 use crate::payload::{self, Heap, check};
 use crate::server::{Server, say_ready};
-use crate::work::{Placement, Task, Work};
+use crate::work::{Placement, Read, Task, Work};
 use crate::{Outcome, turn};
 use bell::Bell;
 use ring::{DEPTH, End, Map};
@@ -48,7 +48,10 @@ impl Floor {
         ring: &OwnedFd,
         hear: &OwnedFd,
     ) -> Outcome<End> {
-        let is_short = matches!(work.task, Task::Null | Task::One(_) | Task::Spawn);
+        let is_short = matches!(
+            work.task,
+            Task::Null | Task::Resident(Read::One, _) | Task::Spawn
+        );
         let bell = match self {
             Self::Spin if is_short => None,
             Self::Spin | Self::Futex => Some(Bell::Futex),
@@ -80,21 +83,18 @@ impl Caller {
         let has_woken = self.end.send(self.number, 0, word)?;
         Ok(self.end.receive(self.number, 0, has_woken)?)
     }
+}
 
-    /// Does so many calls with `window` of them in flight.
-    fn calls(&mut self, n_calls: u64, window: u64) -> Outcome {
-        let last = self.number + n_calls;
-        for number in self.number + 1..=last + window {
-            if let Some(answered) = number.checked_sub(window).filter(|&n| n > self.number) {
-                self.end.receive(answered, slot(answered), false)?;
-            }
-            if number <= last {
-                self.end.send(number, slot(number), 0)?;
-            }
-        }
-        self.number = last;
-        Ok(())
-    }
+/// A new memfd with these numbers, that nobody has mapped.
+fn unmapped(numbers: &[u64]) -> Outcome<File> {
+    let mut memory = File::from(memfd_create("cold", MemfdFlags::empty())?);
+    memory.write_all(bytemuck::cast_slice(numbers))?;
+    Ok(memory)
+}
+
+/// An index that is another one in each call.
+fn index(call: u64, heap: &Heap) -> u64 {
+    (call * 8191) % heap.numbers.len() as u64
 }
 
 /// The slot of a call, where several are in flight.
@@ -136,20 +136,42 @@ impl System for Floor {
         let mut caller = Caller { end, number: 0 };
         match work.task {
             Task::Null | Task::Spawn if work.n_in_flight > 1 => {
-                meter.batches(|n_calls| caller.calls(n_calls as u64, work.n_in_flight as u64))
+                let (end, number) = (&caller.end, &mut caller.number);
+                let send = || {
+                    *number += 1;
+                    end.send(*number, slot(*number), 0)?;
+                    Ok(*number)
+                };
+                let receive = |number| {
+                    end.receive(number, slot(number), false)?;
+                    Ok(())
+                };
+                meter.in_flight(send, receive)
             }
             Task::Null | Task::Spawn => meter.each(|| caller.call(0).map(drop)),
-            Task::One(_) => meter.each(|| {
-                let index = (caller.number * 8191) % heap.numbers.len() as u64;
+            Task::Resident(Read::One, _) => meter.each(|| {
+                let index = index(caller.number, &heap);
                 check(caller.call(index)?, payload::number(index))
             }),
-            Task::Sum(_) => meter.each(|| {
+            Task::Resident(Read::All, _) => meter.each(|| check(caller.call(0)?, heap.sum)),
+            Task::ResidentCold(_) => {
+                let prepare = || unmapped(&heap.numbers);
+                meter.each_alone(prepare, |memory| {
+                    check(caller.call(memory.as_raw_fd() as u64)?, heap.sum)?;
+                    Ok(memory)
+                })
+            }
+            Task::Heap(Read::One, _) => meter.each(|| {
+                let index = index(caller.number, &heap);
+                caller.end.array(0).copy_from_slice(&heap.numbers);
+                check(caller.call(index)?, payload::number(index))
+            }),
+            Task::Heap(Read::All, _) => meter.each(|| {
                 caller.end.array(0).copy_from_slice(&heap.numbers);
                 check(caller.call(0)?, heap.sum)
             }),
-            Task::Cold(_) => meter.each(|| {
-                let mut memory = File::from(memfd_create("cold", MemfdFlags::empty())?);
-                memory.write_all(bytemuck::cast_slice(&heap.numbers))?;
+            Task::HeapCold(_) => meter.each(|| {
+                let memory = unmapped(&heap.numbers)?;
                 check(caller.call(memory.as_raw_fd() as u64)?, heap.sum)
             }),
             Task::Returned(_) => meter.each(|| {
@@ -182,9 +204,13 @@ impl System for Floor {
             let word = end.receive(number, slot, false)?;
             let answer = match work.task {
                 Task::Null | Task::Spawn => 0,
-                Task::One(_) => end.array(0)[word as usize],
-                Task::Sum(_) => payload::sum(end.array(0)),
-                Task::Cold(n_bytes) => {
+                Task::Resident(Read::One, _) | Task::Heap(Read::One, _) => {
+                    end.array(0)[word as usize]
+                }
+                Task::Resident(Read::All, _) | Task::Heap(Read::All, _) => {
+                    payload::sum(end.array(0))
+                }
+                Task::ResidentCold(n_bytes) | Task::HeapCold(n_bytes) => {
                     let path = format!("/proc/{}/fd/{word}", caller.as_raw_nonzero());
                     let memory = File::options().read(true).write(true).open(path)?;
                     payload::sum(Map::new(&memory.into(), n_bytes)?.numbers(0, n_bytes))
