@@ -185,13 +185,59 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(
     }
 }
 
-/// Waits for an event, for `limit` at most. An interruption counts as an event.
+/// Waits for an event, for `limit` at most; where that is zero, only looks. An interruption counts as
+/// an event.
 pub(crate) fn poll(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> io::Result<()> {
-    // Rounded up, so that a deadline has passed when the wait for it is over.
-    let limit = limit.map(|limit| limit.saturating_add(Duration::from_micros(1)));
+    // Rounded up, so that a deadline has passed when the wait for it is over. A look is no wait: of a
+    // microsecond the kernel's timers make more than fifty.
+    let limit = limit.map(|limit| match limit {
+        Duration::ZERO => limit,
+        _ => limit.saturating_add(Duration::from_micros(1)),
+    });
     let timeout = limit.and_then(|limit| Timespec::try_from(limit).ok());
     match rustix::event::poll(fds, timeout.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// How often this thread has slept.
+    fn n_sleeps() -> u64 {
+        let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.unwrap().trim().parse().unwrap()
+    }
+
+    #[test]
+    fn a_look_does_not_sleep() {
+        let (silent, _other) = UnixStream::pair().unwrap();
+        let mut fds = [PollFd::from_borrowed_fd(silent.as_fd(), PollFlags::IN)];
+        let before = n_sleeps();
+        for _ in 0..200 {
+            poll(&mut fds, Some(Duration::ZERO)).unwrap();
+            assert!(fds[0].revents().is_empty());
+        }
+        // The kernel may have had reasons of its own.
+        let n_sleeps = n_sleeps() - before;
+        assert!(n_sleeps < 100, "{n_sleeps} sleeps in 200 looks");
+    }
+
+    #[test]
+    fn a_wait_lasts_at_least_as_long_as_it_was_told() {
+        let (silent, _other) = UnixStream::pair().unwrap();
+        let mut fds = [PollFd::from_borrowed_fd(silent.as_fd(), PollFlags::IN)];
+        let limit = Duration::from_nanos(1_500_001);
+        let until = Instant::now() + limit;
+        poll(&mut fds, Some(limit)).unwrap();
+        assert!(Instant::now() >= until);
     }
 }
