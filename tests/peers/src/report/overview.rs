@@ -51,8 +51,8 @@ pub(super) fn draw(run: &Run) -> Option<(String, String)> {
          font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"white\"/>\n\
          <text x=\"14\" y=\"26\" font-size=\"16\" font-weight=\"bold\">The time of a call</text>\n\
-         <text x=\"14\" y=\"46\" fill=\"#555\">half of all calls take less than the dot, 99% less than the \
-         line's end; logarithmic axes, each panel its own</text>\n",
+         <text x=\"14\" y=\"46\" fill=\"#555\">the dot and the figure are the median, the line ends at the \
+         99th percentile; logarithmic axes, each panel its own</text>\n",
         height = bottom + 30.0,
     );
     for (row, system) in systems.iter().enumerate() {
