@@ -203,9 +203,6 @@ impl System for Iceoryx2 {
             Task::ResidentCold(_) | Task::HeapCold(_) => {
                 Some("a client's memory is made with the client")
             }
-            Task::Null if work.n_in_flight > 256 => {
-                Some("its queues are as long as its services say")
-            }
             _ => None,
         }
     }
