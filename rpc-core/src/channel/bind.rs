@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::imports::BORROWER;
 use super::inline::Placed;
 use super::{Channel, Violation, exposed};
 use crate::segment::ShmExhausted;
 use crate::segment::account::ResultBytes;
 use crate::segment::backing::Backing;
 use crate::segment::extent::{Extent, Tenure};
-use crate::segment::lease::{Holder, Leases};
+use crate::segment::lease::Leases;
 use crate::segment::mapping::Access;
 use crate::segment::shared;
 use crate::tensor::DType;
@@ -200,9 +201,7 @@ impl Channel {
     ) -> Result<(Arc<Backing>, Arc<Leases>), BindError> {
         let imports = self.imports();
         let import = imports.find(handle.segment);
-        let Some((import, backing)) =
-            import.and_then(|import| Some((import, import.backing(access)?)))
-        else {
+        let Some(pages) = import.and_then(|import| import.pages(access)) else {
             let refusal = imports.refusal(handle.segment).map(str::to_owned);
             return Err(match (refusal, import) {
                 (Some(reason), _) => BindError::Refused(reason),
@@ -210,7 +209,7 @@ impl Channel {
                 (None, Some(_)) => refuse(handle, "wasn't announced for writing"),
             });
         };
-        Ok((Arc::clone(backing), Arc::clone(&import.leases)))
+        Ok((Arc::clone(&pages.backing), Arc::clone(&pages.leases)))
     }
 
     pub(super) fn borrow_theirs(
@@ -335,9 +334,6 @@ impl Channel {
             .ok_or_else(|| refuse(handle, "was never announced by this side"))
     }
 }
-
-/// Whom the marks on bytes of a peer's segment are held by.
-const BORROWER: Holder = Holder::Other("the peer");
 
 /// The tenure of a tensor that a peer moved here.
 struct FromPeer {

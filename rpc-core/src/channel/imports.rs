@@ -3,20 +3,27 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use crate::segment::backing::{Backing, descriptors_are_scarce};
-use crate::segment::lease::Leases;
+use crate::segment::backing::{Backing, SegmentIdentity, descriptors_are_scarce};
+use crate::segment::lease::{Holder, Leases};
 use crate::segment::mapping::Access;
 use crate::segment::memfd::{self, Unfit};
 #[cfg(feature = "posix-shm")]
 use crate::segment::named::file::{self, OpenError};
 use crate::segment::stranger::Stranger;
 
+/// Whom the marks on bytes of a peer's segment are held by.
+pub(super) const BORROWER: Holder = Holder::Other("the peer");
+
 /// Segments of the peer that are mapped here.
 #[derive(Debug, Default)]
 pub(crate) struct Imports {
     segments: HashMap<u64, Import>,
+    /// The marks on the bytes of each memory: a peer may announce one under any number of numbers.
+    marks: HashMap<SegmentIdentity, Weak<Leases>>,
+    /// Those on the rings, which are none of the peer's arrays, whatever it announces.
+    rings: Option<Arc<Leases>>,
     /// Announced, and refused for lack of descriptors or memory: why.
     refused: HashMap<u64, String>,
     /// The number of each imported segment, by the uid of its mappings.
@@ -26,15 +33,21 @@ pub(crate) struct Imports {
 /// A segment of the peer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Import {
-    reading: Option<Arc<Backing>>,
-    writing: Option<Arc<Backing>>,
+    reading: Option<Pages>,
+    writing: Option<Pages>,
+}
+
+/// The pages of a segment of the peer.
+#[derive(Clone, Debug)]
+pub(crate) struct Pages {
+    pub(crate) backing: Arc<Backing>,
     /// Which of its bytes are lent or moved to this process now, to notice overlaps.
     pub(crate) leases: Arc<Leases>,
 }
 
 impl Import {
     /// The pages, mapped for at least `access`.
-    pub(crate) fn backing(&self, access: Access) -> Option<&Arc<Backing>> {
+    pub(crate) fn pages(&self, access: Access) -> Option<&Pages> {
         match access {
             Access::Read => self.reading.as_ref().or(self.writing.as_ref()),
             Access::ReadWrite | Access::Shared => self.writing.as_ref(),
@@ -109,6 +122,31 @@ pub(crate) fn map_named(
 }
 
 impl Imports {
+    /// Those of a channel whose frames go through rings in this memory.
+    pub(crate) fn beside_rings(identity: SegmentIdentity) -> Self {
+        let mut imports = Self::default();
+        let marks = imports.marks_on(identity);
+        // Whatever overlaps them is refused, so it doesn't matter how long they are.
+        let begun = marks.begin(&(0..usize::MAX), Access::ReadWrite, &BORROWER);
+        debug_assert!(begun.is_ok(), "nobody else has them yet");
+        imports.rings = Some(marks);
+        imports
+    }
+
+    /// The marks on the bytes of a memory.
+    fn marks_on(&mut self, identity: SegmentIdentity) -> Arc<Leases> {
+        // Those that nobody has any more, which is looked for less and less often.
+        if self.marks.len() > 2 * self.number_of.len() + 16 {
+            self.marks.retain(|_, marks| marks.strong_count() > 0);
+        }
+        let known = self.marks.entry(identity).or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let marks = Arc::default();
+            *known = Arc::downgrade(&marks);
+            marks
+        })
+    }
+
     /// The number of segments that are mapped or were refused.
     pub(crate) fn len(&self) -> usize {
         self.segments.len() + self.refused.len()
@@ -129,6 +167,7 @@ impl Imports {
         backing: Arc<Backing>,
     ) -> Option<Arc<Backing>> {
         self.refused.remove(&segment);
+        let leases = self.marks_on(backing.identity());
         let import = self.segments.entry(segment).or_default();
         let place = match access {
             Access::Read => &mut import.reading,
@@ -138,7 +177,7 @@ impl Imports {
             return Some(backing);
         }
         self.number_of.insert(backing.uid(), segment);
-        *place = Some(backing);
+        *place = Some(Pages { backing, leases });
         None
     }
 
@@ -161,8 +200,8 @@ impl Imports {
 
     fn remove(&mut self, segment: u64) -> Option<Import> {
         let import = self.segments.remove(&segment)?;
-        for backing in import.reading.iter().chain(&import.writing) {
-            self.number_of.remove(&backing.uid());
+        for pages in import.reading.iter().chain(&import.writing) {
+            self.number_of.remove(&pages.backing.uid());
         }
         Some(import)
     }

@@ -130,9 +130,12 @@ impl Channel {
     /// Wraps one end of a pair, after the handshake.
     pub(crate) fn new(socket: Socket, terms: Terms) -> io::Result<Arc<Self>> {
         let socket = Arc::new(socket);
-        let (incoming, outgoing) = match terms.rings {
-            Some(Rings { incoming, outgoing }) => (Some(incoming), Some(outgoing)),
-            None => (None, None),
+        let (incoming, outgoing, imports) = match terms.rings {
+            Some(rings) => {
+                let imports = Imports::beside_rings(rings.identity);
+                (Some(rings.incoming), Some(rings.outgoing), imports)
+            }
+            None => (None, None, Imports::default()),
         };
         let bell = codec::encode(&Frame::Bell).map_err(io::Error::other)?;
         let outbox = Outbox::new(
@@ -155,7 +158,7 @@ impl Channel {
             outgoing,
             waiting: Waiting::new(terms.wait),
             exports: Mutex::default(),
-            imports: Mutex::default(),
+            imports: Mutex::new(imports),
             transfers: Mutex::default(),
             segments: terms.segments,
             stranger: terms.stranger,

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use super::ring::{Direction, Lane, RINGS_BYTES};
+use crate::segment::backing::SegmentIdentity;
 use crate::segment::memfd;
 use crate::segment::words::Words;
 
@@ -15,6 +16,8 @@ pub(crate) struct Rings {
     pub(super) incoming: Lane,
     /// The one that this side writes.
     pub(super) outgoing: Lane,
+    /// The memory that they lie in.
+    pub(super) identity: SegmentIdentity,
 }
 
 impl Rings {
@@ -29,6 +32,7 @@ impl Rings {
         let rings = Self {
             incoming: Lane::new(&pages, Direction::ToWorker),
             outgoing: Lane::new(&pages, Direction::ToHost),
+            identity: identity_of(&segment)?,
         };
         Ok((rings, segment))
     }
@@ -43,6 +47,12 @@ impl Rings {
         Ok(Self {
             incoming: Lane::new(&pages, Direction::ToHost),
             outgoing: Lane::new(&pages, Direction::ToWorker),
+            identity: identity_of(segment)?,
         })
     }
+}
+
+fn identity_of(segment: &OwnedFd) -> io::Result<SegmentIdentity> {
+    let (device, inode) = memfd::identity(segment)?;
+    Ok(SegmentIdentity { device, inode })
 }

@@ -4,7 +4,8 @@
 //! # Invariants
 //! 1. The mapping is writable, begins at a page, is at least [`CONTROL_BYTES`] long, and a whole
 //!    number of words.
-//! 2. Its memory is in no extent, so nothing in this process makes a reference to plain data of it.
+//! 2. Its memory is in no extent (`channel::imports` lets no array lie in it, whatever a peer
+//!    announces), so nothing in this process makes a reference to plain data of it.
 //!    The other side accesses it as atomics, too, or does as it likes; what is read is only a number.
 //! 3. The first [`CONTROL_BYTES`] are only accessed as `AtomicU32`, the rest as `AtomicU64`: both are
 //!    valid for all bytes, and may be changed through a shared reference.

@@ -74,6 +74,16 @@ async fn end_of(how: &str) -> EndReason {
 }
 
 #[tokio::test]
+async fn rings_that_are_given_as_an_array_end_the_worker() {
+    let end = end_of("ring-given-away").await;
+    let EndReason::ProtocolViolation(what) = &end else {
+        panic!("{end}")
+    };
+    let expected = "sent an array in segment 1 that overlaps another one in use";
+    assert!(what.contains(expected), "{what}");
+}
+
+#[tokio::test]
 async fn what_no_worker_writes_ends_the_worker() {
     for (how, what) in [
         (

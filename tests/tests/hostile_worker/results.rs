@@ -60,6 +60,13 @@ async fn an_array_that_is_given_twice_ends_the_worker() {
 }
 
 #[tokio::test]
+async fn one_memory_that_is_given_under_two_numbers_ends_the_worker() {
+    let how = "gives-one-memory-under-two-numbers";
+    let what = "sent an array in segment 2 that overlaps another one in use";
+    assert_violation(how, what, |client| async move { client.ranges(3).await }).await;
+}
+
+#[tokio::test]
 async fn an_array_that_the_worker_never_got_can_not_be_returned() {
     let what = "sent an array in segment 1, which was never announced by this side";
     assert_violation("returns-what-it-never-got", what, range).await;

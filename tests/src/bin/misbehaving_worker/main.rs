@@ -219,6 +219,17 @@ fn after_the_handshake(how: &str, worker: &mut Worker) {
             let n = refused.iter().filter(|refused| **refused == denied).count();
             worker.send(&frame::returned(call, &[], &(n as u64).to_le_bytes()));
         }
+        "gives-one-memory-under-two-numbers" => {
+            let memory = announce(worker, 1);
+            let again = frame::segment(2, 24, true);
+            worker.end().send_with(&again, &memory);
+            let second = Handle {
+                segment: 2,
+                ..three().on(Terms::Moved(2))
+            };
+            let body = Bytes::new().u32(0).u8(1).u32(1).u64(3).done();
+            worker.send(&frame::returned(call, &[three(), second], &body));
+        }
         "refuses-its-arguments" => {
             worker.send(&frame::refused(handles[0].segment, "full"));
             worker.send(&frame::segment_refused(call, "the table is full"));

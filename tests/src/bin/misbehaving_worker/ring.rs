@@ -72,6 +72,15 @@ fn after_the_handshake(how: &str, worker: &mut Worker, rings: &mut Rings) {
                 .expect("this process");
             write(rings::header(0, 0, answer.len() as u64));
         }
+        "given-away" => {
+            let announced = frame::segment(1, LEN_BYTES, true);
+            worker.end().send_with(&announced, &memory);
+            let slots = Handle {
+                offset_bytes: first,
+                ..Handle::row(1, dtype::F64, 3).on(Terms::Moved(1))
+            };
+            worker.send(&frame::returned(call, &[slots], &0u32.to_le_bytes()));
+        }
         "scribbles" => return scribble(worker, rings, call),
         other => panic!("{other} is no way to misbehave"),
     }
