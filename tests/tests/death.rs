@@ -1,6 +1,7 @@
 //! How soon a worker's death reaches its callers, however they and the host's driver wait.
 //!
-//! `REEDBED_KILLS=1000 cargo test --test death -- --nocapture` prints what the README says of it.
+//! `REEDBED_KILLS=1000 cargo test --test death -- --nocapture` prints how long that takes for each way of
+//! waiting. (What the README says of it is what `cargo chaos` finds, where calls of all shapes are mixed.)
 
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
