@@ -146,7 +146,7 @@ impl<'a> Attempt<'a> {
             Ok(Fate::Abandoned) => "abandoned",
             Err(_) => "wrong",
         };
-        self.run.tally.call(self.shape, ending);
+        self.run.tally.call(self.shape, self.slot.kind, ending);
         fate
     }
 

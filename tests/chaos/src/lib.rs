@@ -9,7 +9,7 @@
 //!   process; what it left in its arguments, with what it may have left there.
 //! - How it failed is compared with what was done to its worker meanwhile ([`attempt`]).
 //! - Who hangs is noticed by a [`watchdog`], who tells what everyone was doing.
-//! - What the host holds afterwards is compared with what it held before ([`census`]).
+//! - What the host holds afterwards ([`census`]) is compared with what it held before ([`growth`]).
 //!
 //! All random numbers are drawn from one seed, each caller's and each killer's from a stream of its
 //! own. What threads do to each other isn't drawn, so a seed repeats a run only as far as they allow.
@@ -26,6 +26,8 @@ pub mod census;
 pub mod chaos;
 pub mod contents;
 pub mod diary;
+pub mod growth;
+pub mod heap;
 pub mod killer;
 pub mod latencies;
 pub mod mode;

@@ -39,15 +39,15 @@ impl Mode {
         }
     }
 
-    /// A mode for chaos.
-    pub fn random(rng: &mut fastrand::Rng) -> Self {
+    /// A mode for chaos, where so many of a hundred calls are forgotten.
+    pub fn random(rng: &mut fastrand::Rng, forgotten: u8) -> Self {
         let limit = Duration::from_micros(rng.u64(0..2_000));
         match rng.u8(0..100) {
-            0..74 => Self::Wait,
-            74..84 => Self::Deadline(limit),
-            84..94 => Self::Drop(limit),
-            94..98 => Self::Forget(limit),
-            _ => Self::Never,
+            0..10 => Self::Deadline(limit),
+            10..20 => Self::Drop(limit),
+            20..22 => Self::Never,
+            n if n - 22 < forgotten => Self::Forget(limit),
+            _ => Self::Wait,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use reedbed::failpoint::Point;
-use reedbed::{BlockingStub, ChannelKind, LogLine, Trust, Worker, WorkerBuilder};
+use reedbed::{BlockingStub, ChannelKind, Dispatcher, LogLine, Trust, Worker, WorkerBuilder};
 
 use crate::diary::{self, Diary};
 use crate::served::{LedgerClient, control, work};
@@ -15,6 +15,10 @@ use crate::served::{LedgerClient, control, work};
 /// What a worker is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
+    /// What it is called.
+    pub name: &'static str,
+    /// Who matches calls and answers.
+    pub dispatcher: Dispatcher,
     /// What carries the frames.
     pub channel: ChannelKind,
     /// How far it is trusted.
@@ -24,14 +28,38 @@ pub struct Kind {
 impl Kind {
     /// The kinds that there are.
     pub const ALL: &[Self] = &[
-        Self::new(ChannelKind::Ring, Trust::Trusted),
-        Self::new(ChannelKind::Ring, Trust::Untrusted),
-        Self::new(ChannelKind::Socket, Trust::Trusted),
-        Self::new(ChannelKind::Socket, Trust::Untrusted),
+        Self::new("ring, trusted", ChannelKind::Ring, Trust::Trusted),
+        Self::new("ring, untrusted", ChannelKind::Ring, Trust::Untrusted),
+        Self::new("socket, trusted", ChannelKind::Socket, Trust::Trusted),
+        Self::new("socket, untrusted", ChannelKind::Socket, Trust::Untrusted),
+        Self::new(
+            "tarpc over a ring, trusted",
+            ChannelKind::Ring,
+            Trust::Trusted,
+        )
+        .over_tarpc(),
+        Self::new(
+            "tarpc over a socket, untrusted",
+            ChannelKind::Socket,
+            Trust::Untrusted,
+        )
+        .over_tarpc(),
     ];
 
-    const fn new(channel: ChannelKind, trust: Trust) -> Self {
-        Self { channel, trust }
+    const fn new(name: &'static str, channel: ChannelKind, trust: Trust) -> Self {
+        Self {
+            name,
+            dispatcher: Dispatcher::Reedbed,
+            channel,
+            trust,
+        }
+    }
+
+    const fn over_tarpc(self) -> Self {
+        Self {
+            dispatcher: Dispatcher::Tarpc,
+            ..self
+        }
     }
 
     /// Whether arrays that are lent for writing are copied there and back.
@@ -42,6 +70,7 @@ impl Kind {
 
     fn builder(self) -> WorkerBuilder {
         Worker::builder_of_self()
+            .dispatcher(self.dispatcher)
             .channel(self.channel)
             .trust(self.trust)
             .startup_timeout(Duration::from_secs(60))
@@ -52,15 +81,7 @@ impl Kind {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.channel {
-            ChannelKind::Socket => "socket",
-            _ => "ring",
-        })?;
-        f.write_str(if self.copies() {
-            ", untrusted"
-        } else {
-            ", trusted"
-        })
+        f.write_str(self.name)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is counted during a run.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,12 +9,14 @@ use std::time::Duration;
 use reedbed::failpoint::Point;
 
 use crate::Finding;
+use crate::calls::ending_of;
 use crate::latencies::Latencies;
+use crate::slot::Kind;
 
 /// Findings that are kept; after so many, more say nothing new.
 const MOST_FINDINGS: usize = 20;
 /// Deaths that are remembered for callers that are told late.
-const MOST_DEATHS: usize = 4096;
+const MOST_DEATHS: usize = 512;
 
 /// A worker's death.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +53,8 @@ pub struct Tally {
 
 #[derive(Debug, Default)]
 struct State {
-    calls: BTreeMap<(&'static str, &'static str), u64>,
+    /// By shape, by the name of the worker's kind, and by ending.
+    calls: BTreeMap<(&'static str, &'static str, &'static str), u64>,
     n_calls: u64,
     kills: BTreeMap<Option<Point>, [u64; 2]>,
     n_forgotten: u64,
@@ -67,11 +70,23 @@ struct State {
 }
 
 impl Tally {
-    /// Counts a call of a shape, and how it ended.
-    pub fn call(&self, shape: &'static str, ending: &'static str) {
+    /// Counts a call of a shape and of a kind of worker, and how it ended.
+    pub fn call(&self, shape: &'static str, kind: Kind, ending: &'static str) {
         let mut state = self.lock();
-        *state.calls.entry((shape, ending)).or_default() += 1;
+        *state.calls.entry((shape, kind.name, ending)).or_default() += 1;
         state.n_calls += 1;
+    }
+
+    /// The shapes of calls that there were.
+    pub fn shapes(&self) -> BTreeSet<&'static str> {
+        self.lock().calls.keys().map(|(shape, ..)| *shape).collect()
+    }
+
+    /// Tells whether a call of this shape and of this kind of worker has ever ended as it does if nothing
+    /// disturbs it.
+    pub fn has_ended_well(&self, shape: &'static str, kind: Kind) -> bool {
+        let key = (shape, kind.name, ending_of(shape));
+        self.lock().calls.contains_key(&key)
     }
 
     /// Counts a call that was forgotten.
@@ -214,16 +229,12 @@ impl fmt::Display for Tally {
             "{} calls, {} forgotten",
             state.n_calls, state.n_forgotten
         )?;
-        let mut shapes: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for ((shape, ending), n) in &state.calls {
-            shapes
-                .entry(shape)
-                .or_default()
-                .push(format!("{n} {ending}"));
-        }
-        for (shape, endings) in shapes {
-            writeln!(f, "  {shape}: {}", endings.join(", "))?;
-        }
+        let calls = &state.calls;
+        let of_shapes = calls.iter().map(|((shape, _, end), n)| (*shape, *end, *n));
+        let of_kinds = calls.iter().map(|((_, kind, end), n)| (*kind, *end, *n));
+        write_endings(f, of_shapes)?;
+        writeln!(f, "the same, by kinds of workers")?;
+        write_endings(f, of_kinds)?;
         for (what, n) in &state.n_other {
             writeln!(f, "{n} times {what}")?;
         }
@@ -254,4 +265,24 @@ impl fmt::Display for Tally {
             "from death to {n_told} callers' errors: p50 {p50:.1?}, p99 {p99:.1?}, worst {worst:.1?}"
         )
     }
+}
+
+/// Writes a line for each subject, of how many calls of it ended in which way.
+fn write_endings<'a>(
+    f: &mut fmt::Formatter<'_>,
+    calls: impl Iterator<Item = (&'a str, &'a str, u64)>,
+) -> fmt::Result {
+    let mut subjects: BTreeMap<_, BTreeMap<_, u64>> = BTreeMap::new();
+    for (subject, ending, n) in calls {
+        let endings = subjects.entry(subject).or_default();
+        *endings.entry(ending).or_default() += n;
+    }
+    for (subject, endings) in subjects {
+        let endings: Vec<_> = endings
+            .iter()
+            .map(|(end, n)| format!("{n} {end}"))
+            .collect();
+        writeln!(f, "  {subject}: {}", endings.join(", "))?;
+    }
+    Ok(())
 }

@@ -109,10 +109,9 @@ impl Caller {
         slot: &'a Slot,
         shape: &'static str,
     ) -> Attempt<'a> {
-        let mode = if run.is_rough {
-            Mode::random(&mut self.rng)
-        } else {
-            Mode::Wait
+        let mode = match run.rough {
+            Some(forgotten) => Mode::random(&mut self.rng, forgotten),
+            None => Mode::Wait,
         };
         let uses_blocking_stub = self.rng.bool();
         Attempt::new(

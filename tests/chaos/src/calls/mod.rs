@@ -40,8 +40,8 @@ pub struct Run {
     pub board: Arc<Board>,
     /// Where callers run that are tasks: not where the killers do, whom they would keep waiting.
     pub runtime: Runtime,
-    /// Whether calls are given up, and not only waited for.
-    pub is_rough: bool,
+    /// Whether calls are given up, and not only waited for; then, how many of a hundred are forgotten.
+    pub rough: Option<u8>,
 }
 
 impl Run {
@@ -57,6 +57,16 @@ impl Run {
     /// The place on the board of who runs it: the last one.
     pub(crate) fn board_place_of_rest(&self) -> usize {
         self.board.n_places() - 1
+    }
+}
+
+/// How a call of this shape ends that nothing disturbs.
+#[must_use]
+pub fn ending_of(shape: &str) -> &'static str {
+    match shape {
+        "stir_and_fail" => "returned an error",
+        "stir_and_panic" => "panicked",
+        _ => "returned",
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Caller, Kept, Run};
 use crate::attempt::Fate;
 use crate::served::LedgerInstance;
+use crate::slot::Slot;
 use crate::{Found, found};
 
 /// An instance, and what must be in it.
@@ -13,23 +14,36 @@ pub(super) struct Book {
     kept: Option<ndarray::Array2<u64>>,
 }
 
-/// A constructor, or a method of what one made.
+/// Methods that are called of an instance at most, one after another. A worker that is killed every few
+/// milliseconds has lost its instances until the same caller comes to it again.
+const MOST_METHODS: usize = 6;
+
+/// A constructor, if there is no instance, and methods of what it made.
 pub(super) async fn book(caller: &mut Caller, run: &Run) -> Found {
     let slot = caller.slot(run);
-    let Some(mut book) = caller.books.remove(&slot.index) else {
-        return open(caller, run, slot).await;
+    let book = match caller.books.remove(&slot.index) {
+        Some(book) => Some(book),
+        None => open(caller, run, slot).await?,
     };
-    let is_kept = match caller.rng.u8(0..4) {
-        0 => keep(caller, run, slot, &mut book).await?,
-        _ => add(caller, run, slot, &mut book).await?,
+    let Some(mut book) = book else {
+        return Ok(());
     };
-    if is_kept && caller.rng.u8(0..16) > 0 {
+    for _ in 0..caller.rng.usize(1..=MOST_METHODS) {
+        let is_known = match caller.rng.u8(0..3) {
+            0 => keep(caller, run, slot, &mut book).await?,
+            _ => add(caller, run, slot, &mut book).await?,
+        };
+        if !is_known {
+            return Ok(());
+        }
+    }
+    if caller.rng.u8(0..16) > 0 {
         caller.books.insert(slot.index, book);
     }
     Ok(())
 }
 
-async fn open(caller: &mut Caller, run: &Run, slot: &crate::slot::Slot) -> Found {
+async fn open(caller: &mut Caller, run: &Run, slot: &Slot) -> Found<Option<Book>> {
     let mut attempt = caller.attempt_of(run, slot, "new");
     attempt.mode = attempt.mode.of_owner();
     let is_refused = caller.rng.u8(0..8) == 0;
@@ -42,21 +56,15 @@ async fn open(caller: &mut Caller, run: &Run, slot: &crate::slot::Slot) -> Found
         Fate::Done(_) if is_refused => found!("there is a ledger that should not be made"),
         Fate::Done(ledger) => {
             let kept = None;
-            caller.books.insert(slot.index, Book { ledger, sum, kept });
+            Ok(Some(Book { ledger, sum, kept }))
         }
         Fate::Refused(error) if !is_refused => found!("there is no ledger: {error}"),
-        _ => {}
+        _ => Ok(None),
     }
-    Ok(())
 }
 
 /// Tells whether it is still known what is in the book.
-async fn add(
-    caller: &mut Caller,
-    run: &Run,
-    slot: &crate::slot::Slot,
-    book: &mut Book,
-) -> Found<bool> {
+async fn add(caller: &mut Caller, run: &Run, slot: &Slot, book: &mut Book) -> Found<bool> {
     let is_later = caller.rng.bool();
     let mut attempt = caller.attempt_of(run, slot, if is_later { "add_later" } else { "add" });
     attempt.allowed.lost_instance = true;
@@ -85,12 +93,7 @@ async fn add(
 }
 
 /// As [`add`], of the array in the book.
-async fn keep(
-    caller: &mut Caller,
-    run: &Run,
-    slot: &crate::slot::Slot,
-    book: &mut Book,
-) -> Found<bool> {
+async fn keep(caller: &mut Caller, run: &Run, slot: &Slot, book: &mut Book) -> Found<bool> {
     let mut attempt = caller.attempt_of(run, slot, "keep");
     attempt.mode = attempt.mode.of_owner();
     attempt.allowed.lost_instance = true;

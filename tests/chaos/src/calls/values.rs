@@ -37,7 +37,7 @@ pub(super) async fn wait(caller: &mut Caller, run: &Run) -> Found {
         let fate = called!(attempt, run_until_cancelled(pause))?;
         if let Fate::Done(was_cancelled) = fate
             && was_cancelled
-            && !run.is_rough
+            && run.rough.is_none()
         {
             found!("a call was cancelled that somebody waits for");
         }
