@@ -17,6 +17,7 @@ use super::bell::Wake;
 use super::ring::{Consumer, Count, Direction, Lane, Producer, PushError, RINGS_BYTES};
 use super::socket::{self, Socket};
 use super::{Arrival, Channel, Lead, Look, Rings, Terms, handshake};
+use crate::segment::backing::SegmentIdentity;
 use crate::segment::words::Words;
 use crate::wire::frame::Frame;
 use crate::wire::handshake::MESSAGE_BYTES;
@@ -50,6 +51,11 @@ fn channels() -> [Arc<Channel>; 2] {
         let rings = Rings {
             incoming: incoming.clone(),
             outgoing: outgoing.clone(),
+            // They lie in no segment.
+            identity: SegmentIdentity {
+                device: 0,
+                inode: 0,
+            },
         };
         let terms = Terms {
             rings: Some(rings),
