@@ -1,4 +1,4 @@
-//! Frames: functions to write them, and, in [`read`], a type for those that are read.
+//! Frames: functions to write them, and, in `read`, a type for those that are read.
 
 mod module;
 mod read;
