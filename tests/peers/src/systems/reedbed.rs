@@ -4,6 +4,8 @@
 //! The asynchronous stub is called in a current-thread runtime of tokio, which parks in `epoll`
 //! itself; tarpc and tonic are called in the same.
 
+use std::time::Duration;
+
 use reedbed::ndarray::{ArrayView1, ArrayViewMut1, Ix1};
 use reedbed::{Dispatcher, Tensor, WaitPolicy, Worker, blocking, remote_module};
 
@@ -125,6 +127,10 @@ fn forget() -> Outcome {
     Ok(())
 }
 
+/// How long a worker gets to end. It is waited for, so that the time that it used isn't counted as another
+/// program's.
+const GRACE: Duration = Duration::from_secs(5);
+
 fn sum(tensor: &Tensor<u64, Ix1>) -> Outcome<u64> {
     Ok(payload::sum(tensor.view()?.as_slice().unwrap_or_default()))
 }
@@ -150,58 +156,64 @@ impl System for Blocking {
                 Ok(worker)
             });
         }
-        let (_worker, client) = self.start()?;
-        let arrays = Arrays::new(work);
-        let mut n_calls = 0;
-        match work.task {
-            Task::Null | Task::Spawn => meter.each(|| Ok(client.null()?)),
-            Task::Resident(Read::One, _) => {
-                let tensor = arrays.tensor()?;
-                meter.each(|| {
-                    n_calls += 1;
-                    let index = arrays.index(n_calls);
-                    check(client.one(&tensor, index)?, payload::number(index))
-                })
-            }
-            Task::Resident(Read::All, _) => {
-                let tensor = arrays.tensor()?;
-                meter.each(|| check(client.sum(&tensor)?, arrays.heap.sum))
-            }
-            Task::ResidentCold(_) => meter.each_alone(
-                || arrays.new_tensor(),
-                |tensor| {
-                    check(client.sum(&tensor)?, arrays.heap.sum)?;
-                    Ok(tensor)
-                },
-            ),
-            Task::Heap(Read::One, _) => meter.each(|| {
-                n_calls += 1;
-                let index = arrays.index(n_calls);
-                check(client.one(&arrays.array, index)?, payload::number(index))
-            }),
-            Task::Heap(Read::All, _) => {
-                meter.each(|| check(client.sum(&arrays.array)?, arrays.heap.sum))
-            }
-            Task::HeapCold(_) => meter.each_alone(forget, |()| {
-                check(client.sum(&arrays.array)?, arrays.heap.sum)
-            }),
-            Task::Returned(_) => meter.each(|| {
-                let incremented = client.incremented(&arrays.array)?;
-                check(sum(&incremented)?, arrays.heap.sum_incremented)
-            }),
-            Task::InPlace(_) => {
-                let mut tensor = arrays.tensor()?;
-                meter.each(|| {
-                    n_calls += 1;
-                    Ok(client.increment(&mut tensor)?)
-                })?;
-                check(tensor.view()?[0], n_calls)
-            }
-        }
+        let (worker, client) = self.start()?;
+        let outcome = call_blocking(&client, work, meter);
+        worker.shutdown(GRACE);
+        outcome
     }
 
     fn serve(&self, _: &Work, _: &[String]) -> Outcome {
         Err("reedbed starts its worker itself".into())
+    }
+}
+
+fn call_blocking(client: &served::BlockingClient, work: &Work, meter: &mut Meter) -> Outcome {
+    let arrays = Arrays::new(work);
+    let mut n_calls = 0;
+    match work.task {
+        Task::Null | Task::Spawn => meter.each(|| Ok(client.null()?)),
+        Task::Resident(Read::One, _) => {
+            let tensor = arrays.tensor()?;
+            meter.each(|| {
+                n_calls += 1;
+                let index = arrays.index(n_calls);
+                check(client.one(&tensor, index)?, payload::number(index))
+            })
+        }
+        Task::Resident(Read::All, _) => {
+            let tensor = arrays.tensor()?;
+            meter.each(|| check(client.sum(&tensor)?, arrays.heap.sum))
+        }
+        Task::ResidentCold(_) => meter.each_alone(
+            || arrays.new_tensor(),
+            |tensor| {
+                check(client.sum(&tensor)?, arrays.heap.sum)?;
+                Ok(tensor)
+            },
+        ),
+        Task::Heap(Read::One, _) => meter.each(|| {
+            n_calls += 1;
+            let index = arrays.index(n_calls);
+            check(client.one(&arrays.array, index)?, payload::number(index))
+        }),
+        Task::Heap(Read::All, _) => {
+            meter.each(|| check(client.sum(&arrays.array)?, arrays.heap.sum))
+        }
+        Task::HeapCold(_) => meter.each_alone(forget, |()| {
+            check(client.sum(&arrays.array)?, arrays.heap.sum)
+        }),
+        Task::Returned(_) => meter.each(|| {
+            let incremented = client.incremented(&arrays.array)?;
+            check(sum(&incremented)?, arrays.heap.sum_incremented)
+        }),
+        Task::InPlace(_) => {
+            let mut tensor = arrays.tensor()?;
+            meter.each(|| {
+                n_calls += 1;
+                Ok(client.increment(&mut tensor)?)
+            })?;
+            check(tensor.view()?[0], n_calls)
+        }
     }
 }
 
@@ -237,69 +249,75 @@ impl Async {
             };
             return meter.each_alone_async(nothing, start).await;
         }
-        let (_worker, client) = self.start().await?;
-        let arrays = Arrays::new(work);
-        let mut n_calls = 0;
-        match work.task {
-            Task::Null | Task::Spawn if work.n_in_flight > 1 => {
-                let null = async || Ok(client.null().await?);
-                meter.in_flight_async(null).await
-            }
-            Task::Null | Task::Spawn => meter.each_async(async || Ok(client.null().await?)).await,
-            Task::Resident(Read::One, _) => {
-                let tensor = arrays.tensor()?;
-                let one = async || {
-                    n_calls += 1;
-                    let index = arrays.index(n_calls);
-                    check(client.one(&tensor, index).await?, payload::number(index))
-                };
-                meter.each_async(one).await
-            }
-            Task::Resident(Read::All, _) => {
-                let tensor = arrays.tensor()?;
-                let sum = async || check(client.sum(&tensor).await?, arrays.heap.sum);
-                meter.each_async(sum).await
-            }
-            Task::ResidentCold(_) => {
-                let sum = async |tensor| {
-                    check(client.sum(&tensor).await?, arrays.heap.sum)?;
-                    Ok(tensor)
-                };
-                meter.each_alone_async(|| arrays.new_tensor(), sum).await
-            }
-            Task::Heap(Read::One, _) => {
-                let one = async || {
-                    n_calls += 1;
-                    let index = arrays.index(n_calls);
-                    let element = client.one(&arrays.array, index).await?;
-                    check(element, payload::number(index))
-                };
-                meter.each_async(one).await
-            }
-            Task::Heap(Read::All, _) => {
-                let sum = async || check(client.sum(&arrays.array).await?, arrays.heap.sum);
-                meter.each_async(sum).await
-            }
-            Task::HeapCold(_) => {
-                let sum = async |()| check(client.sum(&arrays.array).await?, arrays.heap.sum);
-                meter.each_alone_async(forget, sum).await
-            }
-            Task::Returned(_) => {
-                let returned = async || {
-                    let incremented = client.incremented(&arrays.array).await?;
-                    check(sum(&incremented)?, arrays.heap.sum_incremented)
-                };
-                meter.each_async(returned).await
-            }
-            Task::InPlace(_) => {
-                let mut tensor = arrays.tensor()?;
-                let increment = async || {
-                    n_calls += 1;
-                    Ok(client.increment(&mut tensor).await?)
-                };
-                meter.each_async(increment).await?;
-                check(tensor.view()?[0], n_calls)
-            }
+        let (worker, client) = self.start().await?;
+        let outcome = call_async(&client, work, meter).await;
+        worker.shutdown(GRACE).await;
+        outcome
+    }
+}
+
+async fn call_async(client: &served::Client, work: &Work, meter: &mut Meter) -> Outcome {
+    let arrays = Arrays::new(work);
+    let mut n_calls = 0;
+    match work.task {
+        Task::Null | Task::Spawn if work.n_in_flight > 1 => {
+            let null = async || Ok(client.null().await?);
+            meter.in_flight_async(null).await
+        }
+        Task::Null | Task::Spawn => meter.each_async(async || Ok(client.null().await?)).await,
+        Task::Resident(Read::One, _) => {
+            let tensor = arrays.tensor()?;
+            let one = async || {
+                n_calls += 1;
+                let index = arrays.index(n_calls);
+                check(client.one(&tensor, index).await?, payload::number(index))
+            };
+            meter.each_async(one).await
+        }
+        Task::Resident(Read::All, _) => {
+            let tensor = arrays.tensor()?;
+            let sum = async || check(client.sum(&tensor).await?, arrays.heap.sum);
+            meter.each_async(sum).await
+        }
+        Task::ResidentCold(_) => {
+            let sum = async |tensor| {
+                check(client.sum(&tensor).await?, arrays.heap.sum)?;
+                Ok(tensor)
+            };
+            meter.each_alone_async(|| arrays.new_tensor(), sum).await
+        }
+        Task::Heap(Read::One, _) => {
+            let one = async || {
+                n_calls += 1;
+                let index = arrays.index(n_calls);
+                let element = client.one(&arrays.array, index).await?;
+                check(element, payload::number(index))
+            };
+            meter.each_async(one).await
+        }
+        Task::Heap(Read::All, _) => {
+            let sum = async || check(client.sum(&arrays.array).await?, arrays.heap.sum);
+            meter.each_async(sum).await
+        }
+        Task::HeapCold(_) => {
+            let sum = async |()| check(client.sum(&arrays.array).await?, arrays.heap.sum);
+            meter.each_alone_async(forget, sum).await
+        }
+        Task::Returned(_) => {
+            let returned = async || {
+                let incremented = client.incremented(&arrays.array).await?;
+                check(sum(&incremented)?, arrays.heap.sum_incremented)
+            };
+            meter.each_async(returned).await
+        }
+        Task::InPlace(_) => {
+            let mut tensor = arrays.tensor()?;
+            let increment = async || {
+                n_calls += 1;
+                Ok(client.increment(&mut tensor).await?)
+            };
+            meter.each_async(increment).await?;
+            check(tensor.view()?[0], n_calls)
         }
     }
 }
